@@ -1,0 +1,1 @@
+//! Schedules, samplers, guidance and objectives of diffusion models.

@@ -1,0 +1,3 @@
+//! The procedural film set: scene programs, frames, captions and truth.
+
+pub mod program;

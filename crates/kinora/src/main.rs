@@ -1,0 +1,3 @@
+//! Kinora: a written prompt becomes a video.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a clip shows, from its frames alone.

@@ -1,0 +1,1 @@
+//! H.264 in MP4, stills and sprite sheets.

@@ -1,0 +1,1 @@
+//! Layers, weight files and tokenizers that know no model by name.

@@ -1,0 +1,1 @@
+//! Data, evaluation and export for the native model.
