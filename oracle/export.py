@@ -1,0 +1,38 @@
+"""Exports trained weights as the safetensors that Kinora embeds.
+
+    python export.py --codec RUNS/codec --text RUNS/text --transformer RUNS/dit
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from native.config import WEIGHTS
+
+
+def average(folder: str) -> dict[str, torch.Tensor]:
+    state = torch.load(Path(folder) / "checkpoint.pt", map_location="cpu", weights_only=True)
+    return state["average"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--codec")
+    parser.add_argument("--text")
+    parser.add_argument("--transformer")
+    parser.add_argument("--out", default=str(WEIGHTS))
+    args = parser.parse_args()
+    for part in ("codec", "text", "transformer"):
+        folder = getattr(args, part)
+        if folder is None:
+            continue
+        weights = {k: v.to(torch.bfloat16).contiguous() for k, v in average(folder).items()}
+        path = Path(args.out) / f"{part}.safetensors"
+        save_file(weights, path)
+        print(path.name, f"{path.stat().st_size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()

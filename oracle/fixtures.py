@@ -1,0 +1,142 @@
+"""Writes the parity fixtures of the native model: tiny random weights and named intermediates.
+
+    python fixtures.py
+
+Everything is f32 and seeded; the Rust tests load the weights and must reproduce each tensor.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from native.codec import Codec
+from native.config import CodecConfig, Config, TextConfig, TransformerConfig
+from native.flow import euler
+from native.text import TextEncoder
+from native.transformer import Transformer
+
+OUT = Path(__file__).resolve().parents[1] / "crates/models/fixtures/native"
+SLOTS = [4, 3, 6]
+
+TINY = Config(
+    name="tiny",
+    codec=CodecConfig(
+        latent_channels=8,
+        encoder_channels=[8, 12, 16, 20],
+        encoder_blocks=[1, 1, 2, 1],
+        decoder_channels=[20, 16, 12, 8],
+        decoder_blocks=[1, 2, 1, 0],
+        patch_size=4,
+    ),
+    text=TextConfig(
+        hidden_size=32,
+        num_layers=2,
+        head_dim=16,
+        vocab_size=40,
+        num_ngrams=64,
+        ngrams_per_word=8,
+        num_units=8,
+        max_tokens=16,
+    ),
+    transformer=TransformerConfig(
+        hidden_size=48, num_layers=2, head_dim=16, ffn_size=64, patch_size=2, fps=24
+    ),
+)
+
+
+def randomize(module: torch.nn.Module):
+    """Moves every parameter off its initial value, so that no term of the model is idle."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def save(name: str, **parts):
+    tensors = {}
+    for group, content in parts.items():
+        if isinstance(content, torch.Tensor):
+            tensors[group] = content.detach().contiguous()
+        else:
+            for key, value in content.items():
+                tensors[f"{group}.{key}"] = value.detach().contiguous()
+    save_file(tensors, OUT / f"{name}.safetensors")
+
+
+@torch.no_grad()
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    config = asdict(TINY)
+    config["text"]["slot_classes"] = SLOTS
+    (OUT / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+    codec = Codec(TINY.codec)
+    randomize(codec)
+    codec.mean.uniform_(-0.5, 0.5)
+    codec.std.uniform_(0.5, 1.5)
+    film = torch.rand(1, 17, 32, 64, 3) * 2 - 1
+    latents = codec.encode(film)
+    noise = torch.randn(1, 3, 2, 4, 8)
+    save(
+        "codec",
+        weights=codec.state_dict(),
+        film=film[0],
+        latents=latents[0],
+        sampled=noise[0],
+        frames=codec.decode(noise)[0],
+    )
+
+    text = TextEncoder(TINY.text, SLOTS)
+    randomize(text)
+    words = torch.randint(0, 40, (1, 7))
+    ngrams = torch.randint(0, 64, (1, 7, 8))
+    ngrams[0, :, 5:] = 0
+    ngrams[0, 3] = 0
+    numbers = torch.tensor([[float("nan"), 2.0, float("nan"), 45.0, float("nan"), 0.5, 135.0]])
+    units = torch.tensor([[0, 1, 0, 2, 0, 1, 3]])
+    mask = torch.ones(1, 7, dtype=torch.bool)
+    states, logits = text(words, ngrams, numbers, units, mask)
+    nothing = [x[:, :1] for x in (words, ngrams, numbers, units)]
+    _, empty_logits = text(*nothing, torch.zeros(1, 1, dtype=torch.bool))
+    save(
+        "text",
+        weights=text.state_dict(),
+        words=words[0].int(),
+        ngrams=ngrams[0].int(),
+        numbers=numbers[0],
+        units=units[0].int(),
+        states=states[0],
+        belief=text.belief(logits)[0],
+        empty_belief=text.belief(empty_logits)[0],
+    )
+
+    transformer = Transformer(TINY, sum(SLOTS))
+    randomize(transformer)
+    noisy = torch.randn(1, 3, 4, 6, 8)
+    sigma = torch.tensor([[0.0, 0.6, 0.9]])
+    belief = text.belief(logits)
+    clean = transformer(noisy, sigma, states, belief, mask)
+    unsaid = transformer(
+        noisy, sigma, states[:, :1], text.belief(empty_logits), torch.zeros(1, 1, dtype=torch.bool)
+    )
+    level = lambda s: torch.full((1, 3), s)
+    sampled = euler(lambda x, s: transformer(x, level(s), states, belief, mask), noisy, steps=4)
+    save(
+        "transformer",
+        weights=transformer.state_dict(),
+        noisy=noisy[0],
+        sigma=sigma[0],
+        text_states=states[0],
+        belief=belief[0],
+        empty_belief=text.belief(empty_logits)[0],
+        clean=clean[0],
+        clean_without_text=unsaid[0],
+        euler4=sampled[0],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Flow matching: the training objective with x-prediction, and the plain Euler sampler.
+
+x_sigma = (1 - sigma) * x + sigma * noise, velocity = noise - x. Sigma 0 is clean, 1 is noise.
+Reference: JiT, arXiv 2511.13720: predict x, take the loss on the velocity.
+"""
+
+import torch
+
+MIN_SIGMA = 0.05
+
+
+def sample_sigma(count: int, shift: float = 0.8, spread: float = 0.8) -> torch.Tensor:
+    """Noise levels of a batch: logit-normal, leaning to the noisy side."""
+    return torch.sigmoid(shift + spread * torch.randn(count))
+
+
+def noised(clean, noise, sigma):
+    """Latents [b, t, h, w, c] at noise levels [b, t]."""
+    level = sigma[:, :, None, None, None]
+    return (1 - level) * clean + level * noise
+
+
+def velocity_loss(predicted, clean, sigma):
+    """Mean squared velocity error over the noisy frames: |x - x'|^2 / sigma^2."""
+    error = (predicted.float() - clean).square().mean(dim=(2, 3, 4))  # [b, t]
+    noisy = sigma > 0
+    weighted = error / sigma.clamp(min=MIN_SIGMA).square() * noisy
+    return weighted.sum() / noisy.sum()
+
+
+@torch.no_grad()
+def euler(denoise, noise, steps: int, shift: float = 3.0):
+    """Euler steps from noise to clean; `denoise(x, sigma)` predicts the clean latents."""
+    levels = torch.linspace(1, 0, steps + 1)
+    levels = shift * levels / (1 + (shift - 1) * levels)
+    x = noise
+    for sigma, following in zip(levels[:-1].tolist(), levels[1:].tolist()):
+        velocity = (x - denoise(x, sigma)) / max(sigma, MIN_SIGMA)
+        x = x + (following - sigma) * velocity
+    return x

@@ -1,0 +1,75 @@
+"""Muon for matrices, AdamW for the rest, in one optimizer, with an exponential average of weights.
+
+Reference: Keller Jordan, "Muon: an optimizer for hidden layers" (2024), with the update scaled
+by 0.2 * sqrt(max(rows, columns)) so that one learning rate serves both halves (arXiv 2502.16982).
+"""
+
+import torch
+
+
+def orthogonalize(gradient: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Newton-Schulz iteration toward the nearest orthogonal matrix, in bf16."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = gradient.bfloat16()
+    x = x / (x.norm() + 1e-7)
+    transposed = x.shape[0] > x.shape[1]
+    if transposed:
+        x = x.T
+    for _ in range(steps):
+        y = x @ x.T
+        x = a * x + (b * y + c * y @ y) @ x
+    return (x.T if transposed else x).to(gradient.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Two groups: hidden matrices (also flattened convolutions) by Muon, everything else by AdamW."""
+
+    def __init__(self, matrices, others, lr: float, weight_decay: float = 0.01):
+        groups = [
+            {"params": list(matrices), "muon": True},
+            {"params": list(others), "muon": False},
+        ]
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay, "step": 0})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            group["step"] += 1
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                update = self._matrix(p) if group["muon"] else self._adam(p, group["step"])
+                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+
+    def _matrix(self, p: torch.Tensor, momentum: float = 0.95) -> torch.Tensor:
+        state = self.state[p]
+        buffer = state.setdefault("momentum", torch.zeros_like(p))
+        buffer.mul_(momentum).add_(p.grad)
+        nesterov = p.grad.add(buffer, alpha=momentum).flatten(1)
+        scale = 0.2 * max(nesterov.shape) ** 0.5
+        return orthogonalize(nesterov).view_as(p) * scale
+
+    def _adam(self, p: torch.Tensor, step: int, betas=(0.9, 0.99), eps=1e-8) -> torch.Tensor:
+        state = self.state[p]
+        first = state.setdefault("first", torch.zeros_like(p))
+        second = state.setdefault("second", torch.zeros_like(p))
+        first.lerp_(p.grad, 1 - betas[0])
+        second.lerp_(p.grad.square(), 1 - betas[1])
+        corrected = (second / (1 - betas[1] ** step)).sqrt_().add_(eps)
+        return first / (1 - betas[0] ** step) / corrected
+
+
+class Average:
+    """Exponential moving average of a module's weights, with a warm-up so that it starts fresh."""
+
+    def __init__(self, module: torch.nn.Module, decay: float):
+        self.decay = decay
+        self.steps = 0
+        self.weights = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: torch.nn.Module):
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for key, value in module.state_dict().items():
+            self.weights[key].lerp_(value.detach().to(self.weights[key].dtype), 1 - decay)
