@@ -1,3 +1,4 @@
 //! The procedural film set: scene programs, frames, captions and truth.
 
+pub mod cast;
 pub mod program;

@@ -1,0 +1,224 @@
+//! Prints pose sheets of the cast, to be looked at: `cast_sheet FOLDER [NAME]`.
+//!
+//! Each sheet is a PNG with one row a subject and one column a moment.
+
+use kinora_filmset::cast::{self, Canvas, CastLight, Pose};
+use kinora_filmset::program::{
+    Action, Color, Direction, Garment, Headwear, Pace, Place, Subject, SubjectKind, TimeOfDay,
+};
+use std::path::Path;
+use std::time::Instant;
+
+/// A picture on a plain ground.
+struct Sheet {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Sheet {
+    fn new(width: usize, height: usize, ground: [u8; 3]) -> Self {
+        Self { width, height, pixels: ground.repeat(width * height) }
+    }
+
+    /// Lays a canvas over the sheet at the canvas's origin.
+    fn paste(&mut self, canvas: &Canvas) {
+        let [left, top] = canvas.origin();
+        for (i, pixel) in canvas.pixels().chunks_exact(4).enumerate() {
+            let x = left + (i % canvas.width()) as i32;
+            let y = top + (i / canvas.width()) as i32;
+            if pixel[3] == 0 || x < 0 || y < 0 {
+                continue;
+            }
+            let (x, y) = (x as usize, y as usize);
+            if x >= self.width || y >= self.height {
+                continue;
+            }
+            let out = &mut self.pixels[(y * self.width + x) * 3..][..3];
+            for k in 0..3 {
+                out[k] = pixel[k] + (u32::from(out[k]) * (255 - u32::from(pixel[3])) / 255) as u8;
+            }
+        }
+    }
+
+    fn save(&self, path: &Path) {
+        let file = std::fs::File::create(path).expect("the folder exists");
+        let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header().expect("a valid size");
+        writer.write_image_data(&self.pixels).expect("room on the disk");
+    }
+}
+
+fn subject(kind: SubjectKind, color: Color, action: Action) -> Subject {
+    Subject {
+        kind,
+        color,
+        garment: None,
+        headwear: None,
+        scarf: None,
+        action,
+        direction: Direction::Right,
+        pace: Pace::Normal,
+        speed: cast::gait::usual_speed(kind, action),
+        place: Place::Center,
+        count: 1,
+        event: None,
+    }
+}
+
+fn dressed(
+    kind: SubjectKind,
+    (color, garment): (Color, Garment),
+    headwear: Headwear,
+    scarf: Option<Color>,
+    action: Action,
+) -> Subject {
+    Subject {
+        garment: Some(garment),
+        headwear: Some(headwear),
+        scarf,
+        ..subject(kind, color, action)
+    }
+}
+
+fn pose(subject: &Subject, t: f32, facing: f32) -> Pose {
+    let stride = cast::stride(subject.kind, subject.action, subject.speed);
+    Pose {
+        t,
+        action: subject.action,
+        action_t: t,
+        phase: subject.speed * t / stride,
+        facing,
+        away: false,
+        wind: 0.0,
+        seed: 5,
+        speed: subject.speed,
+    }
+}
+
+/// Draws one subject into a sheet, `tall` metres of it `pixels` high.
+fn put(sheet: &mut Sheet, subject: &Subject, pose: &Pose, light: &CastLight, ppm: f32, at: (f32, f32)) {
+    let (w, h) = cast::bounds(subject.kind);
+    let (w, h) = ((w * ppm) as usize + 8, (h * ppm) as usize + 12);
+    let origin = [(at.0 - w as f32 * 0.5) as i32, (at.1 + 8.0 - h as f32) as i32];
+    let mut canvas = Canvas::new(w, h, origin);
+    cast::draw(subject, pose, light, ppm, &mut canvas, at);
+    sheet.paste(&canvas);
+}
+
+fn gaits(folder: &Path) {
+    let light = CastLight::at(TimeOfDay::Noon, -0.7, false);
+    let people = [
+        dressed(SubjectKind::Man, (Color::Blue, Garment::Jacket), Headwear::Bare, None, Action::Walk),
+        dressed(SubjectKind::Woman, (Color::Red, Garment::Coat), Headwear::WideHat, Some(Color::Yellow), Action::Walk),
+        dressed(SubjectKind::Woman, (Color::Teal, Garment::Dress), Headwear::Bare, Some(Color::Red), Action::Walk),
+        dressed(SubjectKind::Child, (Color::Yellow, Garment::Raincoat), Headwear::Hood, None, Action::Walk),
+        dressed(SubjectKind::Man, (Color::Green, Garment::Sweater), Headwear::Beanie, None, Action::Run),
+        dressed(SubjectKind::Woman, (Color::Purple, Garment::Jacket), Headwear::Cap, Some(Color::Orange), Action::Run),
+        dressed(SubjectKind::Child, (Color::Pink, Garment::Dress), Headwear::Bare, None, Action::Run),
+    ];
+    let mut sheet = Sheet::new(1500, people.len() * 200, [214, 219, 222]);
+    for (row, person) in people.iter().enumerate() {
+        for column in 0..10 {
+            let cycle = cast::stride(person.kind, person.action, person.speed) / person.speed;
+            let t = 3.0 * cycle + column as f32 / 10.0 * cycle;
+            let at = (75.0 + 150.0 * column as f32, 180.0 + 200.0 * row as f32);
+            put(&mut sheet, person, &pose(person, t, 1.0), &light, 92.0, at);
+        }
+    }
+    sheet.save(&folder.join("gaits.png"));
+}
+
+fn facings(folder: &Path) {
+    let light = CastLight::at(TimeOfDay::GoldenHour, 0.8, false);
+    let people = [
+        dressed(SubjectKind::Man, (Color::Yellow, Garment::Raincoat), Headwear::WideHat, None, Action::Stand),
+        dressed(SubjectKind::Woman, (Color::Red, Garment::Dress), Headwear::Bare, Some(Color::White), Action::Walk),
+        dressed(SubjectKind::Child, (Color::Blue, Garment::Coat), Headwear::Beanie, Some(Color::Red), Action::Stand),
+        dressed(SubjectKind::Man, (Color::Grey, Garment::Coat), Headwear::Cap, None, Action::Walk),
+    ];
+    let mut sheet = Sheet::new(1500, people.len() * 230, [236, 196, 150]);
+    for (row, person) in people.iter().enumerate() {
+        for column in 0..10 {
+            let angle = std::f32::consts::PI * column as f32 / 5.0;
+            let mut pose = pose(person, 0.3, angle.cos());
+            pose.away = column > 5;
+            let at = (75.0 + 150.0 * column as f32, 210.0 + 230.0 * row as f32);
+            put(&mut sheet, person, &pose, &light, 105.0, at);
+        }
+    }
+    sheet.save(&folder.join("facings.png"));
+}
+
+fn acts(folder: &Path) {
+    let light = CastLight::at(TimeOfDay::Dusk, -0.8, true);
+    let mut sheet = Sheet::new(1500, 5 * 230, [120, 104, 130]);
+    let acts = [
+        (SubjectKind::Man, Action::Haul, 1.25),
+        (SubjectKind::Woman, Action::Wave, 1.4),
+        (SubjectKind::Child, Action::Wave, 1.4),
+        (SubjectKind::Child, Action::Jump, 1.3),
+        (SubjectKind::Man, Action::Jump, 1.3),
+    ];
+    for (row, (kind, action, seconds)) in acts.into_iter().enumerate() {
+        let person = Subject { scarf: Some(Color::Red), ..subject(kind, Color::Yellow, action) };
+        for column in 0..8 {
+            let t = seconds * column as f32 / 8.0;
+            let facing = if row == 2 || row == 3 { 0.0 } else { 1.0 };
+            let at = (75.0 + 187.0 * column as f32, 210.0 + 230.0 * row as f32);
+            put(&mut sheet, &person, &pose(&person, t, facing), &light, 92.0, at);
+        }
+    }
+    sheet.save(&folder.join("acts.png"));
+}
+
+fn sizes(folder: &Path) {
+    let mut sheet = Sheet::new(1500, 640, [44, 52, 78]);
+    let light = CastLight::at(TimeOfDay::Night, 0.7, false);
+    let person = dressed(SubjectKind::Woman, (Color::Red, Garment::Coat), Headwear::WideHat, Some(Color::Yellow), Action::Walk);
+    let man = dressed(SubjectKind::Man, (Color::Yellow, Garment::Raincoat), Headwear::Hood, None, Action::Run);
+    let mut x = 40.0;
+    for tall in [40.0, 65.0, 130.0, 260.0] {
+        let ppm = tall / 1.7;
+        for (i, who) in [&person, &man].into_iter().enumerate() {
+            for step in 0..2 {
+                let pose = pose(who, 0.4 + 0.25 * step as f32, 1.0);
+                put(&mut sheet, who, &pose, &light, ppm, (x + tall * 0.75 * step as f32, 290.0 + 320.0 * i as f32));
+            }
+        }
+        x += tall * 1.5 + 60.0;
+    }
+    sheet.save(&folder.join("sizes.png"));
+}
+
+fn time(kind: SubjectKind, action: Action, tall: f32) {
+    let light = CastLight::at(TimeOfDay::Noon, 0.7, false);
+    let who = Subject { scarf: Some(Color::Red), ..subject(kind, Color::Blue, action) };
+    let ppm = tall / cast::gait::height(kind);
+    let (w, h) = cast::bounds(kind);
+    let (w, h) = ((w * ppm) as usize + 8, (h * ppm) as usize + 12);
+    let mut canvas = Canvas::new(w, h, [0, 0]);
+    let start = Instant::now();
+    let count = 400;
+    for i in 0..count {
+        let pose = pose(&who, i as f32 / 24.0, 1.0);
+        cast::draw(&who, &pose, &light, ppm, &mut canvas, (w as f32 * 0.5, h as f32 - 4.0));
+    }
+    let each = start.elapsed().as_secs_f64() / f64::from(count) * 1e6;
+    println!("{} {} at {tall} px: {each:.0} us", kind.name(), action.name());
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().unwrap_or_else(|| "target/cast".to_owned());
+    let folder = Path::new(&folder);
+    std::fs::create_dir_all(folder).expect("a folder that can be made");
+    gaits(folder);
+    facings(folder);
+    acts(folder);
+    sizes(folder);
+    for tall in [65.0, 130.0, 260.0] {
+        time(SubjectKind::Woman, Action::Walk, tall);
+    }
+}
