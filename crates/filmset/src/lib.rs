@@ -2,3 +2,8 @@
 
 pub mod cast;
 pub mod program;
+pub mod script;
+pub mod settings;
+pub mod stage;
+
+pub use stage::{Film, Stage, render};

@@ -1,0 +1,73 @@
+//! The ten places. Each file has one `build(&mut Scene)` that adds the layers of its place, and
+//! relies on the stage for sky, clouds, weather and subjects.
+
+mod harbor;
+mod skyline;
+mod street;
+mod wheat_field;
+
+use crate::program::{Program, Setting};
+use crate::stage::actor::{framing, shot_index};
+use crate::stage::camera::View;
+use crate::stage::noise::Rng;
+use crate::stage::scene::Scene;
+
+/// Adds the layers of the program's setting.
+pub fn build(scene: &mut Scene) {
+    match scene.program.setting {
+        Setting::Skyline => skyline::build(scene),
+        Setting::WheatField => wheat_field::build(scene),
+        Setting::Street => street::build(scene),
+        _ => harbor::build(scene),
+    }
+}
+
+/// Row of the horizon as a share of the frame's height, and camera height in metres for
+/// pictures without a subject on the ground.
+const fn composition(setting: Setting) -> (f32, f32) {
+    match setting {
+        Setting::Harbor => (0.50, 3.0),
+        Setting::Beach => (0.46, 2.0),
+        Setting::Sea => (0.50, 3.0),
+        Setting::WheatField => (0.56, 1.9),
+        Setting::Mountains => (0.60, 6.0),
+        Setting::Desert => (0.56, 2.5),
+        Setting::SnowVillage => (0.56, 4.0),
+        Setting::Street => (0.62, 1.7),
+        Setting::Skyline => (0.72, 20.0),
+        Setting::Forest => (0.60, 1.7),
+    }
+}
+
+/// The lens and the composition of a program's first frame.
+pub fn view(program: &Program, size: (u32, u32)) -> View {
+    let (width, height) = (size.0 as f32, size.1 as f32);
+    let long = width.max(height);
+    let focal = program.camera.focal_mm / 36.0 * long;
+    let (share, eye) = composition(program.setting);
+    let mut rng = Rng::new(program.seed, 0x71E3);
+    let share = share + rng.range(-0.03, 0.03);
+    let horizon = share * height;
+    let mut view = View {
+        width,
+        height,
+        focal,
+        horizon,
+        eye,
+        subject_z: 18.0,
+        unit: (width * height / (576.0 * 320.0)).sqrt(),
+        zoom: program.camera.focal_mm / 35.0,
+    };
+    if let Some(subject) = program.subjects.first() {
+        let framing = framing(subject.kind);
+        let shot = shot_index(program.camera.shot);
+        let tall = framing.shares[shot] * height;
+        let tall = tall.min(width * 0.95 * framing.height / framing.width.min(framing.height * 2.0));
+        view.subject_z = focal * framing.height / tall;
+        if !framing.airborne {
+            let drop = (framing.feet[shot] * height - horizon).max(0.03 * height);
+            view.eye = drop / view.per_meter(view.subject_z);
+        }
+    }
+    view
+}

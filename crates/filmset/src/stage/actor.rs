@@ -1,0 +1,201 @@
+//! The subjects on the stage: where each is at every instant, and how it is drawn and lit.
+
+use super::camera::{Pose, View};
+use super::frame::Frame;
+use super::look::Look;
+use super::noise::Rng;
+use crate::program::{Action, Direction, Place, Program, Shot, Subject, SubjectKind};
+
+/// Size of a kind in metres (width, height), and its share of the frame's height in a wide shot,
+/// a medium shot and a close-up.
+#[derive(Debug, Clone, Copy)]
+pub struct Framing {
+    /// Width, metres.
+    pub width: f32,
+    /// Height, metres.
+    pub height: f32,
+    /// Share of the frame's height: wide, medium, close.
+    pub shares: [f32; 3],
+    /// Row of its foot (share of the frame's height): wide, medium, close.
+    pub feet: [f32; 3],
+    /// Whether it floats or flies, so that its foot row lies above the horizon.
+    pub airborne: bool,
+}
+
+/// How a kind is framed.
+pub fn framing(kind: SubjectKind) -> Framing {
+    let framing = |width, height, shares, feet, airborne| Framing { width, height, shares, feet, airborne };
+    match kind {
+        SubjectKind::Man => framing(0.8, 1.8, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Woman => framing(0.8, 1.7, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Child => framing(0.6, 1.2, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Dog => framing(0.9, 0.65, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
+        SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.16, 0.28], [0.80, 0.86, 0.92], false),
+        SubjectKind::Sailboat => framing(7.0, 9.0, [0.26, 0.44, 0.70], [0.62, 0.70, 0.82], false),
+        SubjectKind::FishingBoat => framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false),
+        SubjectKind::Train => framing(40.0, 4.0, [0.11, 0.18, 0.30], [0.72, 0.78, 0.84], false),
+        SubjectKind::Lighthouse => framing(8.0, 20.0, [0.36, 0.55, 0.78], [0.62, 0.70, 0.88], false),
+        SubjectKind::Balloon => framing(14.0, 19.0, [0.26, 0.44, 0.74], [0.52, 0.60, 0.86], true),
+        SubjectKind::Birds => framing(9.0, 3.0, [0.12, 0.20, 0.32], [0.34, 0.38, 0.44], true),
+        SubjectKind::Kite => framing(1.6, 2.4, [0.16, 0.28, 0.46], [0.44, 0.48, 0.60], true),
+    }
+}
+
+/// Index of a shot into the shares of a [`Framing`].
+pub const fn shot_index(shot: Shot) -> usize {
+    match shot {
+        Shot::Wide => 0,
+        Shot::Medium => 1,
+        Shot::Close => 2,
+    }
+}
+
+/// One subject as placed on the stage.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// What it is and does.
+    pub subject: Subject,
+    /// Point below it on the ground (or its lowest point in the air) on the first frame.
+    pub foot: (f32, f32),
+    /// Depth on the first frame, metres.
+    pub z: f32,
+    /// Metres a second to the right, away, and up, while it moves.
+    pub velocity: [f32; 3],
+    /// Second from which the event's action holds.
+    pub event_at: f32,
+    seed: u64,
+    wind: f32,
+}
+
+/// Where an actor is at one instant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spot {
+    /// Foot on the frame, pixels.
+    pub foot: (f32, f32),
+    /// Pixels a metre.
+    pub per_meter: f32,
+    /// Depth from the first frame's camera, metres.
+    pub z: f32,
+}
+
+impl Actor {
+    /// Places subject number `index` of `program`.
+    pub fn new(program: &Program, view: &View, index: usize) -> Self {
+        let subject = program.subjects[index].clone();
+        let mut rng = Rng::new(program.seed, 0xAC70 + index as u64);
+        let frame = framing(subject.kind);
+        let shot = shot_index(program.camera.shot);
+        let place = match subject.place {
+            Place::Left => 0.27,
+            Place::Center => 0.5,
+            Place::Right => 0.73,
+        };
+        let u = view.width * (place + rng.range(-0.025, 0.025));
+        let z = view.subject_z * if index == 0 { 1.0 } else { rng.range(1.03, 1.12) };
+        let v = if frame.airborne { view.height * frame.feet[shot] } else { view.ground_row(z) };
+        let event_at = subject.event.map_or(f32::INFINITY, |e| e.at_seconds);
+        let mut actor = Self {
+            foot: (u, v),
+            z,
+            velocity: [0.0; 3],
+            event_at,
+            seed: program.seed ^ (index as u64).wrapping_mul(0xA24B_AED4_963E_E407),
+            wind: program.wind,
+            subject,
+        };
+        actor.velocity = actor.pick_velocity(program, view);
+        actor
+    }
+
+    /// Speed in each direction, cut so that the subject stays in the picture.
+    fn pick_velocity(&self, program: &Program, view: &View) -> [f32; 3] {
+        let s = &self.subject;
+        let seconds = program.seconds().max(0.1);
+        let tracking = program.camera.motion == crate::program::CameraMove::Tracking;
+        if !moves(s.action) && !s.event.is_some_and(|e| moves(e.action)) {
+            return [0.0; 3];
+        }
+        if s.action == Action::Rise {
+            let room = (self.foot.1 - view.height * 0.62).max(view.height * 0.14);
+            let limit = room / view.per_meter(self.z) / seconds;
+            return [program.wind * 0.03, 0.0, s.speed.max(0.4).min(limit)];
+        }
+        match s.direction {
+            Direction::Left | Direction::Right => {
+                let sign = if s.direction == Direction::Left { -1.0 } else { 1.0 };
+                let edge = if sign < 0.0 { self.foot.0 } else { view.width - self.foot.0 };
+                let half = framing(s.kind).width * 0.5 * view.per_meter(self.z);
+                let room = (edge - half.min(edge * 0.4)).max(view.width * 0.15);
+                let limit = room / view.per_meter(self.z) / seconds;
+                let speed = if tracking { s.speed } else { s.speed.min(limit) };
+                [sign * speed, 0.0, 0.0]
+            }
+            Direction::Toward => [0.0, -s.speed.min(self.z * 0.32 / seconds), 0.0],
+            Direction::Away => [0.0, s.speed.min(self.z * 0.8 / seconds), 0.0],
+        }
+    }
+
+    /// What it does at `t` seconds, and for how long it has done so.
+    pub fn action(&self, t: f32) -> (Action, f32) {
+        match self.subject.event {
+            Some(event) if t >= self.event_at => (event.action, t - self.event_at),
+            _ => (self.subject.action, t),
+        }
+    }
+
+    /// Seconds of travel until `t`.
+    pub fn traveled(&self, t: f32) -> f32 {
+        let before = if moves(self.subject.action) { t.min(self.event_at) } else { 0.0 };
+        let after = match self.subject.event {
+            Some(event) if moves(event.action) => (t - self.event_at).max(0.0),
+            _ => 0.0,
+        };
+        before + after
+    }
+
+    /// Metres to the right, away and up of where it began.
+    pub fn offset(&self, t: f32) -> [f32; 3] {
+        let seconds = self.traveled(t);
+        self.velocity.map(|v| v * seconds)
+    }
+
+    /// Where it is on the frame at `t` seconds.
+    pub fn spot(&self, view: &View, pose: &Pose, t: f32) -> Spot {
+        let [dx, dz, dy] = self.offset(t);
+        let z = self.z + dz;
+        let start = view.per_meter(self.z);
+        let now = view.per_meter(z);
+        let center = view.width * 0.5;
+        let u = center + (self.foot.0 - center) / start * now + dx * now;
+        let v = view.horizon + (self.foot.1 - view.horizon) / start * now - dy * now;
+        let foot = pose.project(view, (u, v), z);
+        Spot { foot, per_meter: now * pose.scale(z), z }
+    }
+
+    /// Draws the subject; `color` is filled in by the cast.
+    pub fn draw(&self, view: &View, look: &Look, pose: &Pose, t: f32, frame: &mut Frame) {
+        let spot = self.spot(view, pose, t);
+        let (h, m) = (framing(self.subject.kind).height, spot.per_meter);
+        let (x, y) = spot.foot;
+        let color = super::color::Rgb::hex(0xD03A2E).times(look.key);
+        frame.puff((x, y - h * m * 0.45), (h * m * 0.22, h * m * 0.45), (color, 1.6), false);
+        frame.disc((x, y - h * m * 0.9), h * m * 0.1, (super::color::Rgb::hex(0xE0B090), 1.0));
+        let _ = (self.seed, self.wind);
+    }
+}
+
+/// Whether an action carries its subject along.
+pub const fn moves(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Walk
+            | Action::Run
+            | Action::Sail
+            | Action::Fly
+            | Action::Rise
+            | Action::Roll
+            | Action::Bounce
+            | Action::Ride
+            | Action::Drift
+    )
+}

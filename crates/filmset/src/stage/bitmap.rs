@@ -1,0 +1,221 @@
+//! Premultiplied RGBA pictures that are painted once, and blurred once.
+
+use super::color::Rgb;
+
+/// A premultiplied RGBA picture, one little-endian word a pixel.
+#[derive(Debug, Clone)]
+pub struct Bitmap {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Row-major pixels.
+    pub pixels: Vec<u32>,
+}
+
+/// Spreads the four bytes of a pixel over four 16-bit lanes.
+pub const fn spread(pixel: u32) -> u64 {
+    let p = pixel as u64;
+    ((p & 0xFF00_FF00) << 24) | (p & 0x00FF_00FF)
+}
+
+/// Packs four 16-bit lanes (each below 256) back into a pixel.
+pub const fn pack(lanes: u64) -> u32 {
+    (((lanes >> 24) & 0xFF00_FF00) | (lanes & 0x00FF_00FF)) as u32
+}
+
+/// One byte in every lane.
+pub const LANES: u64 = 0x00FF_00FF_00FF_00FF;
+/// Half a byte's unit in every lane, for rounding.
+pub const HALF: u64 = 0x0080_0080_0080_0080;
+
+/// The premultiplied source over the destination; sources brighter than their alpha add light.
+pub fn over(source: u32, destination: u32) -> u32 {
+    let a = u64::from(source >> 24);
+    let keep = 256 - (a + (a >> 7));
+    let sum = spread(source) + (((spread(destination) * keep + HALF) >> 8) & LANES);
+    pack(saturate(sum))
+}
+
+/// Brings lanes that left a byte's range (up to 511) back to 255.
+pub const fn saturate(lanes: u64) -> u64 {
+    let carry = (lanes >> 8) & 0x0001_0001_0001_0001;
+    (lanes | (carry * 255)) & LANES
+}
+
+impl Bitmap {
+    /// A clear picture.
+    pub fn new(width: usize, height: usize) -> Self {
+        let (width, height) = (width.max(1), height.max(1));
+        Self { width, height, pixels: vec![0; width * height] }
+    }
+
+    /// Row `y`.
+    pub fn row(&self, y: usize) -> &[u32] {
+        &self.pixels[y * self.width..(y + 1) * self.width]
+    }
+
+    /// Row `y`, to paint on.
+    pub fn row_mut(&mut self, y: usize) -> &mut [u32] {
+        &mut self.pixels[y * self.width..(y + 1) * self.width]
+    }
+
+    /// Every pixel from its centre: `f(x, y)` gives colour and alpha.
+    pub fn fill(&mut self, mut f: impl FnMut(f32, f32) -> (Rgb, f32)) {
+        let width = self.width;
+        for (i, pixel) in self.pixels.iter_mut().enumerate() {
+            let (color, alpha) = f((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+            *pixel = color.pixel(alpha);
+        }
+    }
+
+    /// An axis-parallel rectangle with soft pixel edges, wrapped around in x.
+    pub fn rect(&mut self, x0: f32, y0: f32, x1: f32, y1: f32, color: Rgb, alpha: f32) {
+        self.rect_gradient(x0, y0, x1, y1, (color, alpha), (color, alpha));
+    }
+
+    /// A rectangle with a vertical gradient from `top` to `bottom` (colour, alpha).
+    pub fn rect_gradient(
+        &mut self,
+        x0: f32,
+        y0: f32,
+        x1: f32,
+        y1: f32,
+        top: (Rgb, f32),
+        bottom: (Rgb, f32),
+    ) {
+        let first = y0.floor().max(0.0) as usize;
+        let last = (y1.ceil().max(0.0) as usize).min(self.height);
+        let width = self.width as i64;
+        for y in first..last {
+            let cover_y = (y1.min(y as f32 + 1.0) - y0.max(y as f32)).clamp(0.0, 1.0);
+            let t = ((y as f32 + 0.5 - y0) / (y1 - y0).max(1e-3)).clamp(0.0, 1.0);
+            let color = top.0.mix(bottom.0, t);
+            let alpha = (top.1 + (bottom.1 - top.1) * t) * cover_y;
+            let full = color.pixel(alpha);
+            let row = self.row_mut(y);
+            for x in x0.floor() as i64..x1.ceil() as i64 {
+                let cover = (x1.min(x as f32 + 1.0) - x0.max(x as f32)).clamp(0.0, 1.0);
+                let source = if cover >= 1.0 { full } else { color.pixel(alpha * cover) };
+                let at = x.rem_euclid(width) as usize;
+                row[at] = over(source, row[at]);
+            }
+        }
+    }
+
+    /// A soft ellipse, full in the middle and clear at its edge, wrapped around in x.
+    /// `hardness` 0 falls off like a glow, 1 has an edge one pixel wide.
+    pub fn blob(&mut self, center: (f32, f32), radii: (f32, f32), hardness: f32, paint: (Rgb, f32)) {
+        let ((cx, cy), (rx, ry)) = (center, radii);
+        let edge = (1.0 - hardness).max(1.0 / rx.min(ry).max(1.0));
+        let first = (cy - ry).floor().max(0.0) as usize;
+        let last = ((cy + ry).ceil().max(0.0) as usize).min(self.height);
+        let width = self.width as i64;
+        for y in first..last {
+            let dy = (y as f32 + 0.5 - cy) / ry;
+            let row = self.row_mut(y);
+            for x in (cx - rx).floor() as i64..(cx + rx).ceil() as i64 {
+                let dx = (x as f32 + 0.5 - cx) / rx;
+                let d = (dx * dx + dy * dy).sqrt();
+                let t = ((1.0 - d) / edge).clamp(0.0, 1.0);
+                let alpha = paint.1 * t * t * (3.0 - 2.0 * t);
+                if alpha > 0.002 {
+                    let at = x.rem_euclid(width) as usize;
+                    row[at] = over(paint.0.pixel(alpha), row[at]);
+                }
+            }
+        }
+    }
+
+    /// Adds light: like [`Bitmap::blob`] with hardness 0, but hiding nothing behind it.
+    pub fn glow(&mut self, center: (f32, f32), radii: (f32, f32), paint: (Rgb, f32)) {
+        let ((cx, cy), (rx, ry)) = (center, radii);
+        let first = (cy - ry).floor().max(0.0) as usize;
+        let last = ((cy + ry).ceil().max(0.0) as usize).min(self.height);
+        let width = self.width as i64;
+        for y in first..last {
+            let dy = (y as f32 + 0.5 - cy) / ry;
+            let row = self.row_mut(y);
+            for x in (cx - rx).floor() as i64..(cx + rx).ceil() as i64 {
+                let dx = (x as f32 + 0.5 - cx) / rx;
+                let t = (1.0 - dx * dx - dy * dy).max(0.0);
+                let alpha = paint.1 * t * t * t;
+                if alpha > 0.002 {
+                    let at = x.rem_euclid(width) as usize;
+                    row[at] = over(paint.0.pixel(alpha) & 0x00FF_FFFF, row[at]);
+                }
+            }
+        }
+    }
+
+    /// Three box blurs, close to a Gaussian of standard deviation `sigma` pixels; `wrap` treats
+    /// the picture as periodic in x.
+    pub fn blur(&mut self, sigma: f32, wrap: bool) {
+        let radius = ((sigma * sigma * 12.0 / 3.0 + 1.0).sqrt() * 0.5).round() as usize;
+        if radius == 0 {
+            return;
+        }
+        for _ in 0..3 {
+            for y in 0..self.height {
+                box_blur(self.row_mut(y), radius, wrap);
+            }
+            self.blur_columns(radius);
+        }
+    }
+
+    fn blur_columns(&mut self, radius: usize) {
+        let (w, h) = (self.width, self.height);
+        let source = self.pixels.clone();
+        let n = (2 * radius + 1) as u32;
+        let clamp = |y: i64| y.clamp(0, h as i64 - 1) as usize;
+        let mut sums = vec![[0u32; 4]; w];
+        for y in -(radius as i64)..=radius as i64 {
+            let row = &source[clamp(y) * w..][..w];
+            for (sum, p) in sums.iter_mut().zip(row) {
+                add(sum, *p);
+            }
+        }
+        for y in 0..h as i64 {
+            let out = &mut self.pixels[y as usize * w..][..w];
+            let enter = &source[clamp(y + radius as i64 + 1) * w..][..w];
+            let leave = &source[clamp(y - radius as i64) * w..][..w];
+            for x in 0..w {
+                out[x] = average(&sums[x], n);
+                add(&mut sums[x], enter[x]);
+                subtract(&mut sums[x], leave[x]);
+            }
+        }
+    }
+}
+
+fn add(sum: &mut [u32; 4], pixel: u32) {
+    for (s, b) in sum.iter_mut().zip(pixel.to_le_bytes()) {
+        *s += u32::from(b);
+    }
+}
+
+fn subtract(sum: &mut [u32; 4], pixel: u32) {
+    for (s, b) in sum.iter_mut().zip(pixel.to_le_bytes()) {
+        *s -= u32::from(b);
+    }
+}
+
+fn average(sum: &[u32; 4], n: u32) -> u32 {
+    u32::from_le_bytes(sum.map(|s| ((s + n / 2) / n) as u8))
+}
+
+fn box_blur(row: &mut [u32], radius: usize, wrap: bool) {
+    let source = row.to_vec();
+    let n = row.len() as i64;
+    let radius = (radius as i64).min(n / 2);
+    let at = |i: i64| if wrap { i.rem_euclid(n) } else { i.clamp(0, n - 1) } as usize;
+    let mut sum = [0u32; 4];
+    for i in -radius..=radius {
+        add(&mut sum, source[at(i)]);
+    }
+    for i in 0..n {
+        row[i as usize] = average(&sum, (2 * radius + 1) as u32);
+        add(&mut sum, source[at(i + radius + 1)]);
+        subtract(&mut sum, source[at(i - radius)]);
+    }
+}

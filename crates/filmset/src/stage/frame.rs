@@ -1,0 +1,120 @@
+//! One frame in the making, and the soft strokes that are drawn fresh into every frame.
+
+use super::bitmap::over;
+use super::color::Rgb;
+
+/// An opaque or clear picture that cards and strokes are laid into.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Premultiplied RGBA words, row-major.
+    pub pixels: Vec<u32>,
+    /// Reused by cards for the row at hand.
+    pub scratch: Vec<u32>,
+    /// First row that strokes must not touch: something nearer hides it anyway.
+    pub bottom: usize,
+}
+
+impl Frame {
+    /// A clear frame.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            pixels: vec![0; width * height],
+            scratch: Vec::new(),
+            bottom: height,
+        }
+    }
+
+    /// Row `y`, to draw on.
+    pub fn row_mut(&mut self, y: usize) -> &mut [u32] {
+        &mut self.pixels[y * self.width..(y + 1) * self.width]
+    }
+
+    /// The columns `x0..x1` of row `y`, cut to the frame, with the first column.
+    fn span(&mut self, y: usize, x0: f32, x1: f32) -> (usize, &mut [u32]) {
+        let first = (x0.floor().max(0.0) as usize).min(self.width);
+        let last = (x1.ceil().max(0.0) as usize).clamp(first, self.width);
+        (first, &mut self.row_mut(y)[first..last])
+    }
+
+    fn rows(&self, y0: f32, y1: f32) -> std::ops::Range<usize> {
+        let last = (y1.ceil().max(0.0) as usize).min(self.height.min(self.bottom));
+        (y0.floor().max(0.0) as usize).min(last)..last
+    }
+
+    /// A soft ellipse; `light` adds instead of covering.
+    pub fn puff(&mut self, center: (f32, f32), radii: (f32, f32), paint: (Rgb, f32), light: bool) {
+        let ((cx, cy), (rx, ry)) = (center, radii);
+        // No narrower than a pixel's reach, or it would flicker as it moves.
+        let (rx, ry, thin) = (rx.max(1.2), ry.max(1.2), (rx.min(1.2) * ry.min(1.2) / 1.44).min(1.0));
+        let mask = if light { 0x00FF_FFFF } else { u32::MAX };
+        let color = paint.0.0.map(|c| c * 255.0);
+        for y in self.rows(cy - ry, cy + ry) {
+            let dy = (y as f32 + 0.5 - cy) / ry;
+            let half = rx * (1.0 - dy * dy).max(0.0).sqrt();
+            let (first, span) = self.span(y, cx - half, cx + half);
+            for (i, pixel) in span.iter_mut().enumerate() {
+                let dx = ((first + i) as f32 + 0.5 - cx) / rx;
+                let t = (1.0 - dx * dx - dy * dy).max(0.0);
+                let alpha = paint.1 * thin * t * t;
+                *pixel = over(premultiply(color, alpha) & mask, *pixel);
+            }
+        }
+    }
+
+    /// A disc with an edge one pixel wide.
+    pub fn disc(&mut self, (cx, cy): (f32, f32), radius: f32, (color, alpha): (Rgb, f32)) {
+        let color = color.0.map(|c| c * 255.0);
+        for y in self.rows(cy - radius - 1.0, cy + radius + 1.0) {
+            let dy = y as f32 + 0.5 - cy;
+            let (first, span) = self.span(y, cx - radius - 1.0, cx + radius + 1.0);
+            for (i, pixel) in span.iter_mut().enumerate() {
+                let dx = (first + i) as f32 + 0.5 - cx;
+                let cover = (radius + 0.5 - (dx * dx + dy * dy).sqrt()).clamp(0.0, 1.0);
+                if cover > 0.0 {
+                    *pixel = over(premultiply(color, cover * alpha), *pixel);
+                }
+            }
+        }
+    }
+
+    /// A soft line from `a` to `b`, `width` pixels across, fading toward `a`.
+    pub fn streak(&mut self, a: (f32, f32), b: (f32, f32), width: f32, (color, alpha): (Rgb, f32)) {
+        let color = color.0.map(|c| c * 255.0);
+        let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+        let length2 = (dx * dx + dy * dy).max(1e-3);
+        let reach = width * 0.5 + 0.7;
+        let slope = if dy.abs() < 1e-3 { 0.0 } else { dx / dy };
+        for y in self.rows(a.1.min(b.1) - reach, a.1.max(b.1) + reach) {
+            let py = y as f32 + 0.5;
+            let along = if dy.abs() < 1e-3 { 0.0 } else { (py - a.1).clamp(dy.min(0.0), dy.max(0.0)) };
+            let mid = a.0 + slope * along;
+            let side = if dy.abs() < 1e-3 { dx.abs() } else { reach * (1.0 + slope.abs()) };
+            let (first, span) = self.span(y, mid - side - reach, mid + side + reach);
+            for (i, pixel) in span.iter_mut().enumerate() {
+                let px = (first + i) as f32 + 0.5;
+                let t = (((px - a.0) * dx + (py - a.1) * dy) / length2).clamp(0.0, 1.0);
+                let (ex, ey) = (px - a.0 - t * dx, py - a.1 - t * dy);
+                let cover = (reach - (ex * ex + ey * ey).sqrt()).clamp(0.0, 1.0);
+                if cover > 0.0 {
+                    *pixel = over(premultiply(color, cover * alpha * (0.25 + 0.75 * t)), *pixel);
+                }
+            }
+        }
+    }
+}
+
+fn premultiply(color: [f32; 3], alpha: f32) -> u32 {
+    let a = alpha.clamp(0.0, 1.0);
+    u32::from_le_bytes([
+        (color[0] * a + 0.5) as u8,
+        (color[1] * a + 0.5) as u8,
+        (color[2] * a + 0.5) as u8,
+        (a * 255.0 + 0.5) as u8,
+    ])
+}

@@ -1,0 +1,186 @@
+//! The multiplane stage: a scene program becomes frames, masks, depth and truth.
+
+pub mod actor;
+pub mod bitmap;
+pub mod camera;
+pub mod card;
+pub mod city;
+pub mod color;
+pub mod frame;
+pub mod look;
+pub mod noise;
+pub mod particles;
+pub mod scene;
+pub mod sky;
+pub mod terrain;
+pub mod water;
+
+use actor::Actor;
+use camera::{Camera, View};
+use frame::Frame;
+use look::Look;
+use noise::Rng;
+use scene::{Layer, Scene};
+
+use crate::program::{FPS, Program};
+use crate::settings;
+
+/// A rendered clip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Film {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// RGB8 in sRGB, `[t, h, w, 3]`.
+    pub frames: Vec<u8>,
+}
+
+/// Renders every frame of `program` at `size` (width, height), on `threads` threads. The bytes do
+/// not depend on the number of threads.
+pub fn render(program: &Program, size: (u32, u32), threads: usize) -> Film {
+    let stage = Stage::new(program, size);
+    let frame_bytes = (size.0 * size.1 * 3) as usize;
+    let mut frames = vec![0; frame_bytes * program.frames as usize];
+    let chunk = (program.frames as usize).div_ceil(threads.max(1));
+    std::thread::scope(|scope| {
+        for (i, part) in frames.chunks_mut(chunk * frame_bytes).enumerate() {
+            let stage = &stage;
+            scope.spawn(move || {
+                let mut canvas = stage.canvas();
+                for (j, out) in part.chunks_exact_mut(frame_bytes).enumerate() {
+                    stage.paint((i * chunk + j) as u32, &mut canvas, out);
+                }
+            });
+        }
+    });
+    Film { width: size.0, height: size.1, frames }
+}
+
+/// A scene built and ready to give any frame.
+pub struct Stage {
+    width: usize,
+    height: usize,
+    view: View,
+    look: Look,
+    camera: Camera,
+    layers: Vec<Layer>,
+    actors: Vec<Actor>,
+    grade: [[u8; 256]; 3],
+}
+
+enum Item<'a> {
+    Layer(&'a Layer),
+    Actor(&'a Actor),
+}
+
+impl Stage {
+    /// Builds the scene of `program` for frames of `size` (width, height).
+    pub fn new(program: &Program, size: (u32, u32)) -> Self {
+        let view = settings::view(program, size);
+        let look = Look::new(program, &view);
+        let actors: Vec<Actor> =
+            (0..program.subjects.len()).map(|i| Actor::new(program, &view, i)).collect();
+        let camera = camera_for(program, view, &actors);
+        let margin = camera_margin(&camera, program);
+        let mut scene = Scene {
+            program,
+            view,
+            look: look.clone(),
+            rng: Rng::new(program.seed, 0x5CE7),
+            margin,
+            layers: Vec::new(),
+        };
+        let backdrop = sky::backdrop(program, &view, &look, margin);
+        scene.card(backdrop);
+        for cloud in sky::clouds(program, &view, &look) {
+            scene.card(cloud);
+        }
+        settings::build(&mut scene);
+        particles::fall(&mut scene);
+        let mut layers = scene.layers;
+        layers.sort_by(|a, b| b.z().total_cmp(&a.z()));
+        Self {
+            width: size.0 as usize,
+            height: size.1 as usize,
+            view,
+            look,
+            camera,
+            layers,
+            actors,
+            grade: look::grade(program),
+        }
+    }
+
+    /// A canvas to paint frames on; one a thread.
+    pub fn canvas(&self) -> Frame {
+        Frame::new(self.width, self.height)
+    }
+
+    /// Frame `i` as RGB8, `[h, w, 3]`.
+    pub fn frame(&self, i: u32, out: &mut [u8]) {
+        self.paint(i, &mut self.canvas(), out);
+    }
+
+    fn paint(&self, i: u32, canvas: &mut Frame, out: &mut [u8]) {
+        let t = i as f32 / FPS as f32;
+        let pose = self.camera.at(t);
+        let order = self.order(t);
+        // Rows that something nearer hides wholly need no painting.
+        let mut bottoms = vec![self.height; order.len()];
+        let mut hidden = self.height;
+        for (item, bottom) in order.iter().zip(&mut bottoms).rev() {
+            *bottom = hidden;
+            if let Item::Layer(Layer::Card(card)) = item {
+                hidden = hidden.min(card.hides_from(&self.view, &pose));
+            }
+        }
+        for (item, &bottom) in order.iter().zip(&bottoms) {
+            canvas.bottom = bottom;
+            match item {
+                Item::Layer(Layer::Card(card)) => card.draw(&self.view, &pose, t, bottom, canvas),
+                Item::Layer(Layer::Live(live)) => live.draw(&self.view, &pose, t, canvas),
+                Item::Actor(actor) => actor.draw(&self.view, &self.look, &pose, t, canvas),
+            }
+        }
+        for (rgb, pixel) in out.chunks_exact_mut(3).zip(&canvas.pixels) {
+            let [r, g, b, _] = pixel.to_le_bytes();
+            rgb[0] = self.grade[0][r as usize];
+            rgb[1] = self.grade[1][g as usize];
+            rgb[2] = self.grade[2][b as usize];
+        }
+    }
+
+    /// Everything to paint, farthest first.
+    fn order(&self, t: f32) -> Vec<Item<'_>> {
+        let mut items: Vec<Item> = self.layers.iter().map(Item::Layer).collect();
+        for actor in &self.actors {
+            let z = actor.z + actor.offset(t)[1];
+            let at = items.partition_point(|item| match item {
+                Item::Layer(layer) => layer.z() >= z,
+                Item::Actor(other) => other.z + other.offset(t)[1] >= z,
+            });
+            items.insert(at, Item::Actor(actor));
+        }
+        items
+    }
+}
+
+fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {
+    let (anchor, follow) = actors.first().map_or(
+        ((view.width * 0.5, view.horizon), 0.0),
+        |actor| {
+            let tall = actor::framing(actor.subject.kind).height * view.per_meter(actor.z);
+            let share = if tall > view.height * 0.6 { 0.7 } else { 0.55 };
+            ((actor.foot.0, actor.foot.1 - tall * share), actor.velocity[0])
+        },
+    );
+    Camera::new(program, view, anchor, follow)
+}
+
+/// The most the camera shifts the far sky to either side and up or down, pixels.
+fn camera_margin(camera: &Camera, program: &Program) -> (f32, f32) {
+    (0..program.frames).map(|i| camera.at(i as f32 / FPS as f32)).fold((0.0, 0.0), |m, p| {
+        (f32::max(m.0, p.shift_x.abs()), f32::max(m.1, p.shift_y.abs()))
+    })
+}
