@@ -1,21 +1,19 @@
 //! A premultiplied RGBA picture with an offset, and the rasterizer that prints shapes into it.
 //!
 //! Coverage is exact: every edge adds the area it cuts off each pixel, and a running sum along
-//! the row turns that into the share of the pixel inside. A shape is printed in three tones from
-//! one mask: where the mask seen a little *away* from the sun is empty, the shape is in shade;
-//! where the mask seen a little *toward* the sun is empty, it carries the rim of light.
+//! the row turns that into the share of the pixel inside. A shape is printed in two tones from
+//! one mask: where the mask seen a little *away* from the sun is empty, the shape is in shade.
+//! The third tone, the rim of light, belongs to the finished silhouette: see [`Canvas::rim`].
 
 use super::path::Path;
 
-/// The three flat tones of one material, sRGB from 0 to 1.
+/// The two flat tones of one material, sRGB from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tones {
     /// The face of the shape.
     pub base: [f32; 3],
     /// The side away from the sun.
     pub shade: [f32; 3],
-    /// The edge toward the sun.
-    pub rim: [f32; 3],
 }
 
 /// How a shape is printed.
@@ -27,21 +25,25 @@ pub struct Ink {
     pub alpha: f32,
     /// Where to look for the shape's end on the shaded side, pixels.
     pub shade_shift: [f32; 2],
-    /// Where to look for the shape's end on the sunny side, pixels.
-    pub rim_shift: [f32; 2],
     /// How much brighter the top is than the bottom, 0 to about 0.3.
     pub gradient: f32,
+    /// Print only where the canvas is painted already.
+    pub atop: bool,
 }
 
 impl Ink {
     /// One colour all over.
     pub fn flat(color: [f32; 3]) -> Self {
+        let tones = Tones {
+            base: color,
+            shade: color,
+        };
         Self {
-            tones: Tones { base: color, shade: color, rim: color },
+            tones,
             alpha: 1.0,
             shade_shift: [0.0; 2],
-            rim_shift: [0.0; 2],
             gradient: 0.0,
+            atop: false,
         }
     }
 
@@ -52,8 +54,15 @@ impl Ink {
         self
     }
 
+    /// The same ink, only on what is painted already.
+    #[must_use]
+    pub fn atop(mut self) -> Self {
+        self.atop = true;
+        self
+    }
+
     fn is_flat(&self) -> bool {
-        self.tones.base == self.tones.shade && self.tones.base == self.tones.rim
+        self.tones.base == self.tones.shade
     }
 }
 
@@ -65,6 +74,12 @@ pub struct Canvas {
     origin: [i32; 2],
     pixels: Vec<u8>,
     mask: Vec<f32>,
+    /// First and last column of the mask that each row's edges touch.
+    spans: Vec<[u32; 2]>,
+    /// Shares of shade in the row being printed.
+    shades: Vec<f32>,
+    /// Left, top, right and bottom of what was printed since [`Canvas::begin`].
+    dirty: [usize; 4],
 }
 
 /// The part of the plane that the mask covers, in canvas pixels.
@@ -80,7 +95,17 @@ impl Canvas {
     /// A transparent canvas of `width` x `height` pixels whose corner lies at `origin`.
     pub fn new(width: usize, height: usize, origin: [i32; 2]) -> Self {
         let pixels = vec![0; width * height * 4];
-        Self { width, height, origin, pixels, mask: Vec::new() }
+        let dirty = [width, height, 0, 0];
+        Self {
+            width,
+            height,
+            origin,
+            pixels,
+            mask: Vec::new(),
+            spans: Vec::new(),
+            shades: Vec::new(),
+            dirty,
+        }
     }
 
     /// Makes the canvas transparent, resizes and moves it, and keeps its memory.
@@ -88,6 +113,19 @@ impl Canvas {
         (self.width, self.height, self.origin) = (width, height, origin);
         self.pixels.clear();
         self.pixels.resize(width * height * 4, 0);
+        self.begin();
+    }
+
+    /// Forgets what has been printed so far, for [`Canvas::rim`] and [`Canvas::dirty`].
+    pub fn begin(&mut self) {
+        self.dirty = [self.width, self.height, 0, 0];
+    }
+
+    /// Left, top, right (exclusive) and bottom (exclusive) of what was printed since
+    /// [`Canvas::begin`], in canvas pixels; `None` when nothing was.
+    pub fn dirty(&self) -> Option<[usize; 4]> {
+        let [left, top, right, bottom] = self.dirty;
+        (left < right && top < bottom).then_some(self.dirty)
     }
 
     /// Width in pixels.
@@ -112,26 +150,22 @@ impl Canvas {
 
     /// Prints the union of the path's contours, given in frame pixels.
     pub fn fill(&mut self, path: &Path, ink: &Ink) {
-        let reach = [ink.shade_shift, ink.rim_shift]
-            .iter()
-            .flatten()
-            .fold(0.0_f32, |reach, shift| reach.max(shift.abs()));
-        let pad = if ink.is_flat() { 1 } else { reach.ceil() as i32 + 2 };
-        let Some(area) = self.mask_box(path, pad) else { return };
-        self.rasterize(path, area);
-        if ink.is_flat() {
-            self.print(area, pad, ink, |_, _| [0.0, 0.0]);
+        let reach = ink.shade_shift[0].abs().max(ink.shade_shift[1].abs());
+        let pad = if ink.is_flat() {
+            1
         } else {
-            let (shade, rim) = (Tap::new(ink.shade_shift, area), Tap::new(ink.rim_shift, area));
-            self.print(area, pad, ink, |mask, i| {
-                [1.0 - shade.sample(mask, i), 1.0 - rim.sample(mask, i)]
-            });
-        }
+            reach.ceil() as i32 + 2
+        };
+        let Some(area) = self.mask_box(path, pad) else {
+            return;
+        };
+        self.rasterize(path, area);
+        self.print(area, pad as usize, ink);
     }
 
     /// Box of the path, cut to the canvas, with `pad` pixels of margin on each side.
     fn mask_box(&self, path: &Path, pad: i32) -> Option<MaskBox> {
-        let [x0, y0, x1, y1] = path.bounds();
+        let [x0, y0, x1, y1] = path.bounds()?;
         let (ox, oy) = (self.origin[0] as f32, self.origin[1] as f32);
         let left = ((x0 - ox).floor().max(0.0)) as i32 - pad;
         let top = ((y0 - oy).floor().max(0.0)) as i32 - pad;
@@ -150,134 +184,222 @@ impl Canvas {
         self.mask.clear();
         // One value past the end takes what the last pixel hands on.
         self.mask.resize(area.width * area.height + 2, 0.0);
+        self.spans.clear();
+        self.spans.resize(area.height, [u32::MAX, 0]);
         let dx = (self.origin[0] + area.left) as f32;
         let dy = (self.origin[1] + area.top) as f32;
+        let mut edges = Edges { mask: &mut self.mask, spans: &mut self.spans, area };
         for contour in path.contours() {
-            let mut from = contour[contour.len() - 1];
+            let last = contour[contour.len() - 1];
+            let mut from = [last[0] - dx, last[1] - dy];
             for &to in contour {
-                add_edge(
-                    &mut self.mask,
-                    area,
-                    [from[0] - dx, from[1] - dy],
-                    [to[0] - dx, to[1] - dy],
-                );
+                let to = [to[0] - dx, to[1] - dy];
+                edges.add(from, to);
                 from = to;
             }
         }
-        for row in self.mask[..area.width * area.height].chunks_exact_mut(area.width) {
+        let rows = self.mask.chunks_exact_mut(area.width);
+        for (row, &[first, last]) in rows.zip(&self.spans) {
+            if first > last {
+                continue;
+            }
             let mut sum = 0.0_f32;
-            for value in row {
+            for value in &mut row[first as usize..(last as usize + 1).min(area.width)] {
                 sum += *value;
                 *value = sum.abs().min(1.0);
             }
         }
     }
 
-    /// Blends the ink over the canvas; `mixes` gives the shares of shade and rim at a mask index.
-    fn print(
-        &mut self,
-        area: MaskBox,
-        pad: i32,
-        ink: &Ink,
-        mixes: impl Fn(&[f32], usize) -> [f32; 2],
-    ) {
-        let inner = area.height - 2 * pad as usize;
-        let columns = area.width - 2 * pad as usize;
-        let left = (area.left + pad) as usize;
-        for row in 0..inner {
-            let y = (area.top + pad) as usize + row;
-            let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / inner as f32);
-            let tone = |c: [f32; 3]| c.map(|v| (v * fade).min(1.0) * 255.0);
-            let base = tone(ink.tones.base);
-            let (shade, rim) = (tone(ink.tones.shade), tone(ink.tones.rim));
-            let mask_row = (row + pad as usize) * area.width + pad as usize;
-            let out = &mut self.pixels[(y * self.width + left) * 4..][..columns * 4];
-            for (x, pixel) in out.chunks_exact_mut(4).enumerate() {
-                let cover = self.mask[mask_row + x] * ink.alpha;
-                if cover < 1.0 / 512.0 {
+    /// Blends the ink over the canvas where the mask covers it.
+    fn print(&mut self, area: MaskBox, pad: usize, ink: &Ink) {
+        let (rows, columns) = (area.height - 2 * pad, area.width - 2 * pad);
+        let (left, top) = (
+            (area.left + pad as i32) as usize,
+            (area.top + pad as i32) as usize,
+        );
+        let [a, b, c, d] = self.dirty;
+        self.dirty = [
+            a.min(left),
+            b.min(top),
+            c.max(left + columns),
+            d.max(top + rows),
+        ];
+        self.shades.clear();
+        self.shades.resize(columns, 0.0);
+        let flat = ink.is_flat();
+        for row in 0..rows {
+            let [first, last] = self.spans[row + pad].map(|x| x as usize);
+            let (first, end) = (first.max(pad), (last + 1).min(area.width - pad));
+            if first >= end {
+                continue;
+            }
+            let columns = end - first;
+            let left = left + first - pad;
+            let at = (row + pad) * area.width + first;
+            if !flat {
+                look_aside(
+                    &self.mask,
+                    at,
+                    area.width,
+                    ink.shade_shift,
+                    &mut self.shades,
+                );
+            }
+            let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / rows as f32);
+            let tone = |c: [f32; 3]| c.map(|v| ((v * fade).min(1.0) * 255.0 + 0.5) as i32);
+            let out = &mut self.pixels[((top + row) * self.width + left) * 4..][..columns * 4];
+            let covers = &self.mask[at..at + columns];
+            let (base, shade) = (tone(ink.tones.base), tone(ink.tones.shade));
+            blend_row(out, covers, &self.shades, ink, base, shade);
+        }
+    }
+
+    /// Lights the edge of everything printed since [`Canvas::begin`] that has nothing beside it
+    /// at `shift` pixels: the rim toward the sun. `strength` is 0 to 1.
+    pub fn rim(&mut self, color: [f32; 3], shift: [f32; 2], strength: f32) {
+        let Some([left, top, right, bottom]) = self.dirty() else {
+            return;
+        };
+        let (fx, fy) = (shift[0].floor(), shift[1].floor());
+        let (tx, ty) = (shift[0] - fx, shift[1] - fy);
+        let weights = [
+            (1.0 - tx) * (1.0 - ty),
+            tx * (1.0 - ty),
+            (1.0 - tx) * ty,
+            tx * ty,
+        ]
+        .map(|w| (w * 256.0) as i32);
+        let (dx, dy) = (fx as isize, fy as isize);
+        let color = color.map(|v| (v * 255.0) as i32);
+        let strength = (strength * 256.0) as i32;
+        for y in top..bottom {
+            for x in left..right {
+                let at = (y * self.width + x) * 4;
+                let cover = i32::from(self.pixels[at + 3]);
+                if cover == 0 {
                     continue;
                 }
-                let [s, r] = mixes(&self.mask, mask_row + x);
-                let keep = 1.0 - cover;
-                for k in 0..3 {
-                    let c = base[k] + (shade[k] - base[k]) * s;
-                    let c = c + (rim[k] - c) * r;
-                    pixel[k] = (c * cover + f32::from(pixel[k]) * keep + 0.5) as u8;
+                let mut beside = 0;
+                for (k, weight) in weights.iter().enumerate() {
+                    let x = x.wrapping_add_signed(dx + (k & 1) as isize);
+                    let y = y.wrapping_add_signed(dy + (k >> 1) as isize);
+                    if x < self.width && y < self.height {
+                        let alpha = self.pixels[(y * self.width + x) * 4 + 3];
+                        beside += weight * i32::from(alpha);
+                    }
                 }
-                pixel[3] = (255.0 * cover + f32::from(pixel[3]) * keep + 0.5) as u8;
+                let bare = (cover - (beside >> 8)).max(0) * strength >> 8;
+                if bare > 0 {
+                    for (k, target) in color.iter().enumerate() {
+                        let old = i32::from(self.pixels[at + k]);
+                        let lit = old + ((target * cover / 255 - old) * bare / 255);
+                        self.pixels[at + k] = lit.clamp(0, cover) as u8;
+                    }
+                }
             }
         }
     }
 }
 
-/// Bilinear look at the mask, a fixed fraction of pixels away.
-struct Tap {
-    offset: isize,
-    stride: isize,
-    weights: [f32; 4],
+/// Blends one row; `covers` and `shades` hold one value a pixel.
+fn blend_row(
+    out: &mut [u8],
+    covers: &[f32],
+    shades: &[f32],
+    ink: &Ink,
+    base: [i32; 3],
+    shade: [i32; 3],
+) {
+    let alpha = ink.alpha * 256.0;
+    for ((pixel, &cover), &s) in out.chunks_exact_mut(4).zip(covers).zip(shades) {
+        let mut cover = (cover * alpha + 0.5) as i32;
+        if cover == 0 {
+            continue;
+        }
+        if ink.atop {
+            cover = cover * i32::from(pixel[3]) / 255;
+        }
+        let s = (s * 256.0) as i32;
+        let keep = 256 - cover;
+        for k in 0..3 {
+            let tone = (base[k] << 8) + (shade[k] - base[k]) * s;
+            pixel[k] = (((tone >> 8) * cover + i32::from(pixel[k]) * keep + 128) >> 8) as u8;
+        }
+        if !ink.atop {
+            pixel[3] = ((255 * cover + i32::from(pixel[3]) * keep + 128) >> 8) as u8;
+        }
+    }
 }
 
-impl Tap {
-    fn new(shift: [f32; 2], area: MaskBox) -> Self {
-        let (fx, fy) = (shift[0].floor(), shift[1].floor());
-        let (tx, ty) = (shift[0] - fx, shift[1] - fy);
-        let stride = area.width as isize;
-        Self {
-            offset: fy as isize * stride + fx as isize,
-            stride,
-            weights: [(1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty],
+/// Writes how empty the mask is, `shift` pixels away from each pixel of a row that starts at
+/// `at`.
+fn look_aside(mask: &[f32], at: usize, stride: usize, shift: [f32; 2], out: &mut [f32]) {
+    let (fx, fy) = (shift[0].floor(), shift[1].floor());
+    let (tx, ty) = (shift[0] - fx, shift[1] - fy);
+    let first = at.wrapping_add_signed(fy as isize * stride as isize + fx as isize);
+    let n = out.len();
+    let above = mask[first..=first + n].windows(2);
+    let below = mask[first + stride..=first + stride + n].windows(2);
+    for ((out, a), b) in out.iter_mut().zip(above).zip(below) {
+        let (upper, lower) = (a[0] + (a[1] - a[0]) * tx, b[0] + (b[1] - b[0]) * tx);
+        *out = 1.0 - (upper + (lower - upper) * ty);
+    }
+}
+
+/// Where the edges of a path leave the signed area that they cut off each pixel to their right.
+struct Edges<'a> {
+    mask: &'a mut [f32],
+    spans: &'a mut [[u32; 2]],
+    area: MaskBox,
+}
+
+impl Edges<'_> {
+    /// Adds an edge, given in pixels of the mask.
+    fn add(&mut self, from: [f32; 2], to: [f32; 2]) {
+        let (sign, top, bottom) = if from[1] < to[1] { (1.0, from, to) } else { (-1.0, to, from) };
+        let slope = (bottom[0] - top[0]) / (bottom[1] - top[1]).max(1e-9);
+        let first = top[1].max(0.0);
+        let last = bottom[1].min(self.area.height as f32);
+        if last <= first {
+            return;
+        }
+        let limit = self.area.width as f32 - 1.0;
+        let mut x = top[0] + (first - top[1]) * slope;
+        let mut y = first;
+        let mut row = first as usize;
+        while y < last {
+            let end = last.min(row as f32 + 1.0);
+            let next = x + slope * (end - y);
+            let (low, high) = if x < next { (x, next) } else { (next, x) };
+            self.add_span(row, sign * (end - y), low.clamp(0.0, limit), high.clamp(0.0, limit));
+            (x, y) = (next, end);
+            row += 1;
         }
     }
 
-    fn sample(&self, mask: &[f32], index: usize) -> f32 {
-        let at = index.wrapping_add_signed(self.offset);
-        let below = at.wrapping_add_signed(self.stride);
-        mask[at] * self.weights[0]
-            + mask[at + 1] * self.weights[1]
-            + mask[below] * self.weights[2]
-            + mask[below + 1] * self.weights[3]
+    /// Spreads an edge piece of height `area` that crosses a row from `low` to `high`.
+    fn add_span(&mut self, row: usize, area: f32, low: f32, high: f32) {
+        let (first, last) = (low as usize, high as usize);
+        let span = &mut self.spans[row];
+        *span = [span[0].min(first as u32), span[1].max(last as u32 + 1)];
+        let line = &mut self.mask[row * self.area.width..][first..last + 2];
+        if first == last {
+            let right = (low + high) * 0.5 - first as f32;
+            line[0] += area * (1.0 - right);
+            line[1] += area * right;
+            return;
+        }
+        // Share of the piece that the columns so far hand on to those right of them.
+        let per_pixel = 1.0 / (high - low);
+        let mut before = 0.0;
+        for (i, value) in line.iter_mut().enumerate() {
+            let column = (first + i) as f32;
+            let (a, b) = (low.max(column), high.min(column + 1.0));
+            let share = ((b - a) * per_pixel).max(0.0);
+            let inside = share * (column + 1.0 - (a + b) * 0.5);
+            *value += area * (inside + before);
+            before = share - inside;
+        }
     }
-}
-
-/// Adds the signed area that the edge cuts off each pixel to its right.
-fn add_edge(mask: &mut [f32], area: MaskBox, from: [f32; 2], to: [f32; 2]) {
-    let (sign, top, bottom) = if from[1] < to[1] { (1.0, from, to) } else { (-1.0, to, from) };
-    let slope = (bottom[0] - top[0]) / (bottom[1] - top[1]).max(1e-9);
-    let first = top[1].max(0.0);
-    let last = bottom[1].min(area.height as f32);
-    if last <= first {
-        return;
-    }
-    let limit = area.width as f32 - 1.0;
-    let mut x = top[0] + (first - top[1]) * slope;
-    for row in first as usize..(last.ceil() as usize) {
-        let span = last.min(row as f32 + 1.0) - first.max(row as f32);
-        let next = x + slope * span;
-        let (low, high) = if x < next { (x, next) } else { (next, x) };
-        let line = &mut mask[row * area.width..];
-        add_span(line, sign * span, low.clamp(0.0, limit), high.clamp(0.0, limit));
-        x = next;
-    }
-}
-
-/// Spreads an edge piece of height `area` that crosses a row from `low` to `high`.
-fn add_span(line: &mut [f32], area: f32, low: f32, high: f32) {
-    let (first, last) = (low as usize, high as usize);
-    if first == last {
-        let right = (low + high) * 0.5 - first as f32;
-        line[first] += area * (1.0 - right);
-        line[first + 1] += area * right;
-        return;
-    }
-    // Share of the piece left of a column's right border, summed up to there.
-    let per_pixel = 1.0 / (high - low);
-    let mut before = 0.0;
-    for column in first..=last {
-        let (a, b) = (low.max(column as f32), high.min(column as f32 + 1.0));
-        let share = (b - a) * per_pixel;
-        let inside = share * (column as f32 + 1.0 - (a + b) * 0.5);
-        line[column] += area * (inside + before);
-        before = share - inside;
-    }
-    line[last + 1] += area * before;
 }

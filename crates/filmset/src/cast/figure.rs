@@ -40,9 +40,17 @@ impl Wardrobe {
         let color = rgb(subject.color);
         let skin = hex(pose.pick(11, &SKINS));
         let dark = matches!(subject.color, Color::Black | Color::Grey | Color::Brown);
-        let trousers = if subject.color == Color::Black { 0x7A_73_6A } else { 0x32_34_3C };
+        let trousers = if subject.color == Color::Black {
+            0x7A_73_6A
+        } else {
+            0x32_34_3C
+        };
         // Dresses show legs; the light tights keep a dark dress readable.
-        let legs = if garment == Garment::Dress { skin } else { hex(trousers) };
+        let legs = if garment == Garment::Dress {
+            skin
+        } else {
+            hex(trousers)
+        };
         let hat = match (headwear, garment) {
             (Headwear::Hood, _) | (Headwear::WideHat, Garment::Raincoat) => color,
             (Headwear::WideHat, _) => hex(0xE6_D3_A8),
@@ -60,13 +68,19 @@ impl Wardrobe {
             hair: tones(hex(pose.pick(12, &HAIRS))),
             legs: tones(legs),
             legs_far: tones(legs.map(|v| v * 0.78)),
-            shoes: tones(hex(if garment == Garment::Raincoat { 0x24_2A_2C } else { 0x3B_2A_22 })),
-            hat: tones(hat),
-            band: tones(if headwear == Headwear::WideHat && garment != Garment::Raincoat {
-                hex(0x5A_46_38)
+            shoes: tones(hex(if garment == Garment::Raincoat {
+                0x24_2A_2C
             } else {
-                hat.map(|v| v * 0.8)
-            }),
+                0x3B_2A_22
+            })),
+            hat: tones(hat),
+            band: tones(
+                if headwear == Headwear::WideHat && garment != Garment::Raincoat {
+                    hex(0x5A_46_38)
+                } else {
+                    hat.map(|v| v * 0.8)
+                },
+            ),
             scarf: subject.scarf.map(|color| tones(rgb(color))),
             ink: tones([0.10, 0.09, 0.11]),
         }
@@ -143,14 +157,26 @@ impl Figure<'_> {
 
     fn leg(&self, i: usize, far: bool, brush: &mut Brush, canvas: &mut Canvas) {
         let (joints, thick) = (&self.joints, self.thick());
-        let tones = if far { self.wear.legs_far } else { self.wear.legs };
+        let tones = if far {
+            self.wear.legs_far
+        } else {
+            self.wear.legs
+        };
         let [hip, knee, ankle] =
             [joints.hips[i], joints.knees[i], joints.ankles[i]].map(|p| self.view.at(brush, p));
         let unit = thick * brush.ppm;
-        let slim = if self.wear.garment == Garment::Dress { 0.80 } else { 1.0 };
-        brush.path.capsule(hip, 0.050 * unit * slim, knee, 0.036 * unit * slim);
-        brush.path.capsule(knee, 0.036 * unit * slim, ankle, 0.023 * unit * slim);
-        let ink = brush.ink(tones, 0.022 * thick, 0.008 * thick);
+        let slim = if self.wear.garment == Garment::Dress {
+            0.80
+        } else {
+            1.0
+        };
+        brush
+            .path
+            .capsule(hip, 0.050 * unit * slim, knee, 0.036 * unit * slim);
+        brush
+            .path
+            .capsule(knee, 0.036 * unit * slim, ankle, 0.023 * unit * slim);
+        let ink = brush.ink(tones, 0.022 * thick);
         brush.print(canvas, &ink);
         self.shoe(i, brush, canvas);
     }
@@ -161,7 +187,16 @@ impl Figure<'_> {
         let (size, drop) = (self.body.tall, self.body.ankle);
         let put = |x: f32, y: f32| {
             let (x, y) = (x * size, y * size);
-            self.view.at(brush, [ankle[0] + x * cos - y * sin, ankle[1] + x * sin + y * cos, ankle[2]])
+            // Toes point a little outward.
+            let out = ankle[2] + x * 0.30 * ankle[2].signum();
+            self.view.at(
+                brush,
+                [
+                    ankle[0] + x * cos - y * sin,
+                    ankle[1] + x * sin + y * cos,
+                    out,
+                ],
+            )
         };
         let sole = -drop / size;
         let boot = matches!(self.wear.garment, Garment::Raincoat | Garment::Coat);
@@ -181,7 +216,7 @@ impl Figure<'_> {
         // Seen from the front the outline above has no width of its own.
         brush.path.capsule(heel, 0.027 * unit, toe, 0.019 * unit);
         brush.path.capsule(heel, 0.026 * unit, shin, 0.030 * unit);
-        let ink = brush.ink(self.wear.shoes, 0.012 * size, 0.007 * size);
+        let ink = brush.ink(self.wear.shoes, 0.012 * size);
         brush.print(canvas, &ink);
     }
 
@@ -192,17 +227,30 @@ impl Figure<'_> {
         } else {
             (self.wear.cloth, self.wear.skin)
         };
-        let [shoulder, elbow, wrist] =
-            [joints.shoulders[i], joints.elbows[i], joints.wrists[i]].map(|p| self.view.at(brush, p));
+        let [shoulder, elbow, wrist] = [joints.shoulders[i], joints.elbows[i], joints.wrists[i]]
+            .map(|p| self.view.at(brush, p));
         let unit = thick * brush.ppm;
-        let hand = super::path::between(elbow, wrist, 1.10);
-        brush.path.ellipse(hand, 0.026 * unit, 0.023 * unit, 0.0);
-        let ink = brush.ink(skin, 0.012 * thick, 0.006 * thick);
+        let hand = super::path::between(elbow, wrist, 1.24);
+        brush.path.capsule(wrist, 0.024 * unit, hand, 0.024 * unit);
+        let ink = brush.ink(skin, 0.012 * thick);
         brush.print(canvas, &ink);
         let [top, middle, cuff] = garments::sleeve(self.wear.garment);
-        brush.path.capsule(shoulder, top * unit, elbow, middle * unit);
+        if !far {
+            // A line of shade parts the sleeve from the garment behind it.
+            let line = 0.008 * unit;
+            brush
+                .path
+                .capsule(shoulder, top * unit, elbow, middle * unit + line);
+            brush
+                .path
+                .capsule(elbow, middle * unit + line, wrist, cuff * unit + line);
+            brush.print(canvas, &super::Ink::flat(self.wear.cloth.shade).atop());
+        }
+        brush
+            .path
+            .capsule(shoulder, top * unit, elbow, middle * unit);
         brush.path.capsule(elbow, middle * unit, wrist, cuff * unit);
-        let ink = brush.ink(cloth, 0.030 * thick, 0.009 * thick);
+        let ink = brush.ink(cloth, 0.026 * thick);
         brush.print(canvas, &ink);
     }
 }

@@ -37,7 +37,11 @@ pub fn stride(kind: SubjectKind, action: Action, speed: f32) -> f32 {
 
 /// Usual speed in metres per second of an action at normal pace.
 pub fn usual_speed(kind: SubjectKind, action: Action) -> f32 {
-    let small = if kind == SubjectKind::Child { 0.72 } else { 1.0 };
+    let small = if kind == SubjectKind::Child {
+        0.72
+    } else {
+        1.0
+    };
     match (kind, action) {
         (SubjectKind::Dog, Action::Run) => 4.0,
         (_, Action::Walk) => 1.3 * small,
@@ -93,7 +97,12 @@ fn step(action: Action, u: f32, stride: f32, tall: f32) -> Foot {
         } else {
             push * ease(((q - 0.58) / 0.42).clamp(0.0, 1.0))
         };
-        return Foot { x: front - q * reach, y: 0.0, pitch, planted: true };
+        return Foot {
+            x: front - q * reach,
+            y: 0.0,
+            pitch,
+            planted: true,
+        };
     }
     let q = (u - duty) / (1.0 - duty);
     // Leaves and lands at the speed of the ground, so that neither end jerks.
@@ -105,12 +114,20 @@ fn step(action: Action, u: f32, stride: f32, tall: f32) -> Foot {
         + (q3 - q2) * slope;
     let (y, pitch) = if run {
         let lift = tall * (0.215 * (PI * q.powf(0.72)).sin() + 0.05 * (PI * q).sin());
-        (lift, push + (touch - push) * ease(q) - 0.75 * (PI * q.powf(0.6)).sin())
+        (
+            lift,
+            push + (touch - push) * ease(q) - 0.75 * (PI * q.powf(0.6)).sin(),
+        )
     } else {
         let lift = tall * 0.035 * (PI * q).sin();
         (lift, push + (touch - push) * ease((q * 1.15).min(1.0)))
     };
-    Foot { x, y, pitch, planted: false }
+    Foot {
+        x,
+        y,
+        pitch,
+        planted: false,
+    }
 }
 
 /// Smooth step from 0 to 1 without speed at its ends.
@@ -153,16 +170,36 @@ pub fn jump(kind: SubjectKind, action_t: f32) -> Jump {
     if air < 0.0 {
         // Down slowly, up fast.
         let q = t / CROUCH_SECONDS;
-        let crouch = if q < 0.7 { ease(q / 0.7) } else { 1.0 - ease((q - 0.7) / 0.3) };
-        return Jump { lift: 0.0, crouch, reach: if q < 0.7 { -crouch } else { 1.0 - 2.0 * crouch } };
+        let crouch = if q < 0.7 {
+            ease(q / 0.7)
+        } else {
+            1.0 - ease((q - 0.7) / 0.3)
+        };
+        return Jump {
+            lift: 0.0,
+            crouch,
+            reach: if q < 0.7 { -crouch } else { 1.0 - 2.0 * crouch },
+        };
     }
     if air < flight {
         let tuck = (PI * air / flight).sin();
-        return Jump { lift: speed * air - 0.5 * GRAVITY * air * air, crouch: 0.25 * tuck, reach: 1.0 };
+        return Jump {
+            lift: speed * air - 0.5 * GRAVITY * air * air,
+            crouch: 0.25 * tuck,
+            reach: 1.0,
+        };
     }
     let q = (air - flight) / 0.42;
-    let sink = if q < 1.0 { (PI * q.powf(0.6)).sin().max(0.0) } else { 0.0 };
-    Jump { lift: 0.0, crouch: 0.75 * sink, reach: 1.0 - ease(q * 1.2) }
+    let sink = if q < 1.0 {
+        (PI * q.powf(0.6)).sin().max(0.0)
+    } else {
+        0.0
+    };
+    Jump {
+        lift: 0.0,
+        crouch: 0.75 * sink,
+        reach: 1.0 - ease(q * 1.2),
+    }
 }
 
 /// Where a bouncing ball is.
@@ -184,22 +221,34 @@ const PRESS_SECONDS: f32 = 0.05;
 pub fn bounce(action_t: f32) -> Bounce {
     let fall = (2.0 * DROP_HEIGHT / GRAVITY).sqrt();
     if action_t < fall {
-        return Bounce { lift: DROP_HEIGHT - 0.5 * GRAVITY * action_t * action_t, squash: 1.0 };
+        return Bounce {
+            lift: DROP_HEIGHT - 0.5 * GRAVITY * action_t * action_t,
+            squash: 1.0,
+        };
     }
     let mut since = action_t - fall;
     let mut speed = GRAVITY * fall;
     while speed > 0.35 {
         if since < PRESS_SECONDS {
             let press = (PI * since / PRESS_SECONDS).sin() * (speed / (GRAVITY * fall));
-            return Bounce { lift: 0.0, squash: 1.0 - 0.32 * press };
+            return Bounce {
+                lift: 0.0,
+                squash: 1.0 - 0.32 * press,
+            };
         }
         since -= PRESS_SECONDS;
         speed *= RESTITUTION;
         let flight = 2.0 * speed / GRAVITY;
         if since < flight {
-            return Bounce { lift: speed * since - 0.5 * GRAVITY * since * since, squash: 1.0 };
+            return Bounce {
+                lift: speed * since - 0.5 * GRAVITY * since * since,
+                squash: 1.0,
+            };
         }
         since -= flight;
     }
-    Bounce { lift: 0.0, squash: 1.0 }
+    Bounce {
+        lift: 0.0,
+        squash: 1.0,
+    }
 }

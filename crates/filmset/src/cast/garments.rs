@@ -1,10 +1,10 @@
 //! What figures wear: outlines that follow trunk and thighs, hems that lag behind.
 
+use super::Brush;
 use super::canvas::Canvas;
 use super::figure::Figure;
 use super::path::{Point, between};
 use super::skeleton::{gait_wave, mid, swing};
-use super::Brush;
 use crate::program::{Action, Garment, SubjectKind};
 
 /// One slice through a garment.
@@ -100,11 +100,16 @@ pub fn torso(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let slices = cut(wear.garment);
     let fit = fit(figure.subject.kind);
     let edges: [Edges; 6] = std::array::from_fn(|i| {
-        let fitted = Slice { side: slices[i].side * fit[i], ..slices[i] };
+        let fitted = Slice {
+            side: slices[i].side * fit[i],
+            ..slices[i]
+        };
         edges_of(figure, fitted, brush)
     });
     neck(figure, brush, canvas);
-    let collar = figure.view.at(brush, mid(figure.joints.chest, figure.joints.head, 0.20));
+    let collar = figure
+        .view
+        .at(brush, mid(figure.joints.chest, figure.joints.head, 0.20));
     let half = 0.040 * tall * brush.ppm;
     let mut left: Vec<Point> = vec![[collar[0] - half, collar[1]]];
     left.extend(edges.iter().map(|e| e.left));
@@ -113,9 +118,17 @@ pub fn torso(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     right.reverse();
     let (a, b) = (edges[5].left, edges[5].right);
     // The hem is seen a little from above.
-    let sag = [(a[0] + b[0]) * 0.5, (a[1] + b[1]) * 0.5 + 0.10 * (b[0] - a[0])];
-    brush.path.spline(&left).quad_to(sag, b).spline(&right).close();
-    let mut ink = brush.ink(wear.cloth, 0.070 * tall, 0.012 * tall);
+    let sag = [
+        (a[0] + b[0]) * 0.5,
+        (a[1] + b[1]) * 0.5 + 0.10 * (b[0] - a[0]),
+    ];
+    brush
+        .path
+        .spline(&left)
+        .quad_to(sag, b)
+        .spline(&right)
+        .close();
+    let mut ink = brush.ink(wear.cloth, 0.070 * tall);
     ink.gradient = 0.10;
     brush.print(canvas, &ink);
     details(figure, &edges, brush, canvas);
@@ -126,7 +139,7 @@ fn neck(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let high = figure.view.at(brush, figure.joints.head);
     let radius = 0.030 * figure.body.tall * brush.ppm;
     brush.path.capsule(low, radius, high, radius);
-    let ink = brush.ink(figure.wear.skin_far, 0.02, 0.01);
+    let ink = brush.ink(figure.wear.skin_far, 0.02);
     brush.print(canvas, &ink);
 }
 
@@ -136,7 +149,10 @@ fn edges_of(figure: &Figure, slice: Slice, brush: &Brush) -> Edges {
     let half = view.half_width(slice.side, slice.front) * tall * brush.ppm;
     if slice.along >= 0.0 {
         let center = view.at(brush, mid(joints.pelvis, joints.chest, slice.along));
-        return Edges { left: [center[0] - half, center[1]], right: [center[0] + half, center[1]] };
+        return Edges {
+            left: [center[0] - half, center[1]],
+            right: [center[0] + half, center[1]],
+        };
     }
     let down = -slice.along;
     let hang = figure.body.thigh * down.min(1.2);
@@ -151,7 +167,10 @@ fn edges_of(figure: &Figure, slice: Slice, brush: &Brush) -> Edges {
         let pushed = side * (leg[0] + side * room - edge);
         // Cloth that a thigh pushes out is also lifted by it.
         let lifted = if pushed > 0.0 { 0.75 } else { 0.0 };
-        [edge + side * pushed.max(0.0), center[1] + (leg[1] - center[1]).min(0.0) * lifted]
+        [
+            edge + side * pushed.max(0.0),
+            center[1] + (leg[1] - center[1]).min(0.0) * lifted,
+        ]
     };
     let mut left = over(center[0] - half, low, -1.0);
     let mut right = over(center[0] + half, high, 1.0);
@@ -174,12 +193,18 @@ fn hem_motion(figure: &Figure, down: f32) -> (f32, f32) {
         Garment::Coat => 0.75,
         Garment::Raincoat => 0.5,
         _ => 0.15,
-    } * figure.body.tall * down;
+    } * figure.body.tall
+        * down;
     let moving = matches!(pose.action, Action::Walk | Action::Run);
-    let wave = if moving { gait_wave(pose, 2.0, 0.12) } else { swing(pose, 0.45, 31) * 0.3 };
+    let wave = if moving {
+        gait_wave(pose, 2.0, 0.12)
+    } else {
+        swing(pose, 0.45, 31) * 0.3
+    };
     let air = pose.wind - pose.facing * pose.speed * 1.4;
     let push = loose * (0.010 * wave + 0.0022 * pose.wind);
-    let flutter = loose * 0.018 * air.clamp(-6.0, 6.0) * (0.75 + 0.25 * swing(pose, 1.9, 32) * down);
+    let flutter =
+        loose * 0.018 * air.clamp(-6.0, 6.0) * (0.75 + 0.25 * swing(pose, 1.9, 32) * down);
     (push, flutter)
 }
 
@@ -197,12 +222,17 @@ fn details(figure: &Figure, edges: &[Edges; 6], brush: &mut Brush, canvas: &mut 
             brush.print(canvas, &line);
         }
         Garment::Sweater => {
-            brush.path.ribbon(&[across(5, 0.0), across(5, 1.0)], |_| 0.012 * unit);
+            brush
+                .path
+                .ribbon(&[across(5, 0.0), across(5, 1.0)], |_| 0.012 * unit);
             brush.print(canvas, &line);
         }
         _ => {}
     }
-    let opens = matches!(wear.garment, Garment::Coat | Garment::Raincoat | Garment::Jacket);
+    let opens = matches!(
+        wear.garment,
+        Garment::Coat | Garment::Raincoat | Garment::Jacket
+    );
     if opens && !figure.pose.away && unit > 50.0 {
         // The opening runs down the front, which turns with the body.
         let t = 0.5 + 0.40 * figure.pose.facing;

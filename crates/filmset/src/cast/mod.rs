@@ -74,8 +74,18 @@ pub fn draw(
     canvas: &mut Canvas,
     foot: (f32, f32),
 ) {
-    let stage = Brush { light, ppm: pixels_per_meter, foot: [foot.0, foot.1], path: Path::new() };
+    let stage = Brush {
+        light,
+        ppm: pixels_per_meter,
+        foot: [foot.0, foot.1],
+        path: Path::new(),
+    };
+    canvas.begin();
     figure::draw(subject, pose, stage, canvas);
+    // The rim never gets thinner than can be seen.
+    let width = (0.016 * gait::height(subject.kind).min(2.5) * pixels_per_meter).clamp(0.7, 4.0);
+    let (color, strength) = light.rim();
+    canvas.rim(color, light.toward_sun().map(|step| step * width), strength);
 }
 
 /// Width and height in metres that hold every pose of a kind; the point on the ground stands in
@@ -103,9 +113,9 @@ impl Brush<'_> {
         [self.foot[0] + x * self.ppm, self.foot[1] - y * self.ppm]
     }
 
-    /// Ink with tones `shade` and `rim` metres wide; the rim never gets thinner than can be seen.
-    pub fn ink(&self, tones: Tones, shade: f32, rim: f32) -> Ink {
-        self.light.ink(tones, shade * self.ppm, (rim * self.ppm).max(0.6))
+    /// Ink whose shaded side is `shade` metres wide.
+    pub fn ink(&self, tones: Tones, shade: f32) -> Ink {
+        self.light.ink(tones, shade * self.ppm)
     }
 
     /// Prints the path built so far and begins a new one.

@@ -1,4 +1,4 @@
-//! The twelve named colours, the light that falls on them, and the three tones they print in.
+//! The twelve named colours, the light that falls on them, and the tones they print in.
 
 use super::canvas::{Ink, Tones};
 use crate::program::{Color, TimeOfDay};
@@ -65,38 +65,56 @@ impl CastLight {
             TimeOfDay::Night => ([0.22, 0.26, 0.34], [0.24, 0.28, 0.40]),
         };
         let night = time == TimeOfDay::Night;
-        Self { key, ambient, sun_side, backlight, night, fog: [0.5; 3], fog_amount: 0.0 }
+        Self {
+            key,
+            ambient,
+            sun_side,
+            backlight,
+            night,
+            fog: [0.5; 3],
+            fog_amount: 0.0,
+        }
     }
 
-    /// The three tones of a material whose daylight colour is `color`.
+    /// The two tones of a material whose daylight colour is `color`.
     pub fn tones(&self, color: [f32; 3]) -> Tones {
         let behind = if self.backlight { 0.62 } else { 1.0 };
         let lit = self.sum(behind);
         let dark = self.sum(0.34 * behind);
         let base = self.through_air(tint(color, lit));
         let shade = self.through_air(tint(color, dark));
-        let glow = if self.backlight { 0.74 } else { 0.42 };
-        let shine = self.key.map(|k| (0.62 + k / self.strongest_key() * 0.38).min(1.0));
-        let shine = if self.night { shine.map(|v| v * 0.82) } else { shine };
-        let rim = [0, 1, 2].map(|k| base[k] + (shine[k] - base[k]) * glow);
-        Tones { base, shade, rim: self.through_air_half(rim) }
+        Tones { base, shade }
     }
 
-    /// Ink for a shape: `shade` and `rim` are the widths of the two tones in pixels.
-    pub fn ink(&self, tones: Tones, shade: f32, rim: f32) -> Ink {
+    /// Colour and strength (0 to 1) of the rim on the sunny side.
+    pub fn rim(&self) -> ([f32; 3], f32) {
+        let strongest = self.key.iter().fold(0.05_f32, |a, &b| a.max(b));
+        let dim = if self.night { 0.80 } else { 1.0 };
+        let shine = self.key.map(|k| (0.66 + k / strongest * 0.34) * dim);
+        let strength = if self.backlight { 0.85 } else { 0.50 };
+        (
+            self.through_air(shine),
+            strength * (1.0 - 0.6 * self.fog_amount.clamp(0.0, 1.0)),
+        )
+    }
+
+    /// Unit steps toward the sun in the picture, x right and y down.
+    pub fn toward_sun(&self) -> [f32; 2] {
         let side = self.sun_side.clamp(-1.0, 1.0);
         // A sun straight ahead or behind lights the top edge.
-        let (x, y) = if self.backlight && side.abs() < 0.3 {
-            (side, -0.9)
-        } else {
-            (side.signum() * side.abs().max(0.55), -0.55)
-        };
+        if self.backlight && side.abs() < 0.3 {
+            return [side, -0.9];
+        }
+        [side.signum() * side.abs().max(0.6), -0.5]
+    }
+
+    /// Ink for a shape whose shaded side is `shade` pixels wide.
+    pub fn ink(&self, tones: Tones, shade: f32) -> Ink {
+        let [x, y] = self.toward_sun();
         Ink {
             tones,
-            alpha: 1.0,
-            shade_shift: [-x * shade, -y * shade * 0.5],
-            rim_shift: [x * rim, y * rim],
-            gradient: 0.0,
+            shade_shift: [-x * shade, -y * shade * 0.25],
+            ..Ink::flat(tones.base)
         }
     }
 
@@ -105,22 +123,12 @@ impl CastLight {
         Ink::flat(self.tones(color).base)
     }
 
-    fn strongest_key(&self) -> f32 {
-        self.key.iter().fold(0.05_f32, |a, &b| a.max(b))
-    }
-
     fn sum(&self, key_share: f32) -> [f32; 3] {
         [0, 1, 2].map(|k| self.ambient[k] + self.key[k] * key_share)
     }
 
     fn through_air(&self, color: [f32; 3]) -> [f32; 3] {
         let amount = self.fog_amount.clamp(0.0, 1.0);
-        [0, 1, 2].map(|k| color[k] + (self.fog[k] - color[k]) * amount)
-    }
-
-    /// The rim starts from a colour that already went through the air.
-    fn through_air_half(&self, color: [f32; 3]) -> [f32; 3] {
-        let amount = self.fog_amount.clamp(0.0, 1.0) * 0.5;
         [0, 1, 2].map(|k| color[k] + (self.fog[k] - color[k]) * amount)
     }
 }
@@ -132,15 +140,18 @@ const KEPT_CHROMA: f32 = 0.68;
 /// [`KEPT_CHROMA`] of the chroma stays, greys stay grey, and night never turns black.
 pub fn tint(color: [f32; 3], light: [f32; 3]) -> [f32; 3] {
     let level = (light[0] + light[1] + light[2]) / 3.0;
-    let gain = if level < 0.5 { 0.36 + 0.28 * level / 0.5 } else { level.min(0.64 + 0.72 * (level - 0.5)) };
+    let gain = (0.30 + 0.70 * level).min(1.05);
     let scaled = [0, 1, 2].map(|k| color[k] * gain * (1.0 + (light[k] / level - 1.0) * 0.7));
     let ([_, a0, b0], [l1, a1, b1]) = (oklab(color), oklab(scaled));
     let (c0, c1) = (a0.hypot(b0), a1.hypot(b1));
     if c0 < 0.05 {
-        let limit = (0.034 / c1.max(1e-6)).min(1.0);
+        let limit = (0.022 / c1.max(1e-6)).min(1.0);
         return srgb([l1, a1 * limit, b1 * limit]);
     }
-    let (a, b) = (a0 / c0 * 0.76 + a1 / c1.max(1e-6) * 0.24, b0 / c0 * 0.76 + b1 / c1.max(1e-6) * 0.24);
+    let (a, b) = (
+        a0 / c0 * 0.76 + a1 / c1.max(1e-6) * 0.24,
+        b0 / c0 * 0.76 + b1 / c1.max(1e-6) * 0.24,
+    );
     let chroma = c1.max(KEPT_CHROMA * c0) / a.hypot(b).max(1e-6);
     srgb([l1, a * chroma, b * chroma])
 }
@@ -148,7 +159,11 @@ pub fn tint(color: [f32; 3], light: [f32; 3]) -> [f32; 3] {
 /// sRGB (0 to 1) to Oklab. Reference: Björn Ottosson, "A perceptual color space", 2020.
 pub fn oklab(color: [f32; 3]) -> [f32; 3] {
     let [r, g, b] = color.map(|v| {
-        if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        if v <= 0.04045 {
+            v / 12.92
+        } else {
+            ((v + 0.055) / 1.055).powf(2.4)
+        }
     });
     let l = (0.412_221_47 * r + 0.536_332_55 * g + 0.051_445_995 * b).cbrt();
     let m = (0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b).cbrt();
@@ -172,6 +187,10 @@ fn srgb([l, a, b]: [f32; 3]) -> [f32; 3] {
     ]
     .map(|v| {
         let v = v.clamp(0.0, 1.0);
-        if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
+        if v <= 0.003_130_8 {
+            v * 12.92
+        } else {
+            1.055 * v.powf(1.0 / 2.4) - 0.055
+        }
     })
 }

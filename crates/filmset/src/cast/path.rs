@@ -32,7 +32,9 @@ impl Path {
     /// The closed contours.
     pub fn contours(&self) -> impl Iterator<Item = &[Point]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.points[start..end])
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.points[start..end])
     }
 
     /// Adds a corner to the open contour.
@@ -47,7 +49,11 @@ impl Path {
         let steps = steps_for(start, control, end);
         for i in 1..=steps {
             let t = i as f32 / steps as f32;
-            self.points.push(between(between(start, control, t), between(control, end, t), t));
+            self.points.push(between(
+                between(start, control, t),
+                between(control, end, t),
+                t,
+            ));
         }
         self
     }
@@ -61,7 +67,11 @@ impl Path {
             }
             let (p1, p2) = (knots[i - 1], knots[i]);
             let p0 = if i >= 2 { knots[i - 2] } else { p1 };
-            let p3 = if i + 1 < knots.len() { knots[i + 1] } else { p2 };
+            let p3 = if i + 1 < knots.len() {
+                knots[i + 1]
+            } else {
+                p2
+            };
             self.spline_span(p0, p1, p2, p3);
         }
         self
@@ -112,7 +122,8 @@ impl Path {
         for i in 0..steps {
             let (s, c) = (std::f32::consts::TAU * i as f32 / steps as f32).sin_cos();
             let (x, y) = (rx * c, ry * s);
-            self.points.push([center[0] + x * cos - y * sin, center[1] + x * sin + y * cos]);
+            self.points
+                .push([center[0] + x * cos - y * sin, center[1] + x * sin + y * cos]);
         }
         self.close()
     }
@@ -129,7 +140,12 @@ impl Path {
         // The tangent touches both circles at this angle from the heading.
         let touch = ((ra - rb) / length).acos();
         self.arc(b, rb, heading - touch, heading + touch);
-        self.arc(a, ra, heading + touch, heading + std::f32::consts::TAU - touch);
+        self.arc(
+            a,
+            ra,
+            heading + touch,
+            heading + std::f32::consts::TAU - touch,
+        );
         self.close()
     }
 
@@ -137,7 +153,8 @@ impl Path {
         let steps = (((to - from) * (radius * 2.0).sqrt() * 1.2) as usize).clamp(2, 24);
         for i in 0..=steps {
             let (s, c) = (from + (to - from) * i as f32 / steps as f32).sin_cos();
-            self.points.push([center[0] + radius * c, center[1] + radius * s]);
+            self.points
+                .push([center[0] + radius * c, center[1] + radius * s]);
         }
     }
 
@@ -179,12 +196,14 @@ impl Path {
         self
     }
 
-    /// Left, top, right and bottom of all contours.
-    pub fn bounds(&self) -> [f32; 4] {
+    /// Left, top, right and bottom of all contours; `None` without contours or when they lie
+    /// beyond what a picture can hold.
+    pub fn bounds(&self) -> Option<[f32; 4]> {
         let none = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
-        self.points.iter().fold(none, |b, p| {
+        let bounds = self.points.iter().fold(none, |b, p| {
             [b[0].min(p[0]), b[1].min(p[1]), b[2].max(p[0]), b[3].max(p[1])]
-        })
+        });
+        bounds.iter().all(|v| v.abs() < 1e6).then_some(bounds)
     }
 }
 

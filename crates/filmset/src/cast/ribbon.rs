@@ -1,12 +1,12 @@
 //! What is tied to figures: scarf, collar, rope and net.
 
+use super::Brush;
 use super::canvas::Canvas;
 use super::figure::Figure;
 use super::gait::ease;
 use super::palette::hex;
 use super::path::{Point, between};
 use super::skeleton::{PULL_SECONDS, mid};
-use super::Brush;
 use crate::program::Garment;
 use std::f32::consts::{PI, TAU};
 
@@ -14,7 +14,10 @@ use std::f32::consts::{PI, TAU};
 pub fn felt_air(figure: &Figure, delay: f32) -> f32 {
     let pose = figure.pose;
     let now = pose.wind - pose.facing * pose.speed;
-    let changed = figure.subject.event.filter(|e| e.action == pose.action && pose.t >= e.at_seconds);
+    let changed = figure
+        .subject
+        .event
+        .filter(|e| e.action == pose.action && pose.t >= e.at_seconds);
     if changed.is_none() {
         return now;
     }
@@ -23,21 +26,31 @@ pub fn felt_air(figure: &Figure, delay: f32) -> f32 {
     now + (before - now) * share
 }
 
+/// Pieces of the scarf's free end.
+const SEGMENTS: usize = 12;
+
 /// The free end of the scarf: it flies with the air, a wave running along it.
 pub fn scarf(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
-    let Some(tones) = figure.wear.scarf else { return };
+    let Some(tones) = figure.wear.scarf else {
+        return;
+    };
     let pose = figure.pose;
     let tall = figure.body.tall;
     let nape = mid(figure.joints.chest, figure.joints.head, 0.34);
     let start = figure.view.at(brush, nape);
-    const SEGMENTS: usize = 12;
-    let length = 0.46 * tall / SEGMENTS as f32 * brush.ppm;
+    // A scarf that hangs folds short.
+    let stretched = 1.0 - (-felt_air(figure, 0.2).abs() / 2.5).exp();
+    let length = (0.26 + 0.22 * stretched) * tall / SEGMENTS as f32 * brush.ppm;
     let hertz = 1.15 + 0.06 * pose.wind.abs();
     let mut spine: Vec<Point> = vec![start];
     for i in 1..=SEGMENTS {
         let s = i as f32 / SEGMENTS as f32;
         let air = felt_air(figure, 0.35 * s);
-        let side = if air.abs() > 0.4 { air.signum() } else { -pose.facing };
+        let side = if air.abs() > 0.4 {
+            air.signum()
+        } else {
+            -pose.facing
+        };
         // From hanging (quarter turn down) toward the horizontal as the air gets faster.
         let level = 1.0 - (-(air.abs() / 3.2)).exp();
         let droop = (1.0 - level) * PI * 0.47 + 0.10;
@@ -45,11 +58,14 @@ pub fn scarf(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
         let amplitude = (0.10 + 0.62 * level) * (0.25 + 0.75 * s);
         let angle = droop - ripple * amplitude - 0.18 * level;
         let last = spine[i - 1];
-        spine.push([last[0] + side * angle.cos() * length, last[1] + angle.sin() * length]);
+        spine.push([
+            last[0] + side * angle.cos() * length,
+            last[1] + angle.sin() * length,
+        ]);
     }
     let wide = 0.030 * tall * brush.ppm;
     brush.path.ribbon(&spine, |s| wide * (0.72 + 0.5 * s));
-    let ink = brush.ink(tones, 0.020 * tall, 0.008 * tall);
+    let ink = brush.ink(tones, 0.020 * tall);
     brush.print(canvas, &ink);
 }
 
@@ -57,7 +73,9 @@ pub fn scarf(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
 pub fn collar(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let tall = figure.body.tall;
     let unit = tall * brush.ppm;
-    let center = figure.view.at(brush, mid(figure.joints.chest, figure.joints.head, 0.27));
+    let center = figure
+        .view
+        .at(brush, mid(figure.joints.chest, figure.joints.head, 0.27));
     let (tones, rx, ry) = match (figure.wear.scarf, figure.wear.garment) {
         (Some(tones), _) => (tones, 0.062, 0.030),
         (None, Garment::Raincoat) => (figure.wear.cloth, 0.060, 0.026),
@@ -66,8 +84,10 @@ pub fn collar(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
         }
         (None, Garment::Dress) => return,
     };
-    brush.path.ellipse(center, rx * unit, ry * unit, -0.12 * figure.pose.facing);
-    let ink = brush.ink(tones, 0.016 * tall, 0.007 * tall);
+    brush
+        .path
+        .ellipse(center, rx * unit, ry * unit, -0.12 * figure.pose.facing);
+    let ink = brush.ink(tones, 0.016 * tall);
     brush.print(canvas, &ink);
 }
 
@@ -83,8 +103,11 @@ pub fn rope(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let gained = 0.10 * (2.0 * pulls).floor() + 0.10 * ease((2.0 * pulls).fract() / 0.8);
     let distance = (1.85 - gained).max(1.05);
     let net = brush.at(side * distance, 0.02);
-    let thick = (0.011 * brush.ppm).max(0.55);
-    let sag = [ahead[0] + (net[0] - ahead[0]) * 0.55, net[1] - (net[1] - ahead[1]) * 0.28];
+    let thick = (0.016 * brush.ppm).max(0.7);
+    let sag = [
+        ahead[0] + (net[0] - ahead[0]) * 0.55,
+        net[1] - (net[1] - ahead[1]) * 0.28,
+    ];
     let mut line: Vec<Point> = vec![behind];
     line.extend((0..=10).map(|i| {
         let t = i as f32 / 10.0;
@@ -108,7 +131,13 @@ pub fn rope(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
 /// A heap of net: a mound with a mesh and floats.
 fn mesh(corner: Point, side: f32, brush: &mut Brush, canvas: &mut Canvas) {
     let put = |x: f32, y: f32| [corner[0] + side * x * brush.ppm, corner[1] - y * brush.ppm];
-    let mound = [put(0.0, 0.0), put(0.10, 0.20), put(0.36, 0.27), put(0.62, 0.12), put(0.70, -0.02)];
+    let mound = [
+        put(0.0, 0.0),
+        put(0.10, 0.20),
+        put(0.36, 0.27),
+        put(0.62, 0.12),
+        put(0.70, -0.02),
+    ];
     let tones = brush.light.tones(hex(0x5E_6B_5C));
     let threads: Vec<[Point; 3]> = (0..5)
         .flat_map(|i| {
@@ -121,7 +150,7 @@ fn mesh(corner: Point, side: f32, brush: &mut Brush, canvas: &mut Canvas) {
         .collect();
     let floats = [put(0.12, 0.18), put(0.36, 0.26), put(0.60, 0.12)];
     brush.path.spline(&mound).close();
-    let ink = brush.ink(tones, 0.06, 0.012);
+    let ink = brush.ink(tones, 0.06);
     brush.print(canvas, &ink);
     let thick = (0.006 * brush.ppm).max(0.35);
     for thread in &threads {

@@ -36,9 +36,9 @@ impl Body {
     pub fn of(kind: SubjectKind) -> Self {
         let tall = gait::height(kind);
         let [head, shoulder, shoulder_half, hip, hip_half, arm] = match kind {
-            SubjectKind::Man => [0.146, 0.808, 0.122, 0.500, 0.050, 0.168],
-            SubjectKind::Woman => [0.148, 0.806, 0.098, 0.510, 0.050, 0.160],
-            _ => [0.205, 0.738, 0.108, 0.450, 0.055, 0.150],
+            SubjectKind::Man => [0.146, 0.808, 0.094, 0.500, 0.050, 0.172],
+            SubjectKind::Woman => [0.148, 0.806, 0.076, 0.510, 0.048, 0.162],
+            _ => [0.205, 0.738, 0.086, 0.450, 0.052, 0.150],
         }
         .map(|share| share * tall);
         let ankle = 0.045 * tall;
@@ -88,13 +88,24 @@ pub struct Stance {
 /// The stance of a figure, passing smoothly from what it did before its event.
 pub fn stance(subject: &Subject, pose: &Pose, body: &Body) -> Stance {
     let now = stance_of(subject.kind, pose.action, pose, body);
-    let changed = subject.event.filter(|e| e.action == pose.action && pose.t >= e.at_seconds);
+    let changed = subject
+        .event
+        .filter(|e| e.action == pose.action && pose.t >= e.at_seconds);
     let weight = ease(pose.action_t / 0.4);
     if changed.is_none() || weight >= 1.0 {
         return now;
     }
-    let earlier = Pose { action: subject.action, action_t: pose.t, speed: subject.speed, ..*pose };
-    blend(&stance_of(subject.kind, subject.action, &earlier, body), &now, weight)
+    let earlier = Pose {
+        action: subject.action,
+        action_t: pose.t,
+        speed: subject.speed,
+        ..*pose
+    };
+    blend(
+        &stance_of(subject.kind, subject.action, &earlier, body),
+        &now,
+        weight,
+    )
 }
 
 fn blend(a: &Stance, b: &Stance, t: f32) -> Stance {
@@ -140,7 +151,11 @@ fn stand(pose: &Pose, body: &Body) -> Stance {
         upper: 0.10 + 0.015 * breath,
         bend: 0.16 + 0.02 * sway,
     };
-    let foot = |x: f32| Foot { x: x * body.tall, planted: true, ..Foot::default() };
+    let foot = |x: f32| Foot {
+        x: x * body.tall,
+        planted: true,
+        ..Foot::default()
+    };
     Stance {
         pelvis: body.hip_height * 0.992 + 0.002 * breath,
         lift: 0.0,
@@ -177,7 +192,11 @@ fn run(kind: SubjectKind, pose: &Pose, body: &Body) -> Stance {
     let turn = TAU * pose.phase;
     let arm = |side: f32| {
         let swing = -side * (turn - 0.2).cos();
-        Arm { plane: [1.0, side * 0.20], upper: 0.86 * swing - 0.12, bend: 1.55 + 0.3 * swing }
+        Arm {
+            plane: [1.0, side * 0.20],
+            upper: 0.86 * swing - 0.12,
+            bend: 1.55 + 0.3 * swing,
+        }
     };
     let middle = TAU * gait::duty(Action::Run) * 0.5;
     Stance {
@@ -206,8 +225,8 @@ fn wave(pose: &Pose, body: &Body) -> Stance {
     let arm = usize::from(view.toward * side > 0.0);
     stance.arms[arm] = Arm {
         plane: picture_plane(pose, side),
-        upper: 0.10 + raise * (2.15 + 0.08 * swing),
-        bend: 0.16 + raise * (0.42 + 0.46 * swing),
+        upper: 0.10 + raise * (2.10 + 0.10 * swing),
+        bend: 0.16 + raise * (0.10 + 0.52 * swing),
     };
     stance.lean += 0.02 * raise * swing;
     stance
@@ -218,7 +237,9 @@ fn turn(pose: &Pose, body: &Body) -> Stance {
     // Short steps on the spot while the body comes round.
     let busy = ease(pose.action_t / 0.15) * (1.0 - ease((pose.action_t - 1.05) / 0.25));
     for (i, foot) in stance.feet.iter_mut().enumerate() {
-        let lift = (TAU * (pose.action_t / 0.62 + 0.5 * i as f32)).sin().max(0.0);
+        let lift = (TAU * (pose.action_t / 0.62 + 0.5 * i as f32))
+            .sin()
+            .max(0.0);
         foot.y = 0.045 * body.tall * lift * busy;
         foot.pitch = -0.5 * lift * busy;
         foot.planted = foot.y < 1e-3;
@@ -261,7 +282,11 @@ fn haul(pose: &Pose, body: &Body) -> Stance {
     let arm = |i: usize| {
         let u = (phase + 0.5 * i as f32).rem_euclid(1.0);
         // Six tenths of the cycle pull toward the chest, the rest reaches ahead again.
-        let out = if u < 0.6 { 1.0 - ease(u / 0.6) } else { ease((u - 0.6) / 0.4) };
+        let out = if u < 0.6 {
+            1.0 - ease(u / 0.6)
+        } else {
+            ease((u - 0.6) / 0.4)
+        };
         Arm {
             plane: [1.0, if i == 0 { 0.10 } else { -0.10 }],
             upper: -0.35 + 1.30 * out,
@@ -269,7 +294,11 @@ fn haul(pose: &Pose, body: &Body) -> Stance {
         }
     };
     let heave = (TAU * 2.0 * phase).sin();
-    let foot = |x: f32| Foot { x: x * body.tall, planted: true, ..Foot::default() };
+    let foot = |x: f32| Foot {
+        x: x * body.tall,
+        planted: true,
+        ..Foot::default()
+    };
     Stance {
         pelvis: body.hip_height * (0.925 - 0.012 * heave),
         lift: 0.0,
@@ -305,15 +334,23 @@ pub fn solve(body: &Body, stance: &Stance) -> Joints {
     // The head stays more upright than the trunk.
     let (nod_sin, nod_cos) = (stance.lean * 0.55).sin_cos();
     let neck = body.tall - body.shoulder_height - body.head * 0.5;
-    let head = [chest[0] + neck * nod_sin + 0.012 * body.tall, chest[1] + neck * nod_cos, 0.0];
+    let head = [
+        chest[0] + neck * nod_sin + 0.012 * body.tall,
+        chest[1] + neck * nod_cos,
+        0.0,
+    ];
     let sides = [1.0_f32, -1.0];
     let hips = sides.map(|side| {
-        [-0.25 * stance.twist * side * body.hip_half, pelvis[1], side * body.hip_half]
+        [
+            -0.25 * stance.twist * side * body.hip_half,
+            pelvis[1],
+            side * body.hip_half,
+        ]
     });
     let shoulders = sides.map(|side| {
         let (s, c) = stance.twist.sin_cos();
         let half = side * body.shoulder_half;
-        [chest[0] + half * s, chest[1] - 0.022 * body.tall, half * c]
+        [chest[0] + half * s, chest[1] - 0.030 * body.tall, half * c]
     });
     let mut joints = Joints {
         pelvis,
@@ -335,7 +372,11 @@ pub fn solve(body: &Body, stance: &Stance) -> Joints {
         let reach = |from: Joint, angle: f32, bone: f32| {
             let (s, c) = (angle + 0.5 * stance.lean).sin_cos();
             let out = s * bone / length;
-            [from[0] + out * arm.plane[0], from[1] - c * bone, from[2] + out * arm.plane[1]]
+            [
+                from[0] + out * arm.plane[0],
+                from[1] - c * bone,
+                from[2] + out * arm.plane[1],
+            ]
         };
         joints.elbows[i] = reach(shoulders[i], arm.upper, body.upper_arm);
         joints.wrists[i] = reach(joints.elbows[i], arm.upper + arm.bend, body.forearm);
@@ -348,7 +389,11 @@ fn ankle_of(body: &Body, foot: &Foot, z: f32, lift: f32) -> Joint {
     let pivot = if foot.pitch > 0.0 { -0.03 } else { 0.085 } * body.tall;
     let (sin, cos) = foot.pitch.sin_cos();
     let (x, y) = (-pivot, body.ankle);
-    [foot.x + pivot + x * cos - y * sin, foot.y + lift + x * sin + y * cos, z]
+    [
+        foot.x + pivot + x * cos - y * sin,
+        foot.y + lift + x * sin + y * cos,
+        z,
+    ]
 }
 
 /// Knee and reachable ankle of a leg from `hip` to `ankle`; the knee points ahead.
@@ -357,12 +402,20 @@ fn bend_leg(body: &Body, hip: Joint, ankle: Joint) -> (Joint, Joint) {
     let longest = (body.thigh + body.shin) * 0.999;
     let distance = dx.hypot(dy).max(1e-3);
     let reach = distance.min(longest);
-    let ankle = [hip[0] + dx * reach / distance, hip[1] + dy * reach / distance, ankle[2]];
+    let ankle = [
+        hip[0] + dx * reach / distance,
+        hip[1] + dy * reach / distance,
+        ankle[2],
+    ];
     let cos = (body.thigh.powi(2) + reach.powi(2) - body.shin.powi(2)) / (2.0 * body.thigh * reach);
     // Zero when the leg hangs straight down, positive ahead.
     let angle = dx.atan2(-dy) + cos.clamp(-1.0, 1.0).acos();
     let (s, c) = angle.sin_cos();
-    let knee = [hip[0] + body.thigh * s, hip[1] - body.thigh * c, (hip[2] + ankle[2]) * 0.5];
+    let knee = [
+        hip[0] + body.thigh * s,
+        hip[1] - body.thigh * c,
+        (hip[2] + ankle[2]) * 0.5,
+    ];
     (knee, ankle)
 }
 
@@ -383,12 +436,19 @@ impl View {
         let ahead = pose.facing.clamp(-1.0, 1.0);
         let sign = if pose.away { -1.0 } else { 1.0 };
         let toward = (1.0 - ahead * ahead).sqrt();
-        Self { ahead, toward: sign * toward, open: sign * toward.max(0.30) }
+        Self {
+            ahead,
+            toward: sign * toward,
+            open: sign * toward.max(0.30),
+        }
     }
 
     /// Pixel of a joint.
     pub fn at(&self, brush: &Brush, p: Joint) -> Point {
-        brush.at(p[0] * self.ahead - p[2] * self.open, p[1] - 0.10 * self.depth(p))
+        brush.at(
+            p[0] * self.ahead - p[2] * self.open,
+            p[1] - 0.10 * self.depth(p),
+        )
     }
 
     /// Metres by which a joint is closer to the camera than the body's axis.
