@@ -24,6 +24,9 @@ macro_rules! vocabulary {
             /// Every value, in declaration order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The name of every value, in declaration order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
             /// The plain English name, as truth files and reports print it.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }

@@ -1,0 +1,558 @@
+//! The setting layer: where, when, in what weather.
+
+use super::number;
+use super::writer::Writer;
+use crate::program::{Setting, SubjectKind, TimeOfDay, Weather};
+use crate::script::slots::{BREEZE, STRONG_WIND, Slot};
+
+/// Where a subject is in the setting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    Land,
+    Water,
+    Air,
+}
+
+fn ground(kind: SubjectKind, setting: Setting) -> Ground {
+    match kind {
+        SubjectKind::Birds | SubjectKind::Balloon | SubjectKind::Kite => Ground::Air,
+        SubjectKind::Sailboat | SubjectKind::FishingBoat => Ground::Water,
+        SubjectKind::Lighthouse if setting == Setting::Sea => Ground::Water,
+        _ => Ground::Land,
+    }
+}
+
+/// Names of the setting without preposition, with article where one is due.
+pub const fn names(setting: Setting) -> &'static [&'static str] {
+    match setting {
+        Setting::Harbor => &[
+            "a harbor",
+            "a harbour",
+            "a small harbor",
+            "a fishing harbor",
+            "a port",
+            "a fishing port",
+            "a pier",
+        ],
+        Setting::Beach => &[
+            "a beach",
+            "a sandy beach",
+            "a wide beach",
+            "the seashore",
+            "a sandy shore",
+        ],
+        Setting::Sea => &[
+            "the sea",
+            "the open sea",
+            "the ocean",
+            "the open water",
+            "the open ocean",
+        ],
+        Setting::WheatField => &[
+            "a wheat field",
+            "a field of wheat",
+            "a wheat field",
+            "a wide wheat field",
+            "a field",
+            "a grain field",
+        ],
+        Setting::Mountains => &[
+            "the mountains",
+            "a mountain landscape",
+            "a mountain valley",
+            "mountain ridges",
+            "high mountains",
+            "a mountain range",
+        ],
+        Setting::Desert => &[
+            "a desert",
+            "the desert",
+            "desert dunes",
+            "sand dunes",
+            "a desert valley",
+        ],
+        Setting::SnowVillage => &[
+            "a snowy village",
+            "a snow-covered village",
+            "a winter village",
+            "a snow village",
+            "a village in winter",
+        ],
+        Setting::Street => &[
+            "a city street",
+            "a street",
+            "a street in the city",
+            "a town street",
+            "an urban street",
+        ],
+        Setting::Skyline => &[
+            "a city skyline",
+            "a skyline",
+            "the skyline of a city",
+            "the towers of a city",
+            "a skyline of towers",
+        ],
+        Setting::Forest => &[
+            "a forest",
+            "the woods",
+            "a forest of tall trees",
+            "a woodland",
+            "a pine forest",
+        ],
+    }
+}
+
+const fn on_land(setting: Setting) -> &'static [&'static str] {
+    match setting {
+        Setting::Harbor => &[
+            "on a wooden dock",
+            "on a pier",
+            "at the harbor",
+            "in a harbor",
+            "at a harbour",
+            "on a dock",
+            "on the quay",
+            "at the port",
+            "on a jetty in the harbor",
+            "in a fishing port",
+            "by the harbor wall",
+        ],
+        Setting::Beach => &[
+            "on a beach",
+            "on the beach",
+            "on a sandy beach",
+            "along the shore",
+            "at the seashore",
+            "on the sand by the sea",
+            "on a wide beach",
+        ],
+        Setting::Sea => &["at sea", "on the open sea"],
+        Setting::WheatField => &[
+            "in a wheat field",
+            "in a field of wheat",
+            "in waist-high wheat",
+            "in a wheat field",
+            "in the wheat",
+            "in a golden wheat field",
+            "in a field",
+            "through the wheat",
+        ],
+        Setting::Mountains => &[
+            "in the mountains",
+            "in front of mountains",
+            "in a mountain valley",
+            "on a mountain meadow",
+            "before high mountains",
+            "among the mountains",
+        ],
+        Setting::Desert => &[
+            "in a desert",
+            "in the desert",
+            "among sand dunes",
+            "on the dunes",
+            "in a desert valley",
+            "across the sand dunes",
+        ],
+        Setting::SnowVillage => &[
+            "in a snowy village",
+            "in a village in winter",
+            "in a snow-covered village",
+            "in a winter village",
+            "in a snow village",
+        ],
+        Setting::Street => &[
+            "on a city street",
+            "in a street",
+            "on a street",
+            "in a city street",
+            "on the street of a city",
+            "in an urban street",
+            "on the pavement of a city street",
+        ],
+        Setting::Skyline => &[
+            "in front of a city skyline",
+            "before a skyline",
+            "against a city skyline",
+            "on a rooftop above the city skyline",
+            "with a skyline behind",
+        ],
+        Setting::Forest => &[
+            "in a forest",
+            "in the forest",
+            "in the woods",
+            "among tall trees",
+            "between the trees of a forest",
+            "in a pine forest",
+        ],
+    }
+}
+
+const fn on_water(setting: Setting) -> &'static [&'static str] {
+    match setting {
+        Setting::Harbor => &[
+            "in a harbor",
+            "in a harbour",
+            "in the port",
+            "off the pier",
+            "in a fishing port",
+            "near the dock",
+            "in a small harbor",
+        ],
+        Setting::Beach => &[
+            "off a beach",
+            "off a sandy beach",
+            "near the beach",
+            "off the seashore",
+        ],
+        _ => &[
+            "on the sea",
+            "at sea",
+            "on the open sea",
+            "on the ocean",
+            "out at sea",
+            "on open water",
+        ],
+    }
+}
+
+const fn in_air(setting: Setting) -> &'static [&'static str] {
+    match setting {
+        Setting::Harbor => &[
+            "over a harbor",
+            "above a harbour",
+            "over the pier",
+            "above a port",
+        ],
+        Setting::Beach => &["over a beach", "above the beach", "over a sandy beach"],
+        Setting::Sea => &[
+            "over the sea",
+            "above the ocean",
+            "over open water",
+            "over the open sea",
+        ],
+        Setting::WheatField => &[
+            "over a wheat field",
+            "above a field of wheat",
+            "over the wheat",
+            "above a field",
+        ],
+        Setting::Mountains => &[
+            "over the mountains",
+            "above a mountain valley",
+            "over mountain ridges",
+        ],
+        Setting::Desert => &[
+            "over a desert",
+            "above the dunes",
+            "over a desert valley",
+            "over sand dunes",
+        ],
+        Setting::SnowVillage => &["over a snowy village", "above a village in winter"],
+        Setting::Street => &["over a city street", "above a street"],
+        Setting::Skyline => &[
+            "over a city skyline",
+            "above the city skyline",
+            "over the towers of a city",
+        ],
+        Setting::Forest => &[
+            "over a forest",
+            "above the trees of a forest",
+            "over the woods",
+        ],
+    }
+}
+
+/// "on a wooden dock": where the main subject is.
+pub fn whereabouts(w: &mut Writer) -> String {
+    w.say(Slot::Setting);
+    let setting = w.program.setting;
+    let kind = w.main().map(|s| s.kind);
+    let phrases = match kind.map(|kind| ground(kind, setting)) {
+        Some(Ground::Air) => in_air(setting),
+        Some(Ground::Water) => on_water(setting),
+        _ => on_land(setting),
+    };
+    if w.program.wind.abs() < BREEZE && phrases == on_water(Setting::Sea) && w.rng.chance(0.4) {
+        w.say(Slot::Wind);
+        return w
+            .pick(&["on a calm sea", "on calm water", "on a smooth sea"])
+            .to_owned();
+    }
+    w.pick(phrases).to_owned()
+}
+
+/// "a harbor": the setting as a noun.
+pub fn name(w: &mut Writer) -> &'static str {
+    w.say(Slot::Setting);
+    let setting = w.program.setting;
+    w.pick(names(setting))
+}
+
+/// "at dawn".
+pub fn when(w: &mut Writer) -> &'static str {
+    w.say(Slot::Time);
+    let clear = w.program.weather == Weather::Clear;
+    let phrases: &[&'static str] = match w.program.time {
+        TimeOfDay::Dawn => &[
+            "at dawn",
+            "at dawn",
+            "at sunrise",
+            "at first light",
+            "at daybreak",
+            "at early dawn",
+        ],
+        TimeOfDay::Morning => &[
+            "in the morning",
+            "in the morning",
+            "on a morning",
+            "in mid-morning",
+            "by morning",
+        ],
+        TimeOfDay::Noon if clear => &[
+            "at noon",
+            "at midday",
+            "at high noon",
+            "at bright noon",
+            "in the noon sun",
+        ],
+        TimeOfDay::Noon => &["at noon", "at midday", "in the middle of the day"],
+        TimeOfDay::GoldenHour if clear => &[
+            "at golden hour",
+            "at golden hour",
+            "in late golden light",
+            "at the golden hour",
+            "at sunset",
+            "in the late afternoon",
+            "in golden evening light",
+        ],
+        TimeOfDay::GoldenHour => &[
+            "at golden hour",
+            "at the golden hour",
+            "in the late afternoon",
+            "at golden hour",
+        ],
+        TimeOfDay::Dusk => &[
+            "at dusk",
+            "at dusk",
+            "at blue hour",
+            "at twilight",
+            "after sunset",
+            "at nightfall",
+            "in the blue hour",
+        ],
+        TimeOfDay::Night if clear => &[
+            "at night",
+            "at night",
+            "by night",
+            "after dark",
+            "under a night sky",
+            "late at night",
+        ],
+        TimeOfDay::Night => &[
+            "at night",
+            "at night",
+            "by night",
+            "after dark",
+            "late at night",
+        ],
+    };
+    w.pick(phrases)
+}
+
+/// "dawn": the hour as a tag.
+pub fn hour(w: &mut Writer) -> &'static str {
+    w.say(Slot::Time);
+    let phrases: &[&'static str] = match w.program.time {
+        TimeOfDay::Dawn => &["dawn", "sunrise", "daybreak", "first light"],
+        TimeOfDay::Morning => &["morning", "mid-morning", "morning light"],
+        TimeOfDay::Noon => &["noon", "midday", "noon light"],
+        TimeOfDay::GoldenHour => &["golden hour", "late golden light", "golden light", "sunset"],
+        TimeOfDay::Dusk => &["dusk", "blue hour", "twilight", "nightfall"],
+        TimeOfDay::Night => &["night", "nighttime", "night scene"],
+    };
+    w.pick(phrases)
+}
+
+/// "in thick fog": the weather behind a clause; empty when nothing is said.
+pub fn in_weather(w: &mut Writer) -> String {
+    let weather = w.program.weather;
+    w.say(Slot::Weather);
+    match weather {
+        Weather::Clear => w
+            .pick(&[
+                "under a clear sky",
+                "in clear weather",
+                "under clear skies",
+                "in clear air",
+            ])
+            .to_owned(),
+        Weather::Overcast => w
+            .pick(&[
+                "under an overcast sky",
+                "under heavy clouds",
+                "in overcast weather",
+                "under a cloudy sky",
+                "beneath a closed layer of clouds",
+            ])
+            .to_owned(),
+        Weather::Rain => w
+            .pick(&[
+                "in the rain",
+                "in heavy rain",
+                "in steady rain",
+                "through the rain",
+                "in pouring rain",
+                "through heavy rain",
+            ])
+            .to_owned(),
+        Weather::Snow => w
+            .pick(&[
+                "in falling snow",
+                "in the snow",
+                "in snowfall",
+                "through falling snow",
+                "while it snows",
+                "in light snowfall",
+            ])
+            .to_owned(),
+        Weather::Fog => fog(w, true),
+    }
+}
+
+/// "thick fog": the weather as a tag.
+pub fn air(w: &mut Writer) -> String {
+    let weather = w.program.weather;
+    w.say(Slot::Weather);
+    match weather {
+        Weather::Clear => w
+            .pick(&["clear sky", "clear weather", "clear air", "a clear sky"])
+            .to_owned(),
+        Weather::Overcast => w
+            .pick(&[
+                "overcast",
+                "overcast sky",
+                "cloudy sky",
+                "heavy clouds",
+                "cloudy",
+            ])
+            .to_owned(),
+        Weather::Rain => w
+            .pick(&[
+                "rain",
+                "heavy rain",
+                "rainy weather",
+                "steady rain",
+                "it is raining",
+            ])
+            .to_owned(),
+        Weather::Snow => w
+            .pick(&[
+                "falling snow",
+                "snowfall",
+                "it is snowing",
+                "snow falls",
+                "snowflakes",
+            ])
+            .to_owned(),
+        Weather::Fog => fog(w, false),
+    }
+}
+
+/// "in thick ground fog" or, without preposition, "haze on the horizon, visibility 150 meters".
+fn fog(w: &mut Writer, preposition: bool) -> String {
+    let meters = w.program.visibility_meters.unwrap_or(60.0);
+    let text = if w.rng.chance(0.65) {
+        w.say(Slot::Visibility);
+        if meters < 35.0 {
+            w.pick(&["thick fog", "dense fog", "thick ground fog", "heavy fog"])
+        } else if meters < 120.0 {
+            w.pick(&["moderate fog", "fog banks", "drifting fog"])
+        } else {
+            w.pick(&[
+                "light fog",
+                "haze",
+                "thin mist",
+                "light haze",
+                "a light mist",
+            ])
+        }
+    } else if meters < 120.0 {
+        w.pick(&["fog", "fog", "mist"])
+    } else {
+        w.pick(&["fog", "mist"])
+    };
+    if preposition {
+        format!("in {text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// "visibility twenty meters"; only in fog.
+pub fn visibility(w: &mut Writer) -> Option<String> {
+    let meters = w.program.visibility_meters?;
+    w.say(Slot::Visibility);
+    // People give round numbers; the nearest one is still what the scene shows.
+    let step = if meters < 30.0 {
+        1.0
+    } else if meters < 100.0 {
+        5.0
+    } else {
+        10.0
+    };
+    let distance = number::meters(w, (meters / step).round() * step);
+    Some(match w.rng.below(4) {
+        0 => format!("visibility of {distance}"),
+        1 => format!("you can see about {distance} far"),
+        _ => format!("visibility {distance}"),
+    })
+}
+
+/// "a strong wind from the left".
+pub fn wind(w: &mut Writer) -> String {
+    w.say(Slot::Wind);
+    let speed = w.program.wind.abs();
+    if speed < BREEZE {
+        return w
+            .pick(&[
+                "no wind",
+                "still air",
+                "calm air",
+                "windless",
+                "calm, no wind",
+            ])
+            .to_owned();
+    }
+    let mut text = if speed < STRONG_WIND {
+        w.pick(&[
+            "a light breeze",
+            "a breeze",
+            "a gentle breeze",
+            "light wind",
+            "a soft wind",
+        ])
+    } else {
+        w.pick(&[
+            "a strong wind",
+            "strong wind",
+            "gusts of wind",
+            "a stiff wind",
+            "high wind",
+        ])
+    }
+    .to_owned();
+    if w.rng.chance(0.25) {
+        let meters = number::meters(w, speed);
+        text = format!("{text} of {meters} per second");
+    }
+    if w.rng.chance(0.4) {
+        w.say(Slot::WindSide);
+        let left = w.program.wind > 0.0;
+        text.push_str(if left {
+            " from the left"
+        } else {
+            " from the right"
+        });
+    }
+    text
+}
