@@ -1,0 +1,61 @@
+//! What a device must be able to do.
+
+use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Unary};
+use crate::{ConvWeight, DType, PackedWeight, Tensor};
+
+/// Where tensors live and operations run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+}
+
+impl Device {
+    pub(crate) fn backend(self) -> &'static dyn Backend {
+        match self {
+            Self::Cpu => &crate::cpu::Cpu,
+        }
+    }
+}
+
+/// All operations. There are no default bodies, so a device that lacks one does not compile.
+///
+/// Shapes and dtypes are checked by the [`Tensor`] method of the same name, which also documents
+/// the operation; an implementation may rely on them.
+#[expect(
+    missing_docs,
+    reason = "each operation is documented at the `Tensor` method of its name"
+)]
+pub trait Backend: Send + Sync {
+    fn cast(&self, x: &Tensor, dtype: DType) -> Tensor;
+    fn permute(&self, x: &Tensor, axes: &[usize]) -> Tensor;
+    fn concat(&self, parts: &[&Tensor], axis: usize) -> Tensor;
+    fn gather(&self, table: &Tensor, ids: &[u32]) -> Tensor;
+
+    fn unary(&self, x: &Tensor, op: Unary) -> Tensor;
+    fn combine(&self, x: &Tensor, alpha: f32, y: &Tensor, beta: f32) -> Tensor;
+    fn mul(&self, x: &Tensor, y: &Tensor) -> Tensor;
+    fn softmax(&self, x: &Tensor) -> Tensor;
+    fn mean(&self, x: &Tensor, axis: usize) -> Tensor;
+
+    fn linear(&self, x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor;
+    fn rms_norm(
+        &self,
+        x: &Tensor,
+        weight: Option<&Tensor>,
+        eps: f32,
+        modulation: Option<&Modulation>,
+    ) -> Tensor;
+    fn gated_add(&self, x: &Tensor, y: &Tensor, gate: &Tensor, rows: &[u32]) -> Tensor;
+    fn split_heads(&self, x: &Tensor, heads: &Heads) -> Tensor;
+    fn attention(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        options: &Attention,
+    ) -> (Tensor, Option<Tensor>);
+
+    fn conv(&self, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor;
+    fn upsample2x(&self, x: &Tensor) -> Tensor;
+}

@@ -1,0 +1,111 @@
+//! Aligned memory for elements, recycled between operations.
+//!
+//! A fresh large allocation costs a page fault every 4 KiB, as much as the arithmetic of a cheap
+//! operation. So freed buffers wait in a small store for the next operation of the same size.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use crate::Element;
+
+/// One cache line, and the width of the widest register.
+const ALIGNMENT: usize = 64;
+/// Sizes are rounded up to this, so that near sizes share buffers.
+const GRANULE_BYTES: usize = 4096;
+/// What the store may hold before it gives memory back to the system.
+const STORE_BYTES: usize = 512 << 20;
+
+/// Initialised, aligned bytes with unique ownership.
+pub(crate) struct Buffer {
+    pointer: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: a `Buffer` owns its memory; shared access is read-only.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// At least `bytes` bytes of initialised but arbitrary content.
+    pub(crate) fn arbitrary(bytes: usize) -> Self {
+        let bytes = bytes.max(1).next_multiple_of(GRANULE_BYTES);
+        store().take(bytes).unwrap_or_else(|| Self::allocate(bytes))
+    }
+
+    fn allocate(bytes: usize) -> Self {
+        // SAFETY: the layout has a non-zero size; the result is checked.
+        let pointer = unsafe { alloc_zeroed(Self::layout(bytes)) };
+        let Some(pointer) = NonNull::new(pointer) else {
+            handle_alloc_error(Self::layout(bytes))
+        };
+        Self { pointer, bytes }
+    }
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, ALIGNMENT).expect("a buffer larger than the address space")
+    }
+
+    /// The buffer as elements.
+    pub(crate) fn as_slice<T: Element>(&self) -> &[T] {
+        let len = self.bytes / size_of::<T>();
+        // SAFETY: the memory is initialised, aligned to 64, owned, and any bits are a valid `T`.
+        unsafe { std::slice::from_raw_parts(self.pointer.as_ptr().cast(), len) }
+    }
+
+    /// The buffer as elements to write.
+    pub(crate) fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
+        let len = self.bytes / size_of::<T>();
+        // SAFETY: as in `as_slice`, and `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr().cast(), len) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        store().give(self.pointer, self.bytes);
+    }
+}
+
+/// Buffers that wait for reuse, by size.
+#[derive(Default)]
+struct Store {
+    free: HashMap<usize, Vec<usize>>,
+    bytes: usize,
+}
+
+struct Shared(Mutex<Store>);
+
+fn store() -> &'static Shared {
+    static STORE: LazyLock<Shared> = LazyLock::new(|| Shared(Mutex::new(Store::default())));
+    &STORE
+}
+
+impl Shared {
+    fn take(&self, bytes: usize) -> Option<Buffer> {
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = store.free.get_mut(&bytes)?.pop()?;
+        store.bytes -= bytes;
+        let pointer = NonNull::new(address as *mut u8)?;
+        Some(Buffer { pointer, bytes })
+    }
+
+    fn give(&self, pointer: NonNull<u8>, bytes: usize) {
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if store.bytes + bytes <= STORE_BYTES {
+            store.bytes += bytes;
+            store
+                .free
+                .entry(bytes)
+                .or_default()
+                .push(pointer.as_ptr() as usize);
+        } else {
+            // SAFETY: allocated by `allocate` with this layout, and only called by its last owner.
+            unsafe { dealloc(pointer.as_ptr(), Buffer::layout(bytes)) };
+        }
+    }
+}

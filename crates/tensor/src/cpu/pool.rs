@@ -1,0 +1,265 @@
+//! Threads that wait for chunks of work.
+//!
+//! A job is a number of chunks and a function; caller and workers draw chunks from one counter. A
+//! worker that wakes too late finds the job closed and is not waited for. What a chunk computes
+//! never depends on who computes it, so results are the same for any number of threads.
+
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, LazyLock, Mutex, PoisonError, TryLockError};
+
+/// How often a waiting thread looks before it sleeps: some tens of microseconds.
+const SPINS: u32 = 20_000;
+
+/// A worker may join the job.
+const OPEN: u64 = 1;
+/// One worker at work.
+const WORKER: u64 = 2;
+/// The number of the job.
+const JOB: u64 = 1 << 32;
+
+type Task<'a> = dyn Fn(usize) + Sync + 'a;
+
+struct Pool {
+    /// `OPEN`, workers at work, number of the job.
+    state: AtomicU64,
+    next: AtomicUsize,
+    chunks: AtomicUsize,
+    /// The job's function; valid while the state is open or a worker is at work.
+    task: AtomicTask,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    sleepers: AtomicUsize,
+    gate: Mutex<()>,
+    wake: Condvar,
+    /// Held by the thread whose job runs; holds the number of workers started.
+    owner: Mutex<usize>,
+    threads: AtomicUsize,
+}
+
+/// A fat pointer in two words.
+#[derive(Default)]
+struct AtomicTask {
+    words: [AtomicUsize; 2],
+}
+
+impl AtomicTask {
+    fn store(&self, task: &Task<'_>) {
+        // SAFETY: a reference to a trait object is two words.
+        let words: [usize; 2] = unsafe { std::mem::transmute::<&Task<'_>, [usize; 2]>(task) };
+        self.words[0].store(words[0], Ordering::Relaxed);
+        self.words[1].store(words[1], Ordering::Relaxed);
+    }
+
+    /// # Safety
+    /// `store` has been called, and its argument lives as long as the result is used.
+    unsafe fn load<'a>(&self) -> &'a Task<'a> {
+        let words = [0, 1].map(|i| self.words[i].load(Ordering::Relaxed));
+        // SAFETY: the words came from a reference that the caller says is alive.
+        unsafe { std::mem::transmute::<[usize; 2], &'a Task<'a>>(words) }
+    }
+}
+
+static POOL: LazyLock<Pool> = LazyLock::new(|| Pool {
+    state: AtomicU64::new(0),
+    next: AtomicUsize::new(0),
+    chunks: AtomicUsize::new(0),
+    task: AtomicTask::default(),
+    panic: Mutex::new(None),
+    sleepers: AtomicUsize::new(0),
+    gate: Mutex::new(()),
+    wake: Condvar::new(),
+    owner: Mutex::new(0),
+    threads: AtomicUsize::new(physical_cores()),
+});
+
+/// How many threads compute, the caller included.
+pub fn threads() -> usize {
+    POOL.threads.load(Ordering::Relaxed)
+}
+
+/// Sets how many threads compute, the caller included; at least one. Results do not change.
+pub fn set_threads(threads: usize) {
+    POOL.threads.store(threads.max(1), Ordering::Relaxed);
+}
+
+/// Calls `task(i)` once for each `i` below `chunks`, on several threads, and returns when all are
+/// done. From within a task, or while another thread's job runs, the calling thread does it alone.
+///
+/// # Panics
+/// When a task panics, after all tasks have ended.
+pub fn parallel_for(chunks: usize, task: impl Fn(usize) + Sync) {
+    if chunks > 1 && threads() > 1 {
+        let owner = match POOL.owner.try_lock() {
+            Ok(owner) => Some(owner),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(mut workers) = owner {
+            POOL.start_workers(&mut workers);
+            POOL.run(chunks, &task);
+            let panic = POOL
+                .panic
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            drop(workers);
+            if let Some(panic) = panic {
+                resume_unwind(panic);
+            }
+            return;
+        }
+    }
+    (0..chunks).for_each(task);
+}
+
+impl Pool {
+    fn start_workers(&'static self, started: &mut usize) {
+        while *started + 1 < threads() {
+            let index = *started;
+            let name = format!("tensor-{index}");
+            let worker = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || self.work(index));
+            if worker.is_err() {
+                // Fewer threads compute the same result.
+                return;
+            }
+            *started += 1;
+        }
+    }
+
+    fn run(&self, chunks: usize, task: &Task<'_>) {
+        self.next.store(0, Ordering::Relaxed);
+        self.chunks.store(chunks, Ordering::Relaxed);
+        self.task.store(task);
+        let job = (self.state.load(Ordering::Relaxed) & !(JOB - 1)).wrapping_add(JOB);
+        self.state.store(job | OPEN, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            drop(self.gate.lock());
+            self.wake.notify_all();
+        }
+        self.draw(task);
+        self.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut spins = 0;
+        while self.state.load(Ordering::Acquire) != job {
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop()
+            } else {
+                std::thread::yield_now()
+            }
+        }
+    }
+
+    /// Computes chunks until none is left.
+    fn draw(&self, task: &Task<'_>) {
+        let chunks = self.chunks.load(Ordering::Relaxed);
+        loop {
+            let i = self.next.fetch_add(1, Ordering::Relaxed);
+            if i >= chunks {
+                return;
+            }
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(i))) {
+                self.panic
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(panic);
+            }
+        }
+    }
+
+    /// The life of a worker.
+    fn work(&self, index: usize) {
+        let mut done = 0;
+        loop {
+            let state = self.wait(index, done);
+            let joined = state + WORKER;
+            let join =
+                self.state
+                    .compare_exchange(state, joined, Ordering::Acquire, Ordering::Relaxed);
+            if join.is_ok() {
+                // SAFETY: the job was open when this worker joined, so the caller waits for it.
+                self.draw(unsafe { self.task.load() });
+                done = state & !(JOB - 1);
+                self.state.fetch_sub(WORKER, Ordering::Release);
+            }
+        }
+    }
+
+    /// Returns an open state of a job other than `done`.
+    fn wait(&self, index: usize, done: u64) -> u64 {
+        let open = || {
+            let state = self.state.load(Ordering::SeqCst);
+            let new = state & OPEN != 0 && state & !(JOB - 1) != done && index + 1 < threads();
+            new.then_some(state)
+        };
+        for _ in 0..SPINS {
+            if let Some(state) = open() {
+                return state;
+            }
+            std::hint::spin_loop();
+        }
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let state = loop {
+            if let Some(state) = open() {
+                break state;
+            }
+            gate = self.wake.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        };
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        state
+    }
+}
+
+/// Cores, counting the two threads of a core once; at most what this process may use.
+fn physical_cores() -> usize {
+    let logical = std::thread::available_parallelism().map_or(1, usize::from);
+    let siblings = std::fs::read_to_string("/sys/devices/system/cpu/smt/active");
+    let shared = siblings.is_ok_and(|active| active.trim() == "1");
+    if shared { logical.div_ceil(2) } else { logical }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chunk_runs_once() {
+        for chunks in [0, 1, 2, 7, 1000] {
+            let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+            for _ in 0..50 {
+                parallel_for(chunks, |i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            assert!(
+                counts
+                    .iter()
+                    .all(|count| count.load(Ordering::Relaxed) == 50),
+                "{chunks}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_within_a_job_runs() {
+        let total = AtomicUsize::new(0);
+        parallel_for(8, |_| {
+            parallel_for(8, |i| {
+                total.fetch_add(i, Ordering::Relaxed);
+            });
+        });
+        assert_eq!(total.into_inner(), 8 * 28);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller() {
+        let result = catch_unwind(|| parallel_for(16, |i| assert_ne!(i, 9, "nine")));
+        assert!(result.is_err());
+        parallel_for(4, |_| ());
+    }
+}

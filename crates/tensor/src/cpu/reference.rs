@@ -1,0 +1,380 @@
+//! Every operation in plain scalar code: what the fast versions are tested against.
+
+use std::ops::Range;
+
+use crate::dtype::with_element;
+use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Unary};
+use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
+
+/// A tensor of `dtype` from f32 values.
+fn finish(values: &[f32], dims: &[usize], dtype: DType) -> Tensor {
+    with_element!(dtype, T => Tensor::build(dims, |out: &mut [T]| {
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = T::from_f32(value);
+        }
+    }))
+}
+
+pub(super) fn cast(x: &Tensor, dtype: DType) -> Tensor {
+    finish(&x.to_vec(), x.shape(), dtype)
+}
+
+pub(super) fn permute(x: &Tensor, axes: &[usize]) -> Tensor {
+    let shape = x.shape();
+    let stride = |axis: usize| shape[axis + 1..].iter().product::<usize>();
+    let dims: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
+    let strides: Vec<usize> = axes.iter().map(|&axis| stride(axis)).collect();
+    with_element!(x.dtype(), T => {
+        let source = x.as_slice::<T>();
+        Tensor::build(&dims, |out: &mut [T]| {
+            for (i, out) in out.iter_mut().enumerate() {
+                let (mut rest, mut from) = (i, 0);
+                for axis in (0..dims.len()).rev() {
+                    from += rest % dims[axis] * strides[axis];
+                    rest /= dims[axis];
+                }
+                *out = source[from];
+            }
+        })
+    })
+}
+
+pub(super) fn concat(parts: &[&Tensor], axis: usize) -> Tensor {
+    let mut dims = parts[0].shape().to_vec();
+    dims[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
+    let outer: usize = dims[..axis].iter().product();
+    with_element!(parts[0].dtype(), T => Tensor::build(&dims, |mut out: &mut [T]| {
+        for i in 0..outer {
+            for part in parts {
+                let width = part.len() / outer;
+                let (head, tail) = out.split_at_mut(width);
+                head.copy_from_slice(&part.as_slice::<T>()[i * width..(i + 1) * width]);
+                out = tail;
+            }
+        }
+    }))
+}
+
+/// Columns of a matrix.
+pub(crate) fn copy_columns(x: &Tensor, columns: Range<usize>) -> Tensor {
+    let [rows, width] = x.dims();
+    with_element!(x.dtype(), T => Tensor::build(&[rows, columns.len()], |out: &mut [T]| {
+        let source = x.as_slice::<T>();
+        for (i, out) in out.chunks_exact_mut(columns.len().max(1)).enumerate() {
+            out.copy_from_slice(&source[i * width + columns.start..i * width + columns.end]);
+        }
+    }))
+}
+
+pub(super) fn gather(table: &Tensor, ids: &[u32]) -> Tensor {
+    let [_, d] = table.dims();
+    with_element!(table.dtype(), T => Tensor::build(&[ids.len(), d], |out: &mut [T]| {
+        let source = table.as_slice::<T>();
+        for (out, &id) in out.chunks_exact_mut(d.max(1)).zip(ids) {
+            out.copy_from_slice(&source[id as usize * d..][..d]);
+        }
+    }))
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written with one exponential.
+fn gelu(x: f32) -> f32 {
+    x * sigmoid(1.595_769_1 * (x + 0.044_715 * x * x * x))
+}
+
+fn apply(op: Unary, x: f32) -> f32 {
+    match op {
+        Unary::Relu => x.max(0.0),
+        Unary::Silu => x * sigmoid(x),
+        Unary::Gelu => gelu(x),
+        Unary::Sigmoid => sigmoid(x),
+        Unary::Tanh => x.tanh(),
+        Unary::Affine { scale, shift } => scale * x + shift,
+        Unary::Clamp { low, high } => x.clamp(low, high),
+    }
+}
+
+pub(super) fn unary(x: &Tensor, op: Unary) -> Tensor {
+    let values: Vec<f32> = x.to_vec().into_iter().map(|x| apply(op, x)).collect();
+    finish(&values, x.shape(), x.dtype())
+}
+
+fn binary(x: &Tensor, y: &Tensor, f: impl Fn(f32, f32) -> f32) -> Tensor {
+    let (left, right) = (x.to_vec(), y.to_vec());
+    let values: Vec<f32> = left
+        .iter()
+        .zip(right.iter().cycle())
+        .map(|(&x, &y)| f(x, y))
+        .collect();
+    finish(&values, x.shape(), x.dtype())
+}
+
+pub(super) fn combine(x: &Tensor, alpha: f32, y: &Tensor, beta: f32) -> Tensor {
+    binary(x, y, |x, y| alpha * x + beta * y)
+}
+
+pub(super) fn mul(x: &Tensor, y: &Tensor) -> Tensor {
+    binary(x, y, |x, y| x * y)
+}
+
+pub(super) fn softmax(x: &Tensor) -> Tensor {
+    let mut values = x.to_vec();
+    for row in values.chunks_exact_mut(x.last_dim().max(1)) {
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = row.iter().map(|x| (x - max).exp()).sum();
+        for x in row {
+            *x = (*x - max).exp() / sum;
+        }
+    }
+    finish(&values, x.shape(), x.dtype())
+}
+
+pub(super) fn mean(x: &Tensor, axis: usize) -> Tensor {
+    let shape = x.shape();
+    let count = shape[axis];
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut dims = shape.to_vec();
+    dims.remove(axis);
+    let values = x.to_vec();
+    let means: Vec<f32> = (0..values.len() / count)
+        .map(|i| {
+            let start = i / inner * count * inner + i % inner;
+            let sum: f32 = (0..count).map(|j| values[start + j * inner]).sum();
+            sum / count as f32
+        })
+        .collect();
+    finish(&means, &dims, x.dtype())
+}
+
+/// Rounds what meets a bf16 weight.
+fn operand(x: &Tensor, precision: Precision) -> Vec<f32> {
+    match precision {
+        Precision::F32 => x.to_vec(),
+        Precision::Bf16 => x.to_dtype(DType::Bf16).to_vec(),
+    }
+}
+
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+pub(super) fn linear(x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor {
+    let [n, k] = weight.dims();
+    let panels = weight.panels();
+    let matrix = panels.unpack();
+    let column = |j: usize| &matrix[j * panels.depth..][..k];
+    let input = operand(x, weight.precision());
+    let values: Vec<f32> = (0..x.rows() * n)
+        .map(|i| {
+            let row = &input[i / n * k..][..k];
+            let j = i % n;
+            if weight.is_swiglu() {
+                let panel = j / 16 * 32 + j % 16;
+                let gate = dot(row, column(panel));
+                return gate * sigmoid(gate) * dot(row, column(panel + 16));
+            }
+            dot(row, column(j))
+        })
+        .collect();
+    end(values, x, n, epilogue)
+}
+
+/// Bias, activation, gate and residual.
+fn end(mut values: Vec<f32>, x: &Tensor, n: usize, epilogue: &Epilogue) -> Tensor {
+    let bias = epilogue.bias.map(Tensor::to_vec);
+    let residual = epilogue.residual.map(|r| r.x.to_vec());
+    let gate = epilogue
+        .residual
+        .and_then(|r| r.gate)
+        .map(|(table, rows)| (table.to_vec(), rows));
+    for (i, y) in values.iter_mut().enumerate() {
+        let (row, column) = (i / n, i % n);
+        *y += bias.as_ref().map_or(0.0, |bias| bias[column]);
+        *y = match epilogue.activation {
+            Activation::None => *y,
+            Activation::Relu => apply(Unary::Relu, *y),
+            Activation::Silu => apply(Unary::Silu, *y),
+            Activation::Gelu => apply(Unary::Gelu, *y),
+        };
+        if let Some((table, rows)) = &gate {
+            *y *= table[rows[row] as usize * n + column];
+        }
+        *y += residual.as_ref().map_or(0.0, |residual| residual[i]);
+    }
+    let mut dims = x.shape().to_vec();
+    *dims.last_mut().expect("at least one axis") = n;
+    finish(&values, &dims, epilogue.dtype.unwrap_or(x.dtype()))
+}
+
+pub(super) fn rms_norm(
+    x: &Tensor,
+    weight: Option<&Tensor>,
+    eps: f32,
+    modulation: Option<&Modulation>,
+) -> Tensor {
+    let d = x.last_dim();
+    let mut values = x.to_vec();
+    let weight = weight.map(Tensor::to_vec);
+    for (i, row) in values.chunks_exact_mut(d.max(1)).enumerate() {
+        norm_row(row, weight.as_deref(), eps);
+        if let Some(Modulation { shift, scale, rows }) = modulation {
+            let at = rows[i] as usize * d;
+            for (j, x) in row.iter_mut().enumerate() {
+                *x = *x * (1.0 + scale.as_f32()[at + j]) + shift.as_f32()[at + j];
+            }
+        }
+    }
+    finish(&values, x.shape(), x.dtype())
+}
+
+fn norm_row(row: &mut [f32], weight: Option<&[f32]>, eps: f32) {
+    let mean = row.iter().map(|x| x * x).sum::<f32>() / row.len() as f32;
+    let factor = 1.0 / (mean + eps).sqrt();
+    for (i, x) in row.iter_mut().enumerate() {
+        *x *= factor * weight.map_or(1.0, |weight| weight[i]);
+    }
+}
+
+pub(super) fn gated_add(x: &Tensor, y: &Tensor, gate: &Tensor, rows: &[u32]) -> Tensor {
+    let d = x.last_dim();
+    let (mut values, gate) = (x.to_vec(), gate.to_vec());
+    for (i, (x, y)) in values.iter_mut().zip(y.to_vec()).enumerate() {
+        *x += gate[rows[i / d] as usize * d + i % d] * y;
+    }
+    finish(&values, x.shape(), x.dtype())
+}
+
+pub(super) fn split_heads(x: &Tensor, options: &Heads) -> Tensor {
+    let [b, n, width] = x.dims();
+    let Heads {
+        columns,
+        heads,
+        norm,
+        rotary,
+    } = options;
+    let d = columns.len() / heads;
+    let source = x.to_vec();
+    let mut values = vec![0.0; b * n * columns.len()];
+    for (i, head) in values.chunks_exact_mut(d.max(1)).enumerate() {
+        let (batch, h, position) = (i / n / heads, i / n % heads, i % n);
+        let from = (batch * n + position) * width + columns.start + h * d;
+        head.copy_from_slice(&source[from..from + d]);
+        if let Some(norm) = norm {
+            norm_row(head, Some(norm.weight.as_f32()), norm.eps);
+        }
+        if let Some(rotary) = rotary {
+            for j in 0..d / 2 {
+                let at = position * (d / 2) + j;
+                let (cos, sin) = (rotary.cos.as_f32()[at], rotary.sin.as_f32()[at]);
+                let (x, y) = (head[j], head[j + d / 2]);
+                head[j] = x * cos - y * sin;
+                head[j + d / 2] = y * cos + x * sin;
+            }
+        }
+    }
+    finish(&values, &[b, *heads, n, d], x.dtype())
+}
+
+pub(super) fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &Attention,
+) -> (Tensor, Option<Tensor>) {
+    let [b, h, n, d] = q.dims();
+    let [_, _, m, _] = k.dims();
+    let scale = options.scale.unwrap_or(1.0 / (d as f32).sqrt());
+    let (queries, keys, values) = (q.to_vec(), k.to_vec(), v.to_vec());
+    let mut out = vec![0.0; b * n * h * d];
+    let mut sums = vec![0.0; b * h * n];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let (head, position) = (i / n, i % n);
+        let query = &queries[i * d..][..d];
+        let key = |j: usize| &keys[(head * m + j) * d..][..d];
+        let mut scores: Vec<f32> = (0..m).map(|j| scale * dot(query, key(j))).collect();
+        let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for score in &mut scores {
+            *score = (*score - max).exp();
+        }
+        let total: f32 = scores.iter().sum();
+        *sum = max + total.ln();
+        let at = ((head / h * n + position) * h + head % h) * d;
+        for (j, score) in scores.iter().enumerate() {
+            let value = &values[(head * m + j) * d..][..d];
+            for (out, value) in out[at..at + d].iter_mut().zip(value) {
+                *out += score / total * value;
+            }
+        }
+    }
+    let sums = options
+        .log_sum_exp
+        .then(|| Tensor::from_f32(&sums, &[b, h, n]));
+    (finish(&out, &[b, n, h * d], q.dtype()), sums)
+}
+
+pub(super) fn conv(x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
+    let [t, h, w, c] = x.dims();
+    let (kernel, stride, out) = (weight.kernel(), options.stride, weight.out_channels());
+    let dims = [t, h.div_ceil(stride), w.div_ceil(stride), out];
+    let panels = weight.panels();
+    let matrix = panels.unpack();
+    let input = operand(x, weight.precision());
+    let past = options.past.map(|past| operand(past, weight.precision()));
+    let pixel = |frame: usize, back: usize, y: usize, x: usize| -> Option<&[f32]> {
+        let (y, x) = (y.checked_sub(kernel / 2)?, x.checked_sub(kernel / 2)?);
+        let at = (y < h && x < w).then_some((y * w + x) * c)?;
+        match frame.checked_sub(back) {
+            Some(frame) => Some(&input[frame * h * w * c + at..][..c]),
+            None => past.as_ref().map(|past| &past[at..][..c]),
+        }
+    };
+    let padded = weight.padded_channels();
+    let mut values = Vec::with_capacity(dims.iter().product());
+    for i in 0..t * dims[1] * dims[2] {
+        let (frame, y, x) = (i / dims[2] / dims[1], i / dims[2] % dims[1], i % dims[2]);
+        for j in 0..out {
+            let mut sum = 0.0;
+            for tap in 0..weight.frames() * kernel * kernel {
+                let (back, dy, dx) = (tap / kernel / kernel, tap / kernel % kernel, tap % kernel);
+                if let Some(pixel) = pixel(frame, back, y * stride + dy, x * stride + dx) {
+                    sum += dot(pixel, &matrix[j * panels.depth + tap * padded..][..c]);
+                }
+            }
+            values.push(sum);
+        }
+    }
+    if let Some(bias) = options.bias {
+        values
+            .iter_mut()
+            .zip(bias.as_f32().iter().cycle())
+            .for_each(|(y, bias)| *y += bias);
+    }
+    if let Some(residual) = options.residual {
+        values
+            .iter_mut()
+            .zip(residual.to_vec())
+            .for_each(|(y, residual)| *y += residual);
+    }
+    if options.relu {
+        values.iter_mut().for_each(|y| *y = y.max(0.0));
+    }
+    finish(&values, &dims, x.dtype())
+}
+
+pub(super) fn upsample2x(x: &Tensor) -> Tensor {
+    let [t, h, w, c] = x.dims();
+    with_element!(x.dtype(), T => {
+        let source = x.as_slice::<T>();
+        Tensor::build(&[t, 2 * h, 2 * w, c], |out: &mut [T]| {
+            for (i, out) in out.chunks_exact_mut(c.max(1)).enumerate() {
+                let (row, column) = (i / (2 * w), i % (2 * w));
+                let (frame, y) = (row / (2 * h), row % (2 * h));
+                let from = ((frame * h + y / 2) * w + column / 2) * c;
+                out.copy_from_slice(&source[from..from + c]);
+            }
+        })
+    })
+}

@@ -1,0 +1,14 @@
+//! The operations: `Tensor` methods that check shapes, and the options they take.
+
+mod attention;
+mod conv;
+mod elementwise;
+mod layout;
+mod linear;
+mod norm;
+
+pub use attention::Attention;
+pub use conv::Conv;
+pub use elementwise::Unary;
+pub use linear::{Activation, Epilogue, Residual};
+pub use norm::{Heads, Modulation, QkNorm, Rotary};

@@ -1,0 +1,42 @@
+//! Scaled dot-product attention.
+
+use crate::Tensor;
+
+/// Options of [`Tensor::attention_with`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attention {
+    /// Factor of the scores; `1 / sqrt(head_dim)` when absent.
+    pub scale: Option<f32>,
+    /// Also return the log of each query's sum of exponentials, which a backward pass needs.
+    pub log_sum_exp: bool,
+}
+
+impl Tensor {
+    /// `softmax(q k^T / sqrt(d)) v`, heads side by side in the result.
+    ///
+    /// The scores are never held whole: memory grows with `n + m`.
+    /// Reference: Dao et al., arXiv 2205.14135, algorithm 1.
+    ///
+    /// # Shapes
+    /// `self` (the queries) `[b, h, n, d]`, `k` and `v` `[b, h, m, d]`; the result `[b, n, h d]`
+    /// in the dtype of the queries. Keys and values may be of the other dtype.
+    ///
+    /// # Panics
+    /// When shapes do not fit or there are no keys.
+    #[track_caller]
+    pub fn attention(&self, k: &Self, v: &Self) -> Self {
+        self.attention_with(k, v, &Attention::default()).0
+    }
+
+    /// [`Tensor::attention`] with options; the second result is F32 `[b, h, n]` when asked for.
+    #[track_caller]
+    pub fn attention_with(&self, k: &Self, v: &Self, options: &Attention) -> (Self, Option<Self>) {
+        let [b, h, _, d] = self.dims();
+        let [kb, kh, m, kd] = k.dims();
+        assert!(
+            (b, h, d) == (kb, kh, kd) && m > 0 && k.shape() == v.shape() && k.dtype() == v.dtype(),
+            "queries {self:?} with keys {k:?} and values {v:?}"
+        );
+        self.backend().attention(self, k, v, options)
+    }
+}

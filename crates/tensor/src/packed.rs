@@ -1,0 +1,335 @@
+//! Weights in the one layout that every kernel reads.
+//!
+//! A bf16 weight `[n, k]` is stored as panels of 32 outputs: `[n/32][k/32]` pairs of tiles, a tile
+//! being 16 rows of 64 bytes, where row `i` holds inputs `2i` and `2i + 1` for 16 outputs. AMX
+//! loads a tile, AVX-512 a row of it. An f32 weight is `[n/32][k][32]`. Both are padded with zeros.
+
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use half::bf16;
+
+use crate::{DType, Element, Tensor};
+
+/// Outputs of one panel.
+pub(crate) const PANEL: usize = 32;
+/// Inputs of one pair of tiles.
+pub(crate) const SLICE: usize = 32;
+/// Elements of one pair of tiles.
+const PAIR: usize = PANEL * SLICE;
+
+/// How a weight is held and multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Exact: for parity with a reference in f32.
+    F32,
+    /// Rounded to bf16, and so are the activations it meets; sums stay f32.
+    Bf16,
+}
+
+/// A matrix in packed form.
+pub(crate) struct Panels {
+    /// Outputs, padded to whole panels.
+    pub(crate) columns: usize,
+    /// Inputs, padded to whole slices.
+    pub(crate) depth: usize,
+    data: Tensor,
+}
+
+impl Panels {
+    /// Packs `columns` outputs of `depth` inputs. `fill(j, row)` writes the weights of output `j`
+    /// over zeros.
+    fn pack(
+        columns: usize,
+        depth: usize,
+        precision: Precision,
+        mut fill: impl FnMut(usize, &mut [f32]),
+    ) -> Self {
+        let [columns, depth] = [
+            columns.next_multiple_of(PANEL),
+            depth.next_multiple_of(SLICE),
+        ];
+        let dims = [columns / PANEL, depth * PANEL];
+        let mut row = vec![0.0; depth];
+        let mut place = |mut put: Box<dyn FnMut(usize, usize, f32) + '_>| {
+            for column in 0..columns {
+                row.fill(0.0);
+                fill(column, &mut row);
+                for (k, &value) in row.iter().enumerate() {
+                    put(column, k, value);
+                }
+            }
+        };
+        let data = match precision {
+            Precision::F32 => Tensor::build(&dims, |out: &mut [f32]| {
+                place(Box::new(|n, k, value| out[index_f32(depth, n, k)] = value));
+            }),
+            Precision::Bf16 => Tensor::build(&dims, |out: &mut [bf16]| {
+                place(Box::new(|n, k, value| {
+                    out[index_bf16(depth, n, k)] = Element::from_f32(value);
+                }));
+            }),
+        };
+        Self {
+            columns,
+            depth,
+            data,
+        }
+    }
+
+    /// The matrix `[columns, depth]`, padding included.
+    pub(crate) fn unpack(&self) -> Vec<f32> {
+        let values = self.data.to_vec();
+        let index = match self.data.dtype() {
+            DType::F32 => index_f32,
+            DType::Bf16 => index_bf16,
+        };
+        let columns = 0..self.columns;
+        columns
+            .flat_map(|n| (0..self.depth).map(move |k| (n, k)))
+            .map(|(n, k)| values[index(self.depth, n, k)])
+            .collect()
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        match self.data.dtype() {
+            DType::F32 => Precision::F32,
+            DType::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// All panels of a bf16 weight, `depth * 32` elements each.
+    pub(crate) fn as_bf16(&self) -> &[bf16] {
+        self.data.as_bf16()
+    }
+
+    /// All panels of an f32 weight, `depth * 32` elements each.
+    pub(crate) fn as_f32(&self) -> &[f32] {
+        self.data.as_f32()
+    }
+}
+
+fn index_f32(depth: usize, n: usize, k: usize) -> usize {
+    (n / PANEL * depth + k) * PANEL + n % PANEL
+}
+
+fn index_bf16(depth: usize, n: usize, k: usize) -> usize {
+    let pair = n / PANEL * (depth / SLICE) + k / SLICE;
+    let tile = n % PANEL / 16;
+    pair * PAIR + tile * (PAIR / 2) + k % SLICE / 2 * 32 + n % 16 * 2 + k % 2
+}
+
+/// A source tensor that becomes panels on first use and is dropped then.
+struct Lazy {
+    source: Mutex<Option<Vec<Tensor>>>,
+    panels: OnceLock<Panels>,
+}
+
+impl Lazy {
+    fn new(source: Vec<Tensor>) -> Self {
+        Self {
+            source: Mutex::new(Some(source)),
+            panels: OnceLock::new(),
+        }
+    }
+
+    fn get(&self, pack: impl FnOnce(&[Tensor]) -> Panels) -> &Panels {
+        self.panels.get_or_init(|| {
+            let source = self
+                .source
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            pack(&source.expect("packed once"))
+        })
+    }
+}
+
+/// The weight of [`Tensor::linear`], packed on first use.
+pub struct PackedWeight {
+    outputs: usize,
+    inputs: usize,
+    precision: Precision,
+    swiglu: bool,
+    lazy: Lazy,
+}
+
+impl PackedWeight {
+    /// A weight `[n, k]` as PyTorch stores it: `y = x W^T`.
+    #[track_caller]
+    pub fn new(weight: &Tensor, precision: Precision) -> Self {
+        let [outputs, inputs] = weight.dims();
+        let lazy = Lazy::new(vec![weight.clone()]);
+        Self {
+            outputs,
+            inputs,
+            precision,
+            swiglu: false,
+            lazy,
+        }
+    }
+
+    /// Two weights `[n, k]` for `silu(x gate^T) * (x up^T)`.
+    ///
+    /// # Panics
+    /// When the shapes differ.
+    #[track_caller]
+    pub fn swiglu(gate: &Tensor, up: &Tensor, precision: Precision) -> Self {
+        let [outputs, inputs] = gate.dims();
+        assert_eq!(
+            gate.shape(),
+            up.shape(),
+            "SwiGLU of {:?} and {:?}",
+            gate.shape(),
+            up.shape()
+        );
+        let lazy = Lazy::new(vec![gate.clone(), up.clone()]);
+        Self {
+            outputs,
+            inputs,
+            precision,
+            swiglu: true,
+            lazy,
+        }
+    }
+
+    /// `[n, k]`: outputs of the operation and inputs.
+    pub fn dims(&self) -> [usize; 2] {
+        [self.outputs, self.inputs]
+    }
+
+    /// How the weight is held.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether the weight was made by [`PackedWeight::swiglu`].
+    pub fn is_swiglu(&self) -> bool {
+        self.swiglu
+    }
+
+    /// The packed form. For SwiGLU each panel holds 16 columns of the gate, then the same 16 of
+    /// the other weight, so that one macro tile holds both factors.
+    pub(crate) fn panels(&self) -> &Panels {
+        let half = PANEL / 2;
+        self.lazy.get(|source| {
+            let columns = match self.swiglu {
+                true => self.outputs.next_multiple_of(half) * 2,
+                false => self.outputs,
+            };
+            Panels::pack(columns, self.inputs, self.precision, |column, row| {
+                let (part, column) = match self.swiglu {
+                    true => (column / half % 2, column / PANEL * half + column % half),
+                    false => (0, column),
+                };
+                if column < self.outputs {
+                    let start = column * self.inputs;
+                    copy_f32(&source[part], start..start + self.inputs, row);
+                }
+            })
+        })
+    }
+}
+
+/// The weight of [`Tensor::conv`], packed on first use.
+pub struct ConvWeight {
+    out_channels: usize,
+    in_channels: usize,
+    frames: usize,
+    kernel: usize,
+    precision: Precision,
+    lazy: Lazy,
+}
+
+impl ConvWeight {
+    /// A weight `[out, frames * in, kernel, kernel]` as PyTorch stores it. With two frames the
+    /// first `in` channels see the current frame and the others the frame before, the order of
+    /// `cat([x, past], 1)`.
+    ///
+    /// # Panics
+    /// When the kernel is not 1x1 or 3x3, or `frames` not 1 or 2.
+    #[track_caller]
+    pub fn new(weight: &Tensor, frames: usize, precision: Precision) -> Self {
+        let [out_channels, channels, kernel, width] = weight.dims();
+        assert!(
+            kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1 | 2),
+            "a convolution of {kernel}x{width} over {frames} frames"
+        );
+        assert_eq!(
+            channels % frames,
+            0,
+            "{:?} over {frames} frames",
+            weight.shape()
+        );
+        let lazy = Lazy::new(vec![weight.clone()]);
+        let in_channels = channels / frames;
+        Self {
+            out_channels,
+            in_channels,
+            frames,
+            kernel,
+            precision,
+            lazy,
+        }
+    }
+
+    /// Channels of the result.
+    pub fn out_channels(&self) -> usize {
+        self.out_channels
+    }
+
+    /// Channels of one input frame.
+    pub fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    /// How many frames the weight sees: the current one, and with 2 the one before.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Height and width of the kernel.
+    pub fn kernel(&self) -> usize {
+        self.kernel
+    }
+
+    /// How the weight is held.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Channels of one frame as stored, padded to whole slices.
+    pub(crate) fn padded_channels(&self) -> usize {
+        self.in_channels.next_multiple_of(SLICE)
+    }
+
+    /// The packed form; inputs are ordered `(frame, dy, dx, channel)`, channels padded.
+    pub(crate) fn panels(&self) -> &Panels {
+        let taps = self.kernel * self.kernel;
+        let padded = self.padded_channels();
+        self.lazy.get(|source| {
+            let depth = self.frames * taps * padded;
+            let all = self.frames * self.in_channels * taps;
+            let mut published = vec![0.0; all];
+            Panels::pack(self.out_channels, depth, self.precision, |column, row| {
+                if column >= self.out_channels {
+                    return;
+                }
+                copy_f32(&source[0], column * all..(column + 1) * all, &mut published);
+                for (i, &value) in published.iter().enumerate() {
+                    let (channel, tap) = (i / taps, i % taps);
+                    let (frame, channel) = (channel / self.in_channels, channel % self.in_channels);
+                    row[(frame * taps + tap) * padded + channel] = value;
+                }
+            })
+        })
+    }
+}
+
+fn copy_f32(source: &Tensor, range: Range<usize>, out: &mut [f32]) {
+    crate::dtype::with_element!(source.dtype(), T => {
+        for (out, value) in out.iter_mut().zip(&source.as_slice::<T>()[range]) {
+            *out = value.to_f32();
+        }
+    });
+}
