@@ -7,11 +7,11 @@
 //! a push or pull spreads the picture (`a1` and `b2`).
 
 use crate::flow::{Flow, GRID, Motion};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Affine motion field: rows `[constant, by x, by y]` for u and v; lengths in sqrt(frame area),
 /// time in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Affine {
     /// `u` to the right.
     pub u: [f32; 3],
@@ -20,7 +20,7 @@ pub struct Affine {
 }
 
 /// The camera's path over a clip; rates are means over the clip.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CameraPath {
     /// Shift of the picture, sqrt(frame area) a second: positive when the camera pans left.
     pub shift_x: f32,
@@ -104,6 +104,25 @@ fn fit(flow: &Flow, grid: &[Motion]) -> Affine {
         u: [u0, growth, u2],
         v: [v0, 0.0, v2],
     }
+}
+
+/// Motion of row `row` of a grid: medians, so that single moving things do not count.
+pub(crate) fn row_motion(flow: &Flow, grid: &[Motion], row: usize) -> RowMotion {
+    let row = Row::of(flow, grid, row);
+    RowMotion {
+        u: row.u.0,
+        v: row.v.0,
+        growth: row.growth.0,
+    }
+}
+
+/// Background motion at one height of the frame, sqrt(frame area) and seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowMotion {
+    pub u: f32,
+    pub v: f32,
+    /// Slope of `u` along x.
+    pub growth: f32,
 }
 
 /// Motion of one row of grid points; each value with its weight.

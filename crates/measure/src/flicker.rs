@@ -60,7 +60,15 @@ mod tests {
 
     fn scene(brightness: impl Fn(usize) -> i16) -> Clip {
         let still = |_: f32| [0.0, 0.0, 1.0];
-        let mut clip = layers((96, 64), 17, &[Layer { top: 0.0, view: &still, seed: 3 }]);
+        let mut clip = layers(
+            (96, 64),
+            17,
+            &[Layer {
+                top: 0.0,
+                view: &still,
+                seed: 3,
+            }],
+        );
         let bytes = 96 * 64 * 3;
         for (i, byte) in clip.frames.iter_mut().enumerate() {
             *byte = (i16::from(*byte) + brightness(i / bytes)).clamp(0, 255) as u8;
@@ -81,7 +89,15 @@ mod tests {
     #[test]
     fn a_moving_picture_has_no_still_part() {
         let pan = |t: f32| [0.3 * t, 0.0, 1.0];
-        let clip = layers((96, 64), 17, &[Layer { top: 0.0, view: &pan, seed: 3 }]);
+        let clip = layers(
+            (96, 64),
+            17,
+            &[Layer {
+                top: 0.0,
+                view: &pan,
+                seed: 3,
+            }],
+        );
         assert_eq!(flicker(&clip, &Flow::of(&clip)), None);
     }
 }

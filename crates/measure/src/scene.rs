@@ -1,0 +1,246 @@
+//! What key frames look like: setting, hour, weather, and for every part of the picture the kind
+//! and colour of the subject that stands there.
+//!
+//! A small convolutional network, trained on true renders by `oracle/train_detectors.py`.
+//! Dimension key: `h w` of the working size, `k` key frames.
+
+use crate::{
+    Clip,
+    labels::{COLORS, KINDS, SETTINGS, TIMES, WEATHERS},
+    net::{Activation, Conv, Linear, Map, Weights, WeightsError, softmax},
+};
+
+/// Key frames looked at.
+pub const KEY_FRAMES: usize = 5;
+
+/// Channels of a key frame: red, green, blue, unrest; all 0 to 1.
+pub const CHANNELS: usize = 4;
+
+/// Working pixels a cell of the subject maps covers, across and down.
+pub const CELL: usize = 4;
+
+const FEATURES: usize = 352;
+
+/// What the network says about a clip.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Probabilities over [`SETTINGS`].
+    pub setting: Vec<f32>,
+    /// Probabilities over [`TIMES`].
+    pub time: Vec<f32>,
+    /// Probabilities over [`WEATHERS`].
+    pub weather: Vec<f32>,
+    /// One for each key frame, in time.
+    pub frames: Vec<SubjectMaps>,
+}
+
+/// Where one key frame shows what, `h / CELL` x `w / CELL` cells.
+#[derive(Debug, Clone)]
+pub struct SubjectMaps {
+    /// Logits `[h, w, 1 + KINDS]`; the first is "no subject".
+    pub kind: Map,
+    /// Logits `[h, w, COLORS]`, meaningful where a subject stands.
+    pub color: Map,
+}
+
+/// Frame numbers of the key frames of a clip of `len` frames: from a twentieth of its length to the
+/// end less a twentieth.
+pub fn key_frames(len: usize) -> [usize; KEY_FRAMES] {
+    let last = len.saturating_sub(1) as f32;
+    std::array::from_fn(|k| {
+        let part = 0.05 + 0.9 * k as f32 / (KEY_FRAMES - 1) as f32;
+        (part * last).round() as usize
+    })
+}
+
+/// The network's view of frame `i`: `[h, w, CHANNELS]`. Unrest is the mean absolute difference to
+/// the neighbouring frames, times four: rain, snow and all that moves.
+pub fn key_frame(clip: &Clip, i: usize) -> Map {
+    let (w, h) = clip.working_size();
+    let now = clip.working_frame(i);
+    let last = clip.len() - 1;
+    let (before, after) = (i.saturating_sub(1), (i + 1).min(last));
+    let around: Vec<Vec<f32>> = [before, after]
+        .into_iter()
+        .filter(|&k| k != i)
+        .map(|k| clip.working_frame(k))
+        .collect();
+    let mut data = Vec::with_capacity(w * h * CHANNELS);
+    for (p, rgb) in now.chunks_exact(3).enumerate() {
+        let mut change = 0.0;
+        for other in &around {
+            change += (0..3)
+                .map(|c| (other[p * 3 + c] - rgb[c]).abs())
+                .sum::<f32>();
+        }
+        let unrest = change * 4.0 / (3 * around.len().max(1)) as f32;
+        data.extend(rgb.iter().map(|x| x / 255.0));
+        data.push((unrest / 255.0).min(1.0));
+    }
+    Map::new(h, w, CHANNELS, data)
+}
+
+/// The network.
+#[derive(Debug, Clone)]
+pub struct SceneNet {
+    /// Five halvings of the picture; the last of each level is kept.
+    down: [Conv; 8],
+    hidden: Linear,
+    setting: Linear,
+    time: Linear,
+    weather: Linear,
+    lateral: [Conv; 3],
+    merge: [Conv; 2],
+    subject: Conv,
+}
+
+impl SceneNet {
+    /// Takes the tensors `scene.*`.
+    ///
+    /// # Errors
+    /// A tensor is missing or misshapen.
+    pub fn load(weights: &mut Weights) -> Result<Self, WeightsError> {
+        use Activation::{Linear as Plain, Relu};
+        let mut conv = |name: &str, shape: [usize; 3], stride, activation| {
+            Conv::load(weights, &format!("scene.{name}"), shape, stride, activation)
+        };
+        let down = [
+            conv("down0", [3, CHANNELS, 16], 2, Relu)?,
+            conv("down1", [3, 16, 32], 2, Relu)?,
+            conv("down2", [3, 32, 32], 1, Relu)?,
+            conv("down3", [3, 32, 64], 2, Relu)?,
+            conv("down4", [3, 64, 64], 1, Relu)?,
+            conv("down5", [3, 64, 96], 2, Relu)?,
+            conv("down6", [3, 96, 96], 1, Relu)?,
+            conv("down7", [3, 96, 128], 2, Relu)?,
+        ];
+        let lateral = [
+            conv("lateral0", [1, 96, 64], 1, Relu)?,
+            conv("lateral1", [1, 64, 64], 1, Plain)?,
+            conv("lateral2", [1, 32, 48], 1, Plain)?,
+        ];
+        let merge = [
+            conv("merge0", [3, 64, 48], 1, Relu)?,
+            conv("merge1", [3, 48, 32], 1, Relu)?,
+        ];
+        let subject = conv("subject", [1, 32, 1 + KINDS.len() + COLORS.len()], 1, Plain)?;
+        let mut head = |name: &str, inputs, outputs, activation| {
+            Linear::load(
+                weights,
+                &format!("scene.{name}"),
+                inputs,
+                outputs,
+                activation,
+            )
+        };
+        let hidden = head("hidden", FEATURES, 128, Relu)?;
+        let setting = head("setting", 128, SETTINGS.len(), Plain)?;
+        let time = head("time", 128, TIMES.len(), Plain)?;
+        let weather = head("weather", 128, WEATHERS.len(), Plain)?;
+        Ok(Self {
+            down,
+            hidden,
+            setting,
+            time,
+            weather,
+            lateral,
+            merge,
+            subject,
+        })
+    }
+
+    /// Looks at a clip's key frames, on two threads.
+    pub fn look(&self, clip: &Clip) -> Look {
+        let indices = key_frames(clip.len());
+        let see = |range: &[usize]| -> Vec<(Vec<f32>, SubjectMaps)> {
+            range
+                .iter()
+                .map(|&i| self.frame(&key_frame(clip, i)))
+                .collect()
+        };
+        let (first, second) = indices.split_at(KEY_FRAMES / 2);
+        let seen: Vec<_> = std::thread::scope(|scope| {
+            let other = scope.spawn(|| see(first));
+            let mut later = see(second);
+            let mut all = other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.append(&mut later);
+            all
+        });
+        let mut mean = vec![0.0; FEATURES];
+        for (features, _) in &seen {
+            mean.iter_mut()
+                .zip(features)
+                .for_each(|(m, f)| *m += f / seen.len() as f32);
+        }
+        let hidden = self.hidden.forward(&mean);
+        Look {
+            setting: softmax(&self.setting.forward(&hidden)),
+            time: softmax(&self.time.forward(&hidden)),
+            weather: softmax(&self.weather.forward(&hidden)),
+            frames: seen.into_iter().map(|(_, maps)| maps).collect(),
+        }
+    }
+
+    /// One key frame `[h, w, CHANNELS]`: pooled features and subject maps.
+    fn frame(&self, x: &Map) -> (Vec<f32>, SubjectMaps) {
+        let quarter = self.down[2].forward(&self.down[1].forward(&self.down[0].forward(x))); // [h/4, w/4, 32]
+        let eighth = self.down[4].forward(&self.down[3].forward(&quarter)); // [h/8, w/8, 64]
+        let sixteenth = self.down[6].forward(&self.down[5].forward(&eighth)); // [h/16, w/16, 96]
+        let last = self.down[7].forward(&sixteenth); // [h/32, w/32, 128]
+        let features = [last.mean(), last.max(), eighth.mean(), quarter.mean()].concat();
+
+        let coarse = self.lateral[0].forward(&sixteenth); // [h/16, w/16, 64]
+        let middle = coarse.upsampled_onto(&self.lateral[1].forward(&eighth)); // [h/8, w/8, 64]
+        let middle = self.merge[0].forward(&middle); // [h/8, w/8, 48]
+        let fine = middle.upsampled_onto(&self.lateral[2].forward(&quarter)); // [h/4, w/4, 48]
+        let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 25]
+        (features, SubjectMaps::split(&logits))
+    }
+}
+
+impl SubjectMaps {
+    fn split(logits: &Map) -> Self {
+        let kinds = 1 + KINDS.len();
+        let part = |from: usize, to: usize| {
+            let data = logits
+                .data
+                .chunks_exact(logits.c)
+                .flat_map(|p| p[from..to].iter().copied());
+            Map::new(logits.h, logits.w, to - from, data.collect())
+        };
+        Self {
+            kind: part(0, kinds),
+            color: part(kinds, logits.c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_frames_lie_inside_and_in_order() {
+        assert_eq!(key_frames(97), [5, 26, 48, 70, 91]);
+        assert_eq!(key_frames(1), [0; 5]);
+    }
+
+    #[test]
+    fn unrest_is_what_changes() {
+        let mut frames = vec![100u8; 3 * 288 * 160 * 3];
+        let bytes = 288 * 160 * 3;
+        frames[bytes..2 * bytes].fill(120);
+        let clip = Clip {
+            width: 288,
+            height: 160,
+            fps: 24,
+            frames,
+        };
+        let map = key_frame(&clip, 1);
+        assert_eq!((map.h, map.w, map.c), (160, 288, 4));
+        assert!((map.data[3] - 80.0 / 255.0).abs() < 1e-4, "{}", map.data[3]);
+        assert!((map.data[0] - 120.0 / 255.0).abs() < 1e-4);
+    }
+}

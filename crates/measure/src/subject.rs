@@ -1,0 +1,367 @@
+//! Subjects: what stands where in the key frames, how many, which colour, and how they move over
+//! the ground.
+
+use crate::{
+    camera::row_motion,
+    flow::{Flow, GRID, STEP},
+    labels::{COLORS, FIGURES, KINDS},
+    net::{Map, argmax, softmax},
+    scene::{SubjectMaps, key_frames},
+};
+
+/// Probability from which a cell belongs to a subject.
+const PRESENT: f32 = 0.5;
+
+/// A kind of subject seen in a clip.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Index into [`KINDS`].
+    pub kind: usize,
+    /// How sure: the mean probability of its surest cells, 0 to 1.
+    pub presence: f32,
+    /// Share of the picture it covers, mean over key frames.
+    pub area: f32,
+    /// Share of each of [`COLORS`] in its cells; sums to one.
+    pub colors: Vec<f32>,
+    /// How many of them, median over key frames.
+    pub count: usize,
+    /// One place for each key frame that shows it.
+    pub track: Vec<Place>,
+}
+
+/// Where a subject is on one frame; lengths in units of sqrt(frame area), from the frame's centre.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Frame number.
+    pub frame: usize,
+    /// Centre, to the right.
+    pub x: f32,
+    /// Centre, down.
+    pub y: f32,
+    /// Lowest point, down.
+    pub foot: f32,
+    /// Square root of the covered area.
+    pub size: f32,
+}
+
+/// Motion over the ground, the camera's own taken out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OwnMotion {
+    /// To the right, own sizes a second.
+    pub across: f32,
+    /// Down, own sizes a second.
+    pub down: f32,
+    /// Growth a second beyond the picture's: positive when coming nearer.
+    pub growth: f32,
+}
+
+/// The subjects of a clip of `len` frames, strongest first.
+pub fn subjects(maps: &[SubjectMaps], flow: &Flow, len: usize) -> Vec<Seen> {
+    let cells: Vec<Cells> = maps.iter().map(Cells::of).collect();
+    let mut seen: Vec<Seen> = KINDS
+        .iter()
+        .enumerate()
+        .filter_map(|(kind, _)| see(&cells, kind, flow, len))
+        .collect();
+    seen.sort_by(|a, b| (b.area * b.presence).total_cmp(&(a.area * a.presence)));
+    seen
+}
+
+/// One key frame's cells: probabilities of kinds (people decided together) and colours.
+struct Cells {
+    w: usize,
+    h: usize,
+    /// `[h, w, KINDS]`.
+    kinds: Map,
+    /// `[h, w, COLORS]`.
+    colors: Map,
+}
+
+impl Cells {
+    fn of(maps: &SubjectMaps) -> Self {
+        let rows = |map: &Map| -> Vec<f32> {
+            map.data
+                .chunks_exact(map.c)
+                .flat_map(|p| softmax(p))
+                .collect()
+        };
+        let with_none = rows(&maps.kind);
+        let kinds: Vec<f32> = with_none
+            .chunks_exact(1 + KINDS.len())
+            .flat_map(|p| p[1..].iter().copied())
+            .collect();
+        let (h, w) = (maps.kind.h, maps.kind.w);
+        Self {
+            w,
+            h,
+            kinds: Map::new(h, w, KINDS.len(), kinds),
+            colors: Map::new(h, w, COLORS.len(), rows(&maps.color)),
+        }
+    }
+
+    fn kind(&self, cell: usize) -> &[f32] {
+        &self.kinds.data[cell * KINDS.len()..][..KINDS.len()]
+    }
+
+    /// Cells where `kind` stands, with its probability. People are found together; whose cells
+    /// they are follows from the blob.
+    fn mask(&self, kind: usize) -> Vec<f32> {
+        let group = if kind < FIGURES {
+            0..FIGURES
+        } else {
+            kind..kind + 1
+        };
+        (0..self.h * self.w)
+            .map(|cell| {
+                let p: f32 = self.kind(cell)[group.clone()].iter().sum();
+                if p >= PRESENT { p } else { 0.0 }
+            })
+            .collect()
+    }
+}
+
+/// One connected part of a mask.
+struct Blob {
+    cells: Vec<usize>,
+}
+
+impl Blob {
+    /// The person's kind of a blob of people: the largest sum of probabilities.
+    fn figure(&self, cells: &Cells) -> usize {
+        let mut sum = [0.0f32; FIGURES];
+        for &cell in &self.cells {
+            sum.iter_mut()
+                .zip(cells.kind(cell))
+                .for_each(|(s, p)| *s += p);
+        }
+        argmax(&sum)
+    }
+}
+
+fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
+    let numbers = key_frames(len);
+    let (mut colors, mut track, mut counts) = (vec![0.0f32; COLORS.len()], Vec::new(), Vec::new());
+    let (mut area, mut presence) = (0.0, 0.0);
+    for (cells, &frame) in frames.iter().zip(&numbers) {
+        let mask = cells.mask(kind);
+        let mut blobs = blobs(&mask, cells.w, cells.h);
+        if kind < FIGURES {
+            blobs.retain(|b| b.figure(cells) == kind);
+        }
+        let Some(largest) = blobs.iter().map(|b| b.cells.len()).max() else {
+            continue;
+        };
+        let all: Vec<usize> = blobs.iter().flat_map(|b| b.cells.iter().copied()).collect();
+        for &cell in &all {
+            let p = &cells.colors.data[cell * COLORS.len()..][..COLORS.len()];
+            colors
+                .iter_mut()
+                .zip(p)
+                .for_each(|(c, p)| *c += p * mask[cell]);
+        }
+        counts.push(
+            blobs
+                .iter()
+                .filter(|b| b.cells.len() * 4 >= largest)
+                .count(),
+        );
+        area += all.len() as f32 / (cells.w * cells.h * frames.len()) as f32;
+        presence += surest(&all, &mask) / frames.len() as f32;
+        track.push(place(&all, &mask, cells, frame, flow));
+    }
+    if track.is_empty() {
+        return None;
+    }
+    let sum: f32 = colors.iter().sum();
+    colors.iter_mut().for_each(|c| *c /= sum);
+    counts.sort_unstable();
+    let count = counts[counts.len() / 2];
+    Some(Seen {
+        kind,
+        presence,
+        area,
+        colors,
+        count,
+        track,
+    })
+}
+
+/// Mean probability of the four surest cells.
+fn surest(all: &[usize], mask: &[f32]) -> f32 {
+    let mut p: Vec<f32> = all.iter().map(|&cell| mask[cell]).collect();
+    p.sort_by(|a, b| b.total_cmp(a));
+    p.truncate(4);
+    p.iter().sum::<f32>() / p.len().max(1) as f32
+}
+
+/// Connected parts (eight neighbours) of the cells above zero.
+fn blobs(mask: &[f32], w: usize, h: usize) -> Vec<Blob> {
+    let mut free: Vec<bool> = mask.iter().map(|&p| p > 0.0).collect();
+    let mut found = Vec::new();
+    for start in 0..free.len() {
+        if !std::mem::take(&mut free[start]) {
+            continue;
+        }
+        let mut cells = vec![start];
+        let mut next = 0;
+        while let Some(&cell) = cells.get(next) {
+            next += 1;
+            let (x, y) = (cell % w, cell / w);
+            for ny in y.saturating_sub(1)..(y + 2).min(h) {
+                for nx in x.saturating_sub(1)..(x + 2).min(w) {
+                    if std::mem::take(&mut free[ny * w + nx]) {
+                        cells.push(ny * w + nx);
+                    }
+                }
+            }
+        }
+        found.push(Blob { cells });
+    }
+    found
+}
+
+fn place(all: &[usize], mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) -> Place {
+    let (mut sum, mut x, mut y, mut lowest) = (0.0, 0.0, 0.0, 0);
+    for &cell in all {
+        sum += mask[cell];
+        x += mask[cell] * ((cell % cells.w) as f32 + 0.5);
+        y += mask[cell] * ((cell / cells.w) as f32 + 0.5);
+        lowest = lowest.max(cell / cells.w + 1);
+    }
+    let (ex, ey) = flow.extent;
+    let (w, h) = (cells.w as f32, cells.h as f32);
+    Place {
+        frame,
+        x: (x / sum / w - 0.5) * ex,
+        y: (y / sum / h - 0.5) * ey,
+        foot: (lowest as f32 / h - 0.5) * ey,
+        size: (sum / (w * h)).sqrt(),
+    }
+}
+
+/// Motion of a track over the ground: the screen's motion less the background's at its foot.
+/// `None` for fewer than two places.
+pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
+    let (first, last) = (track.first()?, track.last()?);
+    if last.frame == first.frame || flow.pairs.is_empty() {
+        return None;
+    }
+    let seconds = |frame: usize| frame as f32 / STEP as f32 * flow.pair_seconds;
+    // Places with the background's way since the first one taken out.
+    let (mut shift_x, mut shift_y, mut growth) = (0.0, 0.0, 0.0);
+    let mut free = vec![(seconds(first.frame), first.x, first.y, first.size.ln())];
+    for pair in track.windows(2) {
+        let foot = ((pair[0].foot / flow.extent.1 + 0.5) * GRID as f32) as usize;
+        for k in pair[0].frame / STEP..(pair[1].frame / STEP).min(flow.pairs.len()) {
+            let ground = row_motion(flow, &flow.pairs[k], foot.min(GRID - 1));
+            let x = pair[0].x;
+            shift_x += (ground.u + ground.growth * x) * flow.pair_seconds;
+            shift_y += ground.v * flow.pair_seconds;
+            growth += ground.growth * flow.pair_seconds;
+        }
+        let p = pair[1];
+        free.push((
+            seconds(p.frame),
+            p.x - shift_x,
+            p.y - shift_y,
+            p.size.ln() - growth,
+        ));
+    }
+    let size = free.iter().map(|f| f.3.exp()).sum::<f32>() / free.len() as f32;
+    let slope = |value: fn(&(f32, f32, f32, f32)) -> f32| {
+        let n = free.len() as f32;
+        let (t, z) = (
+            free.iter().map(|f| f.0).sum::<f32>() / n,
+            free.iter().map(value).sum::<f32>() / n,
+        );
+        let cov: f32 = free.iter().map(|f| (f.0 - t) * (value(f) - z)).sum();
+        cov / free
+            .iter()
+            .map(|f| (f.0 - t).powi(2))
+            .sum::<f32>()
+            .max(1e-6)
+    };
+    Some(OwnMotion {
+        across: slope(|f| f.1) / size,
+        down: slope(|f| f.2) / size,
+        growth: slope(|f| f.3),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Motion;
+
+    /// Flow without any motion, four seconds of wide frame.
+    fn still() -> Flow {
+        Flow {
+            pairs: vec![
+                vec![
+                    Motion {
+                        trust_u: 1.0,
+                        trust_v: 1.0,
+                        ..Motion::default()
+                    };
+                    GRID * GRID
+                ];
+                48
+            ],
+            pair_seconds: 2.0 / 24.0,
+            extent: (1.34, 0.745),
+        }
+    }
+
+    /// Maps with blocks of 4x8 cells of one kind and colour at the given columns.
+    fn maps(kind: usize, color: usize, columns: &[usize]) -> SubjectMaps {
+        let (h, w, kinds) = (40, 72, 1 + KINDS.len());
+        let mut k = Map::new(h, w, kinds, vec![0.0; h * w * kinds]);
+        let mut c = Map::new(h, w, COLORS.len(), vec![0.0; h * w * COLORS.len()]);
+        for cell in 0..h * w {
+            let (x, y) = (cell % w, cell / w);
+            let on = (20..28).contains(&y) && columns.iter().any(|&at| (at..at + 4).contains(&x));
+            k.data[cell * kinds + if on { 1 + kind } else { 0 }] = 9.0;
+            c.data[cell * COLORS.len() + color] = 9.0;
+        }
+        SubjectMaps { kind: k, color: c }
+    }
+
+    #[test]
+    fn a_walk_to_the_right_is_counted_and_followed() {
+        let frames: Vec<_> = (0..5)
+            .map(|i| maps(1, 5, &[10 + 4 * i, 30 + 4 * i]))
+            .collect();
+        let seen = subjects(&frames, &still(), 97);
+        assert_eq!(seen.len(), 1);
+        assert_eq!(
+            (
+                KINDS[seen[0].kind],
+                COLORS[argmax(&seen[0].colors)],
+                seen[0].count
+            ),
+            ("woman", "blue", 2)
+        );
+        let motion = own_motion(&seen[0].track, &still()).expect("five places");
+        assert!(
+            motion.across > 0.5 && motion.growth.abs() < 0.01,
+            "{motion:?}"
+        );
+    }
+
+    #[test]
+    fn a_pan_is_not_the_subject_moving() {
+        let frames: Vec<_> = (0..5).map(|i| maps(3, 0, &[10 + 4 * i])).collect();
+        let mut flow = still();
+        // 16 of 72 columns in 86 frames.
+        let u = 16.0 / 72.0 * flow.extent.0 / (86.0 / 24.0);
+        flow.pairs.iter_mut().flatten().for_each(|m| m.u = u);
+        let seen = subjects(&frames, &flow, 97);
+        let motion = own_motion(&seen[0].track, &flow).expect("five places");
+        assert!(motion.across.abs() < 0.1, "{motion:?}");
+    }
+
+    #[test]
+    fn an_empty_scene_has_no_subjects() {
+        assert!(subjects(&[maps(0, 0, &[])], &still(), 97).is_empty());
+    }
+}

@@ -1,0 +1,293 @@
+"""Trains the small networks of `kinora-measure` on true renders and writes its weight file.
+
+    kinora-train detectors --out DIR --clips 3000
+    nice -n 19 python oracle/train_detectors.py DIR --minutes 8
+
+The features come from the Rust crate itself, so that training and use see the same numbers.
+Nothing here ever sees an output of a model; blur, noise and shifts of colour stand in for it.
+"""
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "crates/measure/weights/detectors.safetensors"
+KEY_FRAMES, CHANNELS, CELL = 5, 4, 4
+SETTINGS, TIMES, WEATHERS, KINDS, COLORS, MOVES = 10, 6, 5, 12, 12, 11
+GRID, FLOW_CHANNELS, PATH = 12, 24, 7
+PAN_LEFT, PAN_RIGHT = 3, 4
+
+
+class Data:
+    """The folder that `kinora-train detectors` writes."""
+
+    def __init__(self, folder: Path):
+        self.index = [json.loads(line) for line in (folder / "index.jsonl").open()]
+        self.pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
+        self.cells = np.memmap(folder / "cells.bin", np.uint8, "r")
+        flow = np.fromfile(folder / "flow.bin", np.float32)
+        self.flow = torch.from_numpy(flow.reshape(len(self.index), -1))
+
+    def clip(self, i: int, frames) -> tuple[np.ndarray, np.ndarray]:
+        """Key frames [k, h, w, 4] and the subject of each cell [k, h/4, w/4]."""
+        e = self.index[i]
+        h, w = e["height"], e["width"]
+        size, cells = h * w * CHANNELS, (h // CELL) * (w // CELL)
+        at = e["pixels"]
+        x = [self.pixels[at + k * size : at + (k + 1) * size] for k in frames]
+        m = [self.cells[e["cells"] + k * cells : e["cells"] + (k + 1) * cells] for k in frames]
+        return (
+            np.stack(x).reshape(len(frames), h, w, CHANNELS),
+            np.stack(m).reshape(len(frames), h // CELL, w // CELL),
+        )
+
+
+class SceneNet(nn.Module):
+    """`kinora_measure::scene::SceneNet`."""
+
+    def __init__(self):
+        super().__init__()
+        widths = [(CHANNELS, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2)]
+        widths += [(64, 64, 1), (64, 96, 2), (96, 96, 1), (96, 128, 2)]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, s, 1) for i, o, s in widths)
+        self.lateral = nn.ModuleList([nn.Conv2d(96, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(32, 48, 1)])
+        self.merge = nn.ModuleList([nn.Conv2d(64, 48, 3, 1, 1), nn.Conv2d(48, 32, 3, 1, 1)])
+        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS, 1)
+        self.hidden = nn.Linear(352, 128)
+        self.setting = nn.Linear(128, SETTINGS)
+        self.time = nn.Linear(128, TIMES)
+        self.weather = nn.Linear(128, WEATHERS)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x, clips: int):
+        """x [clips * k, 4, h, w] -> logits of settings, times, weathers, subject maps."""
+        d = lambda i, x: F.relu(self.down[i](x))
+        quarter = d(2, d(1, d(0, x)))
+        eighth = d(4, d(3, quarter))
+        sixteenth = d(6, d(5, eighth))
+        last = d(7, sixteenth)
+        parts = [last.mean((2, 3)), last.amax((2, 3)), eighth.mean((2, 3)), quarter.mean((2, 3))]
+        features = torch.cat(parts, 1).view(clips, -1, 352).mean(1)
+        if self.training:
+            features = F.dropout(features, 0.1)
+        hidden = F.relu(self.hidden(features))
+        up = lambda small, skip: F.interpolate(small, scale_factor=2)[..., : skip.shape[2], : skip.shape[3]] + skip
+        coarse = F.relu(self.lateral[0](sixteenth))
+        middle = F.relu(self.merge[0](F.relu(up(coarse, self.lateral[1](eighth)))))
+        fine = F.relu(self.merge[1](F.relu(up(middle, self.lateral[2](quarter)))))
+        return self.setting(hidden), self.time(hidden), self.weather(hidden), self.subject(fine)
+
+
+class CameraNet(nn.Module):
+    """`kinora_measure::camera_net::CameraNet`."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv0 = nn.Conv2d(FLOW_CHANNELS, 48, 3, 1, 1)
+        self.conv1 = nn.Conv2d(48, 48, 3, 2, 1)
+        self.hidden = nn.Linear((GRID // 2) ** 2 * 48 + PATH, 64)
+        self.head = nn.Linear(64, MOVES)
+
+    def forward(self, x):
+        flow, path = x[:, :-PATH], x[:, -PATH:]
+        flow = flow.view(-1, GRID, GRID, FLOW_CHANNELS).permute(0, 3, 1, 2)
+        if self.training:
+            flow = flow + torch.randn_like(flow) * 0.03
+        y = F.relu(self.conv1(F.relu(self.conv0(flow))))
+        y = torch.cat([y.permute(0, 2, 3, 1).flatten(1), path], 1)
+        if self.training:
+            y = F.dropout(y, 0.3)
+        return self.head(F.relu(self.hidden(y)))
+
+
+def augment(x):
+    """Blur, loss of size, noise, gain and gamma; x [n, 4, h, w] in 0..1, channels R G B unrest."""
+    n, _, h, w = x.shape
+    if random.random() < 0.5:
+        scale = random.uniform(0.35, 0.9)
+        small = F.interpolate(x, scale_factor=scale, mode="area" if random.random() < 0.5 else "bilinear")
+        x = F.interpolate(small, size=(h, w), mode="bilinear")
+    gain = 1 + torch.randn(n, 3, 1, 1) * 0.03
+    gamma = torch.exp(torch.randn(n, 1, 1, 1) * 0.06)
+    rgb = (x[:, :3].clamp(1e-3, 1) ** gamma) * gain
+    unrest = x[:, 3:] * torch.exp(torch.randn(n, 1, 1, 1) * 0.15)
+    if random.random() < 0.5:
+        rgb = rgb + torch.randn_like(rgb) * random.uniform(0, 0.03)
+    return torch.cat([rgb.clamp(0, 1), unrest.clamp(0, 1)], 1)
+
+
+def batch(data: Data, ids, frames: int, train: bool):
+    """Pixels [clips * frames, 4, h, w], subjects of cells, index entries."""
+    xs, ms = [], []
+    for i in ids:
+        chosen = random.sample(range(KEY_FRAMES), frames) if train else range(KEY_FRAMES)
+        x, m = data.clip(i, list(chosen))
+        if train and random.random() < 0.5:
+            x, m = x[:, :, ::-1], m[:, :, ::-1]
+        xs.append(np.ascontiguousarray(x))
+        ms.append(np.ascontiguousarray(m))
+    x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
+    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids]
+
+
+def targets(entries, cells, frames: int):
+    """Kind of each cell (0 none), colour of each cell, weight of each cell within its clip."""
+    kind, color = torch.zeros_like(cells), torch.zeros_like(cells)
+    for c, e in enumerate(entries):
+        part = slice(c * frames, (c + 1) * frames)
+        for s, subject in enumerate(e["subjects"]):
+            here = cells[part] == s + 1
+            kind[part][here] = subject["kind"] + 1
+            color[part][here] = subject["color"]
+    on = (kind > 0).float()
+    weight = on / (on.sum((1, 2), keepdim=True).clamp(min=4)) ** 0.7
+    return kind, color, on, weight
+
+
+def scene_loss(model, data, ids, frames):
+    x, cells, entries = batch(data, ids, frames, True)
+    x = augment(x).contiguous(memory_format=torch.channels_last)
+    kind, color, on, weight = targets(entries, cells, frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        setting, hour, weather, maps = model(x, len(ids))
+    label = lambda name: torch.tensor([e[name] for e in entries])
+    loss = F.cross_entropy(setting.float(), label("setting"), label_smoothing=0.02)
+    loss = loss + F.cross_entropy(hour.float(), label("time"), label_smoothing=0.02)
+    loss = loss + F.cross_entropy(weather.float(), label("weather"), label_smoothing=0.02)
+    maps = maps.float()
+    cell_loss = F.cross_entropy(maps[:, : 1 + KINDS], kind, reduction="none")
+    off_loss = ((1 - on) * cell_loss).mean() * 4
+    total = weight.sum().clamp(min=1e-3)
+    on_loss = (weight * cell_loss).sum() / total
+    color_loss = (weight * F.cross_entropy(maps[:, 1 + KINDS :], color, reduction="none")).sum() / total
+    return loss + off_loss + on_loss + color_loss
+
+
+def camera_loss(model, data, ids):
+    x = data.flow[ids].clone()
+    y = torch.tensor([data.index[i]["camera"] for i in ids])
+    flip = torch.rand(len(ids)) < 0.5
+    flow = x[:, :-PATH].view(-1, GRID, GRID, FLOW_CHANNELS // 4, 4)
+    mirrored = flow.flip(2) * torch.tensor([-1.0, 1, 1, 1])
+    flow[flip] = mirrored[flip]
+    x[flip, -PATH] *= -1
+    x[flip, -PATH + 3] *= -1
+    mirror = {PAN_LEFT: PAN_RIGHT, PAN_RIGHT: PAN_LEFT}
+    y = torch.tensor([mirror.get(int(k), int(k)) if f else int(k) for k, f in zip(y, flip)])
+    return F.cross_entropy(model(x), y, label_smoothing=0.05)
+
+
+def decode(maps):
+    """Kind and colour of the strongest subject of one clip; maps [k, 25, h, w]."""
+    p = maps[:, : 1 + KINDS].softmax(1)
+    area = p[:, 1:].sum((0, 2, 3))
+    area = torch.cat([area[:3].sum(0, keepdim=True), area[3:]])
+    best = int(area.argmax())
+    group = [0, 1, 2] if best == 0 else [best + 2]
+    weight = p[:, [g + 1 for g in group]].sum(1)
+    weight = weight * (weight > 0.3)
+    kinds = (maps[:, [g + 1 for g in group]] * weight[:, None]).sum((0, 2, 3))
+    colors = (maps[:, 1 + KINDS :].log_softmax(1) * weight[:, None]).sum((0, 2, 3))
+    return group[int(kinds.argmax())], int(colors.argmax())
+
+
+@torch.no_grad()
+def evaluate(scene, camera, data, ids):
+    scene.eval(), camera.eval()
+    right = {n: [] for n in ["setting", "time", "weather", "figure", "kind", "color", "camera"]}
+    for i in ids:
+        x, _, (e,) = batch(data, [i], KEY_FRAMES, False)
+        setting, hour, weather, maps = scene(x.contiguous(memory_format=torch.channels_last), 1)
+        for name, logits in [("setting", setting), ("time", hour), ("weather", weather)]:
+            right[name].append(int(logits.argmax()) == e[name])
+        right["camera"].append(int(camera(data.flow[i : i + 1]).argmax()) == e["camera"])
+        if len(e["subjects"]) == 1:
+            kind, color = decode(maps)
+            want = e["subjects"][0]
+            right["kind"].append(kind == want["kind"])
+            right["figure"].append((kind < 3) == (want["kind"] < 3) and (kind < 3 or kind == want["kind"]))
+            right["color"].append(color == want["color"])
+    scene.train(), camera.train()
+    return {n: round(100 * sum(v) / max(len(v), 1), 1) for n, v in right.items()}
+
+
+def export(scene, camera):
+    tensors = {}
+    for prefix, model in [("scene", scene), ("camera", camera)]:
+        for name, value in model.state_dict().items():
+            stem, kind = name.rsplit(".", 1)
+            stem = stem.replace(".", "") if stem.split(".")[0] in ("down", "lateral", "merge") else stem
+            if kind == "weight":
+                value = value[:, :, None, None] if value.dim() == 2 else value
+                value = value.permute(2, 3, 1, 0)
+            tensors[f"{prefix}.{stem}.{kind}"] = value.half().contiguous()
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    save_file(tensors, WEIGHTS)
+    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size / 1e6:.2f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--clips", type=int, default=10, help="clips a step")
+    parser.add_argument("--resume", type=Path, help="checkpoint to start from and to write")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    random.seed(0)
+    data = Data(arguments.data)
+    shapes = {}
+    held = set(range(0, len(data.index), 12))
+    for i, e in enumerate(data.index):
+        if i not in held:
+            shapes.setdefault((e["height"], e["width"]), []).append(i)
+    groups = list(shapes.values())
+    everything = [i for g in groups for i in g]
+    scene, camera = SceneNet().to(memory_format=torch.channels_last), CameraNet()
+    if arguments.resume and arguments.resume.exists():
+        state = torch.load(arguments.resume)
+        scene.load_state_dict(state["scene"]), camera.load_state_dict(state["camera"])
+    parameters = list(scene.parameters()) + list(camera.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
+    average = [p.detach().clone() for p in parameters]
+    start, step, shown, mean = time.time(), 0, 0.0, 0.0
+    while (done := (time.time() - start) / (60 * arguments.minutes)) < 1:
+        warm = min(1, (step + 1) / 50)
+        optimizer.param_groups[0]["lr"] = 2e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        group = random.choices(groups, [len(g) for g in groups])[0]
+        ids = random.sample(group, min(arguments.clips, len(group)))
+        loss = scene_loss(scene, data, ids, 2)
+        loss = loss + camera_loss(camera, data, random.sample(everything, min(48, len(everything))))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimizer.step()
+        keep = min(0.995, step / (step + 20))
+        for a, p in zip(average, parameters):
+            a.lerp_(p.detach(), 1 - keep)
+        mean, step = 0.97 * mean + 0.03 * loss.item() if step else loss.item(), step + 1
+        if time.time() - shown > 60:
+            shown = time.time()
+            print(f"{done:5.0%} step {step} loss {mean:.3f}", flush=True)
+    for a, p in zip(average, parameters):
+        p.data.copy_(a)
+    print("held-out clips:", evaluate(scene, camera, data, sorted(held)))
+    if arguments.resume:
+        torch.save({"scene": scene.state_dict(), "camera": camera.state_dict()}, arguments.resume)
+    export(scene, camera)
+
+
+if __name__ == "__main__":
+    main()
