@@ -4,6 +4,7 @@ use super::camera::{Pose, View};
 use super::frame::Frame;
 use super::look::Look;
 use super::noise::Rng;
+use crate::cast;
 use crate::program::{Action, Direction, Place, Program, Shot, Subject, SubjectKind};
 
 /// Size of a kind in metres (width, height), and its share of the frame's height in a wide shot,
@@ -63,6 +64,8 @@ pub struct Actor {
     pub velocity: [f32; 3],
     /// Second from which the event's action holds.
     pub event_at: f32,
+    /// Metres a second its action asks for; [`Actor::velocity`] may be less.
+    nominal: f32,
     seed: u64,
     wind: f32,
 }
@@ -99,11 +102,15 @@ impl Actor {
             z,
             velocity: [0.0; 3],
             event_at,
+            nominal: subject.speed,
             seed: program.seed ^ (index as u64).wrapping_mul(0xA24B_AED4_963E_E407),
             wind: program.wind,
             subject,
         };
         actor.velocity = actor.pick_velocity(program, view);
+        if actor.nominal <= 0.0 {
+            actor.nominal = actor.velocity[0].abs();
+        }
         actor
     }
 
@@ -115,10 +122,15 @@ impl Actor {
         if !moves(s.action) && !s.event.is_some_and(|e| moves(e.action)) {
             return [0.0; 3];
         }
+        let mut wanted = s.speed;
+        if wanted <= 0.0 {
+            let moving = if moves(s.action) { s.action } else { s.event.map_or(s.action, |e| e.action) };
+            wanted = cast::gait::usual_speed(s.kind, moving);
+        }
         if s.action == Action::Rise {
             let room = (self.foot.1 - view.height * 0.62).max(view.height * 0.14);
             let limit = room / view.per_meter(self.z) / seconds;
-            return [program.wind * 0.03, 0.0, s.speed.max(0.4).min(limit)];
+            return [program.wind * 0.03, 0.0, wanted.max(0.4).min(limit)];
         }
         match s.direction {
             Direction::Left | Direction::Right => {
@@ -127,11 +139,11 @@ impl Actor {
                 let half = framing(s.kind).width * 0.5 * view.per_meter(self.z);
                 let room = (edge - half.min(edge * 0.4)).max(view.width * 0.15);
                 let limit = room / view.per_meter(self.z) / seconds;
-                let speed = if tracking { s.speed } else { s.speed.min(limit) };
+                let speed = if tracking { wanted } else { wanted.min(limit) };
                 [sign * speed, 0.0, 0.0]
             }
-            Direction::Toward => [0.0, -s.speed.min(self.z * 0.32 / seconds), 0.0],
-            Direction::Away => [0.0, s.speed.min(self.z * 0.8 / seconds), 0.0],
+            Direction::Toward => [0.0, -wanted.min(self.z * 0.32 / seconds), 0.0],
+            Direction::Away => [0.0, wanted.min(self.z * 0.8 / seconds), 0.0],
         }
     }
 
@@ -172,15 +184,78 @@ impl Actor {
         Spot { foot, per_meter: now * pose.scale(z), z }
     }
 
-    /// Draws the subject; `color` is filled in by the cast.
+    /// Draws the subject into `frame` with the cast's pens.
     pub fn draw(&self, view: &View, look: &Look, pose: &Pose, t: f32, frame: &mut Frame) {
         let spot = self.spot(view, pose, t);
-        let (h, m) = (framing(self.subject.kind).height, spot.per_meter);
+        let (wide, high) = cast::bounds(self.subject.kind);
+        let m = spot.per_meter;
         let (x, y) = spot.foot;
-        let color = super::color::Rgb::hex(0xD03A2E).times(look.key);
-        frame.puff((x, y - h * m * 0.45), (h * m * 0.22, h * m * 0.45), (color, 1.6), false);
-        frame.disc((x, y - h * m * 0.9), h * m * 0.1, (super::color::Rgb::hex(0xE0B090), 1.0));
-        let _ = (self.seed, self.wind);
+        let cut = |v: f32, most: usize| (v.max(-2.0) as i32).min(most as i32 + 2);
+        let (left, right) = (cut(x - wide * 0.5 * m, frame.width), cut(x + wide * 0.5 * m + 1.0, frame.width));
+        let (top, bottom) = (cut(y - high * m, frame.height), cut(y + 0.15 * high.min(3.0) * m + 2.0, frame.height));
+        if right <= left || bottom <= top {
+            return;
+        }
+        let mut canvas = std::mem::replace(&mut frame.cast, cast::Canvas::new(0, 0, [0, 0]));
+        canvas.reset((right - left) as usize, (bottom - top) as usize, [left, top]);
+        let light = self.light(view, look, &spot);
+        cast::draw(&self.subject, &self.pose(t), &light, m, &mut canvas, spot.foot);
+        frame.stamp(canvas.pixels(), canvas.width(), (left, top));
+        frame.cast = canvas;
+    }
+
+    /// How it stands at `t` seconds.
+    pub fn pose(&self, t: f32) -> cast::Pose {
+        let (action, action_t) = self.action(t);
+        let kind = self.subject.kind;
+        let phase = |action: Action, seconds: f32| {
+            let speed = self.speed_of(action);
+            if moves(action) { speed * seconds / cast::stride(kind, action, speed) } else { 0.0 }
+        };
+        let first = phase(self.subject.action, t.min(self.event_at));
+        let then = self.subject.event.map_or(0.0, |e| phase(e.action, (t - self.event_at).max(0.0)));
+        cast::Pose {
+            t,
+            action,
+            action_t,
+            phase: first + then,
+            facing: match self.subject.direction {
+                Direction::Left => -1.0,
+                Direction::Right => 1.0,
+                _ => 0.0,
+            },
+            away: self.subject.direction == Direction::Away,
+            wind: self.wind,
+            seed: self.seed,
+            speed: self.speed_of(action),
+        }
+    }
+
+    /// Metres a second over ground while it does `action`.
+    fn speed_of(&self, action: Action) -> f32 {
+        let [x, z, _] = self.velocity;
+        let slow = if x == 0.0 { 1.0 } else { x.abs() / self.nominal.max(0.01) };
+        let usual = cast::gait::usual_speed(self.subject.kind, action);
+        match () {
+            () if !moves(action) => 0.0,
+            () if action == self.subject.action && z == 0.0 => self.nominal * slow,
+            () if action == self.subject.action => self.nominal,
+            () => usual * slow,
+        }
+    }
+
+    fn light(&self, view: &View, look: &Look, spot: &Spot) -> cast::CastLight {
+        let side = ((look.sun_at.0 - spot.foot.0) / (view.width * 0.4)).clamp(-1.0, 1.0);
+        let mut light = cast::CastLight::at(look.time, side, look.backlight);
+        let dull = look.dullness;
+        for c in 0..3 {
+            let even = (light.key[c] + light.ambient[c]) * (1.0 - 0.1 * dull);
+            light.ambient[c] += (even * 0.75 - light.ambient[c]) * dull;
+            light.key[c] = (even - light.ambient[c]).max(0.0);
+        }
+        light.fog = look.air.0;
+        light.fog_amount = look.haze(spot.z).min(0.55);
+        light
     }
 }
 

@@ -97,7 +97,7 @@ impl Bitmap {
             for x in x0.floor() as i64..x1.ceil() as i64 {
                 let cover = (x1.min(x as f32 + 1.0) - x0.max(x as f32)).clamp(0.0, 1.0);
                 let source = if cover >= 1.0 { full } else { color.pixel(alpha * cover) };
-                let at = x.rem_euclid(width) as usize;
+                let at = wrap(x, width);
                 row[at] = over(source, row[at]);
             }
         }
@@ -120,7 +120,7 @@ impl Bitmap {
                 let t = ((1.0 - d) / edge).clamp(0.0, 1.0);
                 let alpha = paint.1 * t * t * (3.0 - 2.0 * t);
                 if alpha > 0.002 {
-                    let at = x.rem_euclid(width) as usize;
+                    let at = wrap(x, width);
                     row[at] = over(paint.0.pixel(alpha), row[at]);
                 }
             }
@@ -141,7 +141,7 @@ impl Bitmap {
                 let t = (1.0 - dx * dx - dy * dy).max(0.0);
                 let alpha = paint.1 * t * t * t;
                 if alpha > 0.002 {
-                    let at = x.rem_euclid(width) as usize;
+                    let at = wrap(x, width);
                     row[at] = over(paint.0.pixel(alpha) & 0x00FF_FFFF, row[at]);
                 }
             }
@@ -188,6 +188,11 @@ impl Bitmap {
     }
 }
 
+/// Column `x` of a periodic picture, without a division where none is needed.
+fn wrap(x: i64, width: i64) -> usize {
+    if (0..width).contains(&x) { x as usize } else { x.rem_euclid(width) as usize }
+}
+
 fn add(sum: &mut [u32; 4], pixel: u32) {
     for (s, b) in sum.iter_mut().zip(pixel.to_le_bytes()) {
         *s += u32::from(b);
@@ -204,11 +209,11 @@ fn average(sum: &[u32; 4], n: u32) -> u32 {
     u32::from_le_bytes(sum.map(|s| ((s + n / 2) / n) as u8))
 }
 
-fn box_blur(row: &mut [u32], radius: usize, wrap: bool) {
+fn box_blur(row: &mut [u32], radius: usize, periodic: bool) {
     let source = row.to_vec();
     let n = row.len() as i64;
     let radius = (radius as i64).min(n / 2);
-    let at = |i: i64| if wrap { i.rem_euclid(n) } else { i.clamp(0, n - 1) } as usize;
+    let at = |i: i64| if periodic { wrap(i, n) } else { i.clamp(0, n - 1) as usize };
     let mut sum = [0u32; 4];
     for i in -radius..=radius {
         add(&mut sum, source[at(i)]);

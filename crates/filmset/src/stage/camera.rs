@@ -70,6 +70,9 @@ pub struct Pose {
 impl Pose {
     /// Scale of a card at depth `z` over its size on the first frame; 0 when it is behind.
     pub fn scale(&self, z: f32) -> f32 {
+        if z.is_infinite() {
+            return 1.0;
+        }
         let ahead = z - self.z;
         if ahead < 0.04 * z { 0.0 } else { z / ahead }
     }
@@ -77,7 +80,7 @@ impl Pose {
     /// Where a point that fell on (u, v) of the first frame falls now.
     pub fn project(&self, view: &View, (u, v): (f32, f32), z: f32) -> (f32, f32) {
         let k = self.scale(z);
-        let per_meter = view.focal * k / z;
+        let per_meter = view.focal * k / z; // 0 at infinity
         let center = view.width * 0.5;
         (
             center + (u - center) * k - self.x * per_meter + self.shift_x,
@@ -97,15 +100,13 @@ pub struct Camera {
     view: View,
     /// Where the subject's middle stands on the first frame, which push and pull keep in view.
     anchor: (f32, f32),
-    /// Metres a second the main subject travels to the right, for tracking.
-    follow: f32,
     shake: bool,
 }
 
 impl Camera {
     /// The move of `program` seen through `view`; `anchor` is the subject's middle on the first
-    /// frame, `follow` its speed to the right in metres a second.
-    pub fn new(program: &Program, view: View, anchor: (f32, f32), follow: f32) -> Self {
+    /// frame.
+    pub fn new(program: &Program, view: View, anchor: (f32, f32)) -> Self {
         let rig = &program.camera;
         let pace = match rig.pace {
             Pace::Slow => 0.7,
@@ -120,7 +121,6 @@ impl Camera {
             seed: program.seed,
             view,
             anchor,
-            follow,
             shake: !program.without.contains(&crate::program::Exclusion::Shake),
         }
     }
@@ -129,17 +129,21 @@ impl Camera {
     pub fn is_static(&self) -> bool {
         self.motion == CameraMove::Static
             || (self.motion == CameraMove::Handheld && !self.shake)
-            || (self.motion == CameraMove::Tracking && self.follow == 0.0)
     }
 
-    /// The pose at `t` seconds.
+    /// Whether the camera follows the main subject.
+    pub fn tracks(&self) -> bool {
+        self.motion == CameraMove::Tracking
+    }
+
+    /// The pose at `t` seconds; a tracking camera also goes where its subject goes.
     pub fn at(&self, t: f32) -> Pose {
         let e = smoothstep(0.0, self.over, t);
         let v = &self.view;
         let mut pose = Pose::default();
         let degrees = |sign: f32| sign * v.focal * (self.amount.abs() * e).to_radians().tan();
         match self.motion {
-            CameraMove::Static => {}
+            CameraMove::Static | CameraMove::Tracking => {}
             CameraMove::PushIn => self.dolly(&mut pose, self.ratio(), e),
             CameraMove::PullBack => self.dolly(&mut pose, 1.0 / self.ratio(), e),
             CameraMove::PanLeft => pose.shift_x = degrees(1.0),
@@ -148,7 +152,6 @@ impl Camera {
             CameraMove::TiltDown => pose.shift_y = degrees(-1.0),
             CameraMove::CraneUp => pose.y = self.crane() * e,
             CameraMove::CraneDown => pose.y = (-self.crane()).max(-0.8 * v.eye) * e,
-            CameraMove::Tracking => pose.x = self.follow * t,
             CameraMove::Handheld if self.shake => self.handheld(&mut pose, t),
             CameraMove::Handheld => {}
         }

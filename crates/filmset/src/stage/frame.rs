@@ -2,6 +2,7 @@
 
 use super::bitmap::over;
 use super::color::Rgb;
+use crate::cast::Canvas;
 
 /// An opaque or clear picture that cards and strokes are laid into.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Frame {
     pub pixels: Vec<u32>,
     /// Reused by cards for the row at hand.
     pub scratch: Vec<u32>,
+    /// Reused by subjects.
+    pub cast: Canvas,
     /// First row that strokes must not touch: something nearer hides it anyway.
     pub bottom: usize,
 }
@@ -26,6 +29,7 @@ impl Frame {
             height,
             pixels: vec![0; width * height],
             scratch: Vec::new(),
+            cast: Canvas::new(0, 0, [0, 0]),
             bottom: height,
         }
     }
@@ -33,6 +37,28 @@ impl Frame {
     /// Row `y`, to draw on.
     pub fn row_mut(&mut self, y: usize) -> &mut [u32] {
         &mut self.pixels[y * self.width..(y + 1) * self.width]
+    }
+
+    /// Lays premultiplied RGBA bytes, `width` pixels a row, with their corner at `corner`.
+    pub fn stamp(&mut self, bytes: &[u8], width: usize, corner: (i32, i32)) {
+        if width == 0 {
+            return;
+        }
+        let skip = (-corner.0).max(0) as usize;
+        for (j, line) in bytes.chunks_exact(width * 4).enumerate() {
+            let y = corner.1 + j as i32;
+            if y < 0 || y as usize >= self.height.min(self.bottom) || skip >= width {
+                continue;
+            }
+            let first = corner.0.max(0) as usize;
+            let row = self.row_mut(y as usize);
+            let Some(row) = row.get_mut(first..) else { continue };
+            for (pixel, p) in row.iter_mut().zip(line[skip * 4..].chunks_exact(4)) {
+                if p[3] > 0 {
+                    *pixel = over(u32::from_le_bytes([p[0], p[1], p[2], p[3]]), *pixel);
+                }
+            }
+        }
     }
 
     /// The columns `x0..x1` of row `y`, cut to the frame, with the first column.

@@ -34,6 +34,10 @@ pub struct Look {
     pub lamp_glow: f32,
     /// Whether sun or moon show, and how clearly, 0 to 1.
     pub sun_clear: f32,
+    /// How much clouds or fog even the light out, 0 to 1.
+    pub dullness: f32,
+    /// How much of the air's colour lies on everything, however near.
+    pub wash: f32,
     /// Depth at which two thirds of a thing have gone into the air, metres.
     pub reach: f32,
     /// Where sun or moon stand on the first frame, pixels; may lie outside.
@@ -141,6 +145,13 @@ impl Look {
             lamp: Rgb::hex(0xFF_C8_6A),
             lamp_glow: if program.lamps { base.lamp_glow } else { 0.0 },
             sun_clear: 1.0,
+            dullness: if program.weather == Weather::Clear { 0.0 } else { 0.8 },
+            wash: match program.time {
+                TimeOfDay::Night => 0.42,
+                TimeOfDay::Dusk => 0.16,
+                TimeOfDay::Dawn => 0.08,
+                _ => 0.0,
+            },
             reach: 2600.0,
             sun_at: (0.0, 0.0),
             elevation: program.light.elevation_degrees.max(1.0),
@@ -222,7 +233,9 @@ impl Look {
 
     /// A pigment under the scene's light, `lit` 0 (shade) to 1 (full light), at depth `z`.
     pub fn paint(&self, pigment: Rgb, lit: f32, z: f32) -> Rgb {
-        self.through_air(pigment.times(self.shade.mix(self.key, lit)), z)
+        let near = pigment.times(self.shade.mix(self.key, lit));
+        let washed = near.mix(self.air.scale(0.75), self.wash);
+        self.through_air(washed, z)
     }
 
     /// The sky's colour at `height` 0 (horizon) to 1 (top of the frame).

@@ -124,7 +124,7 @@ impl Stage {
 
     fn paint(&self, i: u32, canvas: &mut Frame, out: &mut [u8]) {
         let t = i as f32 / FPS as f32;
-        let pose = self.camera.at(t);
+        let pose = self.pose(t);
         let order = self.order(t);
         // Rows that something nearer hides wholly need no painting.
         let mut bottoms = vec![self.height; order.len()];
@@ -151,6 +151,17 @@ impl Stage {
         }
     }
 
+    /// Where the camera is at `t` seconds. A tracking camera follows the mean of where its subject
+    /// is within less than half a second, so that it does not jerk when the subject stops.
+    fn pose(&self, t: f32) -> camera::Pose {
+        let mut pose = self.camera.at(t);
+        if let (true, Some(main)) = (self.camera.tracks(), self.actors.first()) {
+            let sum: f32 = (-4..=4).map(|i| main.offset(t + i as f32 * 0.1)[0]).sum();
+            pose.x = sum / 9.0;
+        }
+        pose
+    }
+
     /// Everything to paint, farthest first.
     fn order(&self, t: f32) -> Vec<Item<'_>> {
         let mut items: Vec<Item> = self.layers.iter().map(Item::Layer).collect();
@@ -167,15 +178,15 @@ impl Stage {
 }
 
 fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {
-    let (anchor, follow) = actors.first().map_or(
-        ((view.width * 0.5, view.horizon), 0.0),
+    let anchor = actors.first().map_or(
+        (view.width * 0.5, view.horizon),
         |actor| {
             let tall = actor::framing(actor.subject.kind).height * view.per_meter(actor.z);
             let share = if tall > view.height * 0.6 { 0.7 } else { 0.55 };
-            ((actor.foot.0, actor.foot.1 - tall * share), actor.velocity[0])
+            (actor.foot.0, actor.foot.1 - tall * share)
         },
     );
-    Camera::new(program, view, anchor, follow)
+    Camera::new(program, view, anchor)
 }
 
 /// The most the camera shifts the far sky to either side and up or down, pixels.
