@@ -1,13 +1,17 @@
 //! The ten places. Each file has one `build(&mut Scene)` that adds the layers of its place, and
 //! relies on the stage for sky, clouds, weather and subjects.
 
+mod desert;
+mod forest;
 mod harbor;
+mod mountains;
 mod skyline;
+mod snow_village;
 mod street;
 mod wheat_field;
 
-use crate::program::{Program, Setting};
-use crate::stage::actor::{framing, shot_index};
+use crate::program::{Program, Setting, SubjectKind, Weather};
+use crate::stage::actor::{Floor, framing, shot_index};
 use crate::stage::camera::View;
 use crate::stage::noise::Rng;
 use crate::stage::scene::Scene;
@@ -15,6 +19,10 @@ use crate::stage::scene::Scene;
 /// Adds the layers of the program's setting.
 pub fn build(scene: &mut Scene) {
     match scene.program.setting {
+        Setting::Desert => desert::build(scene),
+        Setting::Forest => forest::build(scene),
+        Setting::Mountains => mountains::build(scene),
+        Setting::SnowVillage => snow_village::build(scene),
         Setting::Skyline => skyline::build(scene),
         Setting::WheatField => wheat_field::build(scene),
         Setting::Street => street::build(scene),
@@ -36,6 +44,22 @@ const fn composition(setting: Setting) -> (f32, f32) {
         Setting::Street => (0.62, 1.7),
         Setting::Skyline => (0.72, 20.0),
         Setting::Forest => (0.60, 1.7),
+    }
+}
+
+/// What lies under a subject of `kind` in the program's setting.
+pub fn floor(program: &Program, kind: SubjectKind) -> Floor {
+    use SubjectKind as K;
+    let wet = matches!(program.weather, Weather::Rain);
+    match (kind, program.setting) {
+        (K::Sailboat | K::FishingBoat, _) => Floor::Water,
+        (K::Birds | K::Balloon | K::Kite | K::Lighthouse, _) | (_, Setting::WheatField) => {
+            Floor::None
+        }
+        (K::Train, _) => Floor::None,
+        (_, Setting::Street | Setting::Harbor) if wet => Floor::Wet,
+        (_, Setting::Sea) => Floor::Water,
+        _ => Floor::Land,
     }
 }
 

@@ -1,8 +1,6 @@
 //! The subjects on the stage: where each is at every instant, and how it is drawn and lit.
 
 use super::camera::{Pose, View};
-use super::frame::Frame;
-use super::look::Look;
 use super::noise::Rng;
 use crate::cast;
 use crate::program::{Action, Direction, Place, Program, Shot, Subject, SubjectKind};
@@ -19,13 +17,22 @@ pub struct Framing {
     pub shares: [f32; 3],
     /// Row of its foot (share of the frame's height): wide, medium, close.
     pub feet: [f32; 3],
+    /// Metres between its foot and its lower edge.
+    pub lift: f32,
     /// Whether it floats or flies, so that its foot row lies above the horizon.
     pub airborne: bool,
 }
 
 /// How a kind is framed.
 pub fn framing(kind: SubjectKind) -> Framing {
-    let framing = |width, height, shares, feet, airborne| Framing { width, height, shares, feet, airborne };
+    let framing = |width, height, shares, feet, airborne| Framing {
+        width,
+        height,
+        shares,
+        feet,
+        lift: 0.0,
+        airborne,
+    };
     match kind {
         SubjectKind::Man => framing(0.8, 1.8, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
         SubjectKind::Woman => framing(0.8, 1.7, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
@@ -51,11 +58,28 @@ pub const fn shot_index(shot: Shot) -> usize {
     }
 }
 
-/// One subject as placed on the stage.
+/// What lies under a subject, which decides whether it throws a shadow or a reflection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Floor {
+    /// Dry ground: shadows.
+    Land,
+    /// Wet ground: faint shadows and a reflection.
+    Wet,
+    /// Water: a reflection.
+    Water,
+    /// Nothing: it flies, or stands in tall crops.
+    None,
+}
+
+/// One subject as placed on the stage; a subject of count 3 is three actors.
 #[derive(Debug, Clone)]
 pub struct Actor {
+    /// Number of the subject in the program.
+    pub index: usize,
     /// What it is and does.
     pub subject: Subject,
+    /// Floor under it.
+    pub floor: Floor,
     /// Point below it on the ground (or its lowest point in the air) on the first frame.
     pub foot: (f32, f32),
     /// Depth on the first frame, metres.
@@ -82,8 +106,18 @@ pub struct Spot {
 }
 
 impl Actor {
-    /// Places subject number `index` of `program`.
-    pub fn new(program: &Program, view: &View, index: usize) -> Self {
+    /// Places every member of subject number `index` of `program` on `floor`.
+    pub fn cast(program: &Program, view: &View, index: usize, floor: Floor) -> Vec<Self> {
+        let count = usize::from(program.subjects[index].count.clamp(1, 5));
+        (0..count).map(|member| Self::new(program, view, (index, floor), (member, count))).collect()
+    }
+
+    fn new(
+        program: &Program,
+        view: &View,
+        (index, floor): (usize, Floor),
+        (member, count): (usize, usize),
+    ) -> Self {
         let subject = program.subjects[index].clone();
         let mut rng = Rng::new(program.seed, 0xAC70 + index as u64);
         let frame = framing(subject.kind);
@@ -95,15 +129,19 @@ impl Actor {
         };
         let u = view.width * (place + rng.range(-0.025, 0.025));
         let z = view.subject_z * if index == 0 { 1.0 } else { rng.range(1.03, 1.12) };
+        let (u, z) = stand(view, &frame, (u, z), (member, count));
         let v = if frame.airborne { view.height * frame.feet[shot] } else { view.ground_row(z) };
         let event_at = subject.event.map_or(f32::INFINITY, |e| e.at_seconds);
         let mut actor = Self {
+            index,
+            floor,
             foot: (u, v),
             z,
             velocity: [0.0; 3],
             event_at,
             nominal: subject.speed,
-            seed: program.seed ^ (index as u64).wrapping_mul(0xA24B_AED4_963E_E407),
+            seed: program.seed
+                ^ ((index * 8 + member) as u64).wrapping_mul(0xA24B_AED4_963E_E407),
             wind: program.wind,
             subject,
         };
@@ -184,26 +222,6 @@ impl Actor {
         Spot { foot, per_meter: now * pose.scale(z), z }
     }
 
-    /// Draws the subject into `frame` with the cast's pens.
-    pub fn draw(&self, view: &View, look: &Look, pose: &Pose, t: f32, frame: &mut Frame) {
-        let spot = self.spot(view, pose, t);
-        let (wide, high) = cast::bounds(self.subject.kind);
-        let m = spot.per_meter;
-        let (x, y) = spot.foot;
-        let cut = |v: f32, most: usize| (v.max(-2.0) as i32).min(most as i32 + 2);
-        let (left, right) = (cut(x - wide * 0.5 * m, frame.width), cut(x + wide * 0.5 * m + 1.0, frame.width));
-        let (top, bottom) = (cut(y - high * m, frame.height), cut(y + 0.15 * high.min(3.0) * m + 2.0, frame.height));
-        if right <= left || bottom <= top {
-            return;
-        }
-        let mut canvas = std::mem::replace(&mut frame.cast, cast::Canvas::new(0, 0, [0, 0]));
-        canvas.reset((right - left) as usize, (bottom - top) as usize, [left, top]);
-        let light = self.light(view, look, &spot);
-        cast::draw(&self.subject, &self.pose(t), &light, m, &mut canvas, spot.foot);
-        frame.stamp(canvas.pixels(), canvas.width(), (left, top));
-        frame.cast = canvas;
-    }
-
     /// How it stands at `t` seconds.
     pub fn pose(&self, t: f32) -> cast::Pose {
         let (action, action_t) = self.action(t);
@@ -232,7 +250,7 @@ impl Actor {
     }
 
     /// Metres a second over ground while it does `action`.
-    fn speed_of(&self, action: Action) -> f32 {
+    pub fn speed_of(&self, action: Action) -> f32 {
         let [x, z, _] = self.velocity;
         let slow = if x == 0.0 { 1.0 } else { x.abs() / self.nominal.max(0.01) };
         let usual = cast::gait::usual_speed(self.subject.kind, action);
@@ -243,20 +261,28 @@ impl Actor {
             () => usual * slow,
         }
     }
+}
 
-    fn light(&self, view: &View, look: &Look, spot: &Spot) -> cast::CastLight {
-        let side = ((look.sun_at.0 - spot.foot.0) / (view.width * 0.4)).clamp(-1.0, 1.0);
-        let mut light = cast::CastLight::at(look.time, side, look.backlight);
-        let dull = look.dullness;
-        for c in 0..3 {
-            let even = (light.key[c] + light.ambient[c]) * (1.0 - 0.1 * dull);
-            light.ambient[c] += (even * 0.75 - light.ambient[c]) * dull;
-            light.key[c] = (even - light.ambient[c]).max(0.0);
-        }
-        light.fog = look.air.0;
-        light.fog_amount = look.haze(spot.z).min(0.55);
-        light
+/// Column and depth of one of `count` members: side by side, every other one a little behind,
+/// the group shifted so that all of it is in the frame.
+fn stand(
+    view: &View,
+    frame: &Framing,
+    (u, z): (f32, f32),
+    (member, count): (usize, usize),
+) -> (f32, f32) {
+    if count < 2 {
+        return (u, z);
     }
+    let gap = frame.width.max(frame.height * 0.55) * 1.15 * view.per_meter(z);
+    let gap = gap.min(view.width * 0.86 / count as f32);
+    let half = gap * (count - 1) as f32 * 0.5;
+    let edge = half + gap * 0.45;
+    let middle = u.clamp(edge.min(view.width * 0.5), (view.width - edge).max(view.width * 0.5));
+    let behind = 1.0 + 0.07 * ((member * 2) % 3) as f32;
+    let center = view.width * 0.5;
+    let column = middle - half + gap * member as f32;
+    (center + (column - center) / behind.sqrt(), z * behind)
 }
 
 /// Whether an action carries its subject along.

@@ -148,6 +148,23 @@ impl Bitmap {
         }
     }
 
+    /// A wide soft light that covers: like [`Bitmap::glow`] without ever burning out.
+    pub fn halo(&mut self, (cx, cy): (f32, f32), (rx, ry): (f32, f32), (color, alpha): (Rgb, f32)) {
+        let first = (cy - ry).floor().max(0.0) as usize;
+        let last = ((cy + ry).ceil().max(0.0) as usize).min(self.height);
+        for y in first..last {
+            let dy = (y as f32 + 0.5 - cy) / ry;
+            let half = rx * (1.0 - dy * dy).max(0.0).sqrt();
+            let x0 = ((cx - half).max(0.0) as usize).min(self.width);
+            let x1 = ((cx + half).ceil().max(0.0) as usize).clamp(x0, self.width);
+            for (i, pixel) in self.row_mut(y)[x0..x1].iter_mut().enumerate() {
+                let dx = ((x0 + i) as f32 + 0.5 - cx) / rx;
+                let t = (1.0 - dx * dx - dy * dy).max(0.0);
+                *pixel = over(color.pixel(alpha * t * t * t), *pixel);
+            }
+        }
+    }
+
     /// Three box blurs, close to a Gaussian of standard deviation `sigma` pixels; `wrap` treats
     /// the picture as periodic in x.
     pub fn blur(&mut self, sigma: f32, wrap: bool) {

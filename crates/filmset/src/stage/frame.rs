@@ -61,6 +61,37 @@ impl Frame {
         }
     }
 
+    /// Lays `color` into row `y` from column `left`, where the premultiplied RGBA `line` covers.
+    pub fn shade(&mut self, y: usize, left: i32, line: &[u8], (color, alpha): (Rgb, f32)) {
+        let color = color.0.map(|c| c * 255.0);
+        self.along(y, left, line, |p, pixel| {
+            let cover = f32::from(p[3]) / 255.0;
+            over(premultiply(color, alpha * cover), pixel)
+        });
+    }
+
+    /// Lays premultiplied RGBA `line` into row `y` from column `left`, at `alpha` of its strength.
+    pub fn faint(&mut self, y: usize, left: i32, line: &[u8], alpha: f32) {
+        let keep = (alpha.clamp(0.0, 1.0) * 256.0) as u16;
+        self.along(y, left, line, |p, pixel| {
+            let weak = [p[0], p[1], p[2], p[3]].map(|b| ((u16::from(b) * keep) >> 8) as u8);
+            over(u32::from_le_bytes(weak), pixel)
+        });
+    }
+
+    fn along(&mut self, y: usize, left: i32, line: &[u8], ink: impl Fn(&[u8], u32) -> u32) {
+        let skip = (-left).max(0) as usize * 4;
+        let first = left.max(0) as usize;
+        let (Some(line), Some(row)) = (line.get(skip..), self.row_mut(y).get_mut(first..)) else {
+            return;
+        };
+        for (pixel, p) in row.iter_mut().zip(line.chunks_exact(4)) {
+            if p[3] > 0 {
+                *pixel = ink(p, *pixel);
+            }
+        }
+    }
+
     /// The columns `x0..x1` of row `y`, cut to the frame, with the first column.
     fn span(&mut self, y: usize, x0: f32, x1: f32) -> (usize, &mut [u32]) {
         let first = (x0.floor().max(0.0) as usize).min(self.width);

@@ -1,5 +1,6 @@
 //! The multiplane stage: a scene program becomes frames, masks, depth and truth.
 
+pub mod acting;
 pub mod actor;
 pub mod bitmap;
 pub mod camera;
@@ -13,6 +14,7 @@ pub mod particles;
 pub mod scene;
 pub mod sky;
 pub mod terrain;
+pub mod truth;
 pub mod water;
 
 use actor::Actor;
@@ -21,6 +23,7 @@ use frame::Frame;
 use look::Look;
 use noise::Rng;
 use scene::{Layer, Scene};
+pub use truth::Truth;
 
 use crate::program::{FPS, Program};
 use crate::settings;
@@ -61,6 +64,7 @@ pub fn render(program: &Program, size: (u32, u32), threads: usize) -> Film {
 pub struct Stage {
     width: usize,
     height: usize,
+    frames: u32,
     view: View,
     look: Look,
     camera: Camera,
@@ -80,7 +84,7 @@ impl Stage {
         let view = settings::view(program, size);
         let look = Look::new(program, &view);
         let actors: Vec<Actor> =
-            (0..program.subjects.len()).map(|i| Actor::new(program, &view, i)).collect();
+            (0..program.subjects.len()).flat_map(|i| cast_of(program, &view, i)).collect();
         let camera = camera_for(program, view, &actors);
         let margin = camera_margin(&camera, program);
         let mut scene = Scene {
@@ -103,6 +107,7 @@ impl Stage {
         Self {
             width: size.0 as usize,
             height: size.1 as usize,
+            frames: program.frames,
             view,
             look,
             camera,
@@ -137,17 +142,30 @@ impl Stage {
         }
         for (item, &bottom) in order.iter().zip(&bottoms) {
             canvas.bottom = bottom;
-            match item {
-                Item::Layer(Layer::Card(card)) => card.draw(&self.view, &pose, t, bottom, canvas),
-                Item::Layer(Layer::Live(live)) => live.draw(&self.view, &pose, t, canvas),
-                Item::Actor(actor) => actor.draw(&self.view, &self.look, &pose, t, canvas),
-            }
+            self.paint_item(item, &pose, t, canvas, true);
         }
         for (rgb, pixel) in out.chunks_exact_mut(3).zip(&canvas.pixels) {
             let [r, g, b, _] = pixel.to_le_bytes();
             rgb[0] = self.grade[0][r as usize];
             rgb[1] = self.grade[1][g as usize];
             rgb[2] = self.grade[2][b as usize];
+        }
+    }
+
+    /// Paints one layer or subject; `with_ground` adds what a subject leaves on the ground.
+    fn paint_item(
+        &self,
+        item: &Item,
+        pose: &camera::Pose,
+        t: f32,
+        canvas: &mut Frame,
+        with_ground: bool,
+    ) {
+        let view = &self.view;
+        match item {
+            Item::Layer(Layer::Card(card)) => card.draw(view, pose, t, canvas.bottom, canvas),
+            Item::Layer(Layer::Live(live)) => live.draw(view, pose, t, canvas),
+            Item::Actor(actor) => actor.draw((view, &self.look), pose, t, canvas, with_ground),
         }
     }
 
@@ -175,6 +193,11 @@ impl Stage {
         }
         items
     }
+}
+
+fn cast_of(program: &Program, view: &View, index: usize) -> Vec<Actor> {
+    let floor = settings::floor(program, program.subjects[index].kind);
+    Actor::cast(program, view, index, floor)
 }
 
 fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {

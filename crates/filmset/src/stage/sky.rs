@@ -37,14 +37,14 @@ fn halo(bitmap: &mut Bitmap, view: &View, look: &Look, (x, y): (f32, f32)) {
     let night = look.is_night();
     let reach = if night { 120.0 } else { 300.0 } * u;
     let strength = if night { 0.30 } else { 0.62 } * clear;
-    bitmap.glow((x, y), (reach * 1.5, reach), (look.halo, strength * 0.55));
-    bitmap.glow((x, y), (reach * 0.55, reach * 0.5), (look.halo, strength * 0.6));
+    bitmap.halo((x, y), (reach * 1.7, reach * 1.15), (look.halo, strength * 0.75));
+    bitmap.halo((x, y), (reach * 0.62, reach * 0.56), (look.halo.mix(look.sun, 0.5), strength * 0.8));
     if clear < 0.3 {
         return;
     }
     let low = matches!(look.time, TimeOfDay::Dawn | TimeOfDay::GoldenHour | TimeOfDay::Dusk);
     let radius = if night { 11.0 } else if low { 17.0 } else { 13.0 } * u;
-    bitmap.glow((x, y), (radius * 3.4, radius * 3.4), (look.sun, 0.55 * clear));
+    bitmap.halo((x, y), (radius * 3.6, radius * 3.6), (look.sun, 0.7 * clear));
     let soft = if look.weather == Weather::Fog { 0.5 } else { 0.88 };
     bitmap.blob((x, y), (radius, radius), soft, (look.sun, clear.min(0.98)));
 }
