@@ -1,1 +1,15 @@
 //! Layers, weight files and tokenizers that know no model by name.
+//!
+//! ```text
+//! WeightFile ──weights(precision)──► Weights ──at("blocks.0")──► Linear::load, RmsNorm::load, ...
+//! WeightFile::finish(): every tensor was read, or an error names those that were not
+//! ```
+
+mod layers;
+mod rope;
+mod weights;
+
+pub use layers::{Conv, Embedding, Linear, RmsNorm, SwiGlu};
+pub use rope::{Rope, RopeAxis, frequencies};
+pub use weights::{WeightFile, Weights, WeightsError, sha256_hex};
+pub mod tokenizer;

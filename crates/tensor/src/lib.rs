@@ -10,7 +10,7 @@
 //! | [`attention`](Tensor::attention) | flash attention, heads joined in the result |
 //! | [`rms_norm`](Tensor::rms_norm), [`rms_norm_modulate`](Tensor::rms_norm_modulate), [`gated_add`](Tensor::gated_add) | norm and modulation by rows of a small table |
 //! | [`conv`](Tensor::conv) | 1x1 or 3x3 over one or two frames; bias, residual and relu fused |
-//! | [`upsample2x`](Tensor::upsample2x), [`pixel_shuffle`](Tensor::pixel_shuffle), [`grow`](Tensor::grow) and inverses | space and time against channels |
+//! | [`upsample2x`](Tensor::upsample2x), [`fold`](Tensor::fold), [`unfold`](Tensor::unfold) | space and time against channels |
 //! | [`map`](Tensor::map), [`combine`](Tensor::combine), [`mul`](Tensor::mul), `+ - *` | element by element |
 //! | [`softmax`](Tensor::softmax), [`mean`](Tensor::mean), [`gather`](Tensor::gather) | along an axis |
 //! | [`reshape`](Tensor::reshape), [`slice`](Tensor::slice) | without a copy |

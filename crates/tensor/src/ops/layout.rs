@@ -90,66 +90,42 @@ impl Tensor {
         self.backend().upsample2x(self)
     }
 
-    /// Depth to space: `[t, h, w, c r r]` to `[t, h r, w r, c]`, channels in PyTorch's order
-    /// `(c, r, r)`.
+    /// Blocks of time and space become channels: `[t, h, w, c]` to `[t / time, h / space,
+    /// w / space, time space space c]`, channels ordered `(time, y, x, c)`.
     ///
     /// # Panics
-    /// When the channels are not a multiple of `r * r`.
+    /// When an axis is not a multiple of its block.
     #[track_caller]
-    pub fn pixel_shuffle(&self, r: usize) -> Self {
-        let [t, h, w, channels] = self.dims();
-        assert_eq!(
-            channels % (r * r),
-            0,
-            "{channels} channels over {r}x{r} pixels"
-        );
-        let c = channels / (r * r);
-        let folded = self.reshape(&[t * h, w, c, r, r]);
-        folded
-            .permute([0, 3, 1, 4, 2])
-            .reshape(&[t, h * r, w * r, c])
-    }
-
-    /// Space to depth, the inverse of [`Tensor::pixel_shuffle`].
-    ///
-    /// # Panics
-    /// When height or width is not a multiple of `r`.
-    #[track_caller]
-    pub fn pixel_unshuffle(&self, r: usize) -> Self {
+    pub fn fold(&self, time: usize, space: usize) -> Self {
         let [t, h, w, c] = self.dims();
-        assert!(h % r == 0 && w % r == 0, "{h}x{w} in blocks of {r}x{r}");
-        let folded = self.reshape(&[t * h / r, r, w / r, r, c]);
-        folded
-            .permute([0, 2, 4, 1, 3])
-            .reshape(&[t, h / r, w / r, c * r * r])
+        assert!(
+            t % time == 0 && h % space == 0 && w % space == 0,
+            "{:?} in blocks of {time} frames of {space}x{space}",
+            self.shape()
+        );
+        let [t, h, w] = [t / time, h / space, w / space];
+        let blocks = self.reshape(&[t, time, h, space, w, space * c]);
+        let blocks = blocks.permute([0, 2, 4, 1, 3, 5]);
+        blocks.reshape(&[t, h, w, time * space * space * c])
     }
 
-    /// Channels become frames: `[t, h, w, n c]` to `[n t, h, w, c]`, where frame `n i + j` is the
-    /// `j`-th group of channels of frame `i`.
+    /// Channels become blocks of time and space, the inverse of [`Tensor::fold`]: pixel shuffle
+    /// with `time` 1, more frames with `space` 1.
     ///
     /// # Panics
-    /// When the channels are not a multiple of `n`.
+    /// When the channels are not a multiple of the block.
     #[track_caller]
-    pub fn grow(&self, n: usize) -> Self {
+    pub fn unfold(&self, time: usize, space: usize) -> Self {
         let [t, h, w, channels] = self.dims();
-        assert_eq!(channels % n, 0, "{channels} channels over {n} frames");
-        let folded = self.reshape(&[t, h * w, n, channels / n]);
-        folded
-            .permute([0, 2, 1, 3])
-            .reshape(&[n * t, h, w, channels / n])
-    }
-
-    /// Frames become channels, the inverse of [`Tensor::grow`].
-    ///
-    /// # Panics
-    /// When the frames are not a multiple of `n`.
-    #[track_caller]
-    pub fn shrink(&self, n: usize) -> Self {
-        let [frames, h, w, c] = self.dims();
-        assert_eq!(frames % n, 0, "{frames} frames in groups of {n}");
-        let folded = self.reshape(&[frames / n, n, h * w, c]);
-        folded
-            .permute([0, 2, 1, 3])
-            .reshape(&[frames / n, h, w, n * c])
+        let block = time * space * space;
+        assert_eq!(
+            channels % block,
+            0,
+            "{channels} channels as {time} frames of {space}x{space}"
+        );
+        let c = channels / block;
+        let blocks = self.reshape(&[t, h, w, time, space, space * c]);
+        let blocks = blocks.permute([0, 3, 1, 4, 2, 5]);
+        blocks.reshape(&[t * time, h * space, w * space, c])
     }
 }

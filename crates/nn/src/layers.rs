@@ -1,0 +1,232 @@
+//! Layers: weights with a forward, loaded from a [`Weights`] view under their published names.
+
+use kinora_tensor::{
+    Activation, Conv as ConvOptions, ConvWeight, DType, PackedWeight, QkNorm, Tensor,
+};
+
+use crate::{Weights, WeightsError};
+
+/// `y = x W^T + b`.
+pub struct Linear {
+    weight: PackedWeight,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Reads `weight` `[outputs, inputs]` and `bias` `[outputs]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load(weights: &Weights, outputs: usize, inputs: usize) -> Result<Self, WeightsError> {
+        let bias = Some(bias(weights, outputs)?);
+        Ok(Self {
+            bias,
+            ..Self::load_without_bias(weights, outputs, inputs)?
+        })
+    }
+
+    /// Reads `weight` `[outputs, inputs]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load_without_bias(
+        weights: &Weights,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self, WeightsError> {
+        let weight = weights.tensor("weight", [outputs, inputs])?;
+        Ok(Self {
+            weight: PackedWeight::new(&weight, weights.precision()),
+            bias: None,
+        })
+    }
+
+    /// `x` `[.., inputs]` to `[.., outputs]`, in the dtype of `x`.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, self.bias.as_ref())
+    }
+
+    /// `activation(forward(x))` in one pass.
+    #[track_caller]
+    pub fn forward_activation(&self, x: &Tensor, activation: Activation) -> Tensor {
+        x.linear_activation(&self.weight, self.bias.as_ref(), activation)
+    }
+
+    /// `residual + gate[row] * forward(x)` in one pass, in the dtype of `residual`.
+    ///
+    /// `gate` is a table `[r, outputs]` in F32 and its row for each row of `x`.
+    #[track_caller]
+    pub fn forward_residual(
+        &self,
+        x: &Tensor,
+        residual: &Tensor,
+        gate: Option<(&Tensor, &[u32])>,
+    ) -> Tensor {
+        x.linear_residual(&self.weight, self.bias.as_ref(), residual, gate)
+    }
+}
+
+/// `down(silu(gate(x)) * up(x))`.
+///
+/// Reference: Shazeer, arXiv 2002.05202, equation 6.
+pub struct SwiGlu {
+    gate_up: PackedWeight,
+    down: Linear,
+}
+
+impl SwiGlu {
+    /// Reads `gate_up.weight` `[2 hidden, size]`, gate first, and `down.weight` `[size, hidden]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load(weights: &Weights, size: usize, hidden: usize) -> Result<Self, WeightsError> {
+        let both = weights.at("gate_up").tensor("weight", [2 * hidden, size])?;
+        let (gate, up) = (both.slice(0..hidden), both.slice(hidden..2 * hidden));
+        let gate_up = PackedWeight::swiglu(&gate, &up, weights.precision());
+        Ok(Self {
+            gate_up,
+            down: Linear::load_without_bias(&weights.at("down"), size, hidden)?,
+        })
+    }
+
+    /// `x` `[.., size]` to the same shape.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.down.forward(&x.swiglu(&self.gate_up))
+    }
+
+    /// `residual + gate[row] * forward(x)`, the gate as in [`Linear::forward_residual`].
+    #[track_caller]
+    pub fn forward_residual(
+        &self,
+        x: &Tensor,
+        residual: &Tensor,
+        gate: Option<(&Tensor, &[u32])>,
+    ) -> Tensor {
+        self.down
+            .forward_residual(&x.swiglu(&self.gate_up), residual, gate)
+    }
+}
+
+/// `x / rms(x) * weight`.
+pub struct RmsNorm {
+    weight: Tensor,
+    eps: f32,
+}
+
+impl RmsNorm {
+    /// Reads `weight` `[size]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load(weights: &Weights, size: usize, eps: f32) -> Result<Self, WeightsError> {
+        Ok(Self {
+            weight: weights.tensor("weight", [size])?.to_dtype(DType::F32),
+            eps,
+        })
+    }
+
+    /// `x` `[.., size]` to the same shape.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.rms_norm(Some(&self.weight), self.eps)
+    }
+
+    /// The norm of each head, for [`Tensor::split_heads`].
+    pub fn of_heads(&self) -> QkNorm<'_> {
+        QkNorm {
+            weight: &self.weight,
+            eps: self.eps,
+        }
+    }
+}
+
+/// A vector for each id.
+pub struct Embedding {
+    table: Tensor,
+}
+
+impl Embedding {
+    /// Reads `weight` `[entries, size]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load(weights: &Weights, entries: usize, size: usize) -> Result<Self, WeightsError> {
+        Ok(Self {
+            table: weights.tensor("weight", [entries, size])?,
+        })
+    }
+
+    /// `[ids.len(), size]` in the dtype of the file.
+    ///
+    /// # Panics
+    /// When an id is not below the number of entries.
+    #[track_caller]
+    pub fn forward(&self, ids: &[u32]) -> Tensor {
+        self.table.gather(ids)
+    }
+}
+
+/// A convolution over space, and over one or two frames of time.
+pub struct Conv {
+    weight: ConvWeight,
+    bias: Tensor,
+}
+
+impl Conv {
+    /// Reads `weight` `[outputs, frames * inputs, kernel, kernel]` and `bias` `[outputs]`; with two
+    /// frames the first `inputs` channels see the current frame.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load(
+        weights: &Weights,
+        outputs: usize,
+        inputs: usize,
+        kernel: usize,
+        frames: usize,
+    ) -> Result<Self, WeightsError> {
+        let weight = weights.tensor("weight", [outputs, frames * inputs, kernel, kernel])?;
+        let bias = bias(weights, outputs)?;
+        Ok(Self {
+            weight: ConvWeight::new(&weight, frames, weights.precision()),
+            bias,
+        })
+    }
+
+    /// `x` `[t, h, w, inputs]` to `[t, h, w, outputs]`.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.forward_with(x, &ConvOptions::default())
+    }
+
+    /// `max(forward(x), 0)` in one pass.
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Tensor) -> Tensor {
+        self.forward_with(
+            x,
+            &ConvOptions {
+                relu: true,
+                ..ConvOptions::default()
+            },
+        )
+    }
+
+    /// The convolution with the frame before, residual, stride and relu of `options`; its bias is
+    /// that of the layer.
+    #[track_caller]
+    pub fn forward_with(&self, x: &Tensor, options: &ConvOptions) -> Tensor {
+        x.conv(
+            &self.weight,
+            &ConvOptions {
+                bias: Some(&self.bias),
+                ..*options
+            },
+        )
+    }
+}
+
+fn bias(weights: &Weights, outputs: usize) -> Result<Tensor, WeightsError> {
+    Ok(weights.tensor("bias", [outputs])?.to_dtype(DType::F32))
+}
