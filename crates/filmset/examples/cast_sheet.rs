@@ -18,7 +18,11 @@ struct Sheet {
 
 impl Sheet {
     fn new(width: usize, height: usize, ground: [u8; 3]) -> Self {
-        Self { width, height, pixels: ground.repeat(width * height) }
+        Self {
+            width,
+            height,
+            pixels: ground.repeat(width * height),
+        }
     }
 
     /// Lays a canvas over the sheet at the canvas's origin.
@@ -46,7 +50,9 @@ impl Sheet {
         let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Rgb);
         let mut writer = encoder.write_header().expect("a valid size");
-        writer.write_image_data(&self.pixels).expect("room on the disk");
+        writer
+            .write_image_data(&self.pixels)
+            .expect("room on the disk");
     }
 }
 
@@ -98,11 +104,16 @@ fn pose(subject: &Subject, t: f32, facing: f32) -> Pose {
 }
 
 /// Draws one subject into a sheet, `tall` metres of it `pixels` high.
-fn put(sheet: &mut Sheet, subject: &Subject, pose: &Pose, light: &CastLight, ppm: f32, at: (f32, f32)) {
-    let (w, h) = cast::bounds(subject.kind);
-    let (w, h) = ((w * ppm) as usize + 8, (h * ppm) as usize + 12);
-    let origin = [(at.0 - w as f32 * 0.5) as i32, (at.1 + 8.0 - h as f32) as i32];
-    let mut canvas = Canvas::new(w, h, origin);
+fn put(
+    sheet: &mut Sheet,
+    subject: &Subject,
+    pose: &Pose,
+    light: &CastLight,
+    ppm: f32,
+    at: (f32, f32),
+) {
+    let mut canvas = Canvas::new(0, 0, [0, 0]);
+    canvas.reset_around(subject.kind, ppm, at, (sheet.width, sheet.height));
     cast::draw(subject, pose, light, ppm, &mut canvas, at);
     sheet.paste(&canvas);
 }
@@ -110,13 +121,55 @@ fn put(sheet: &mut Sheet, subject: &Subject, pose: &Pose, light: &CastLight, ppm
 fn gaits(folder: &Path) {
     let light = CastLight::at(TimeOfDay::Noon, -0.7, false);
     let people = [
-        dressed(SubjectKind::Man, (Color::Blue, Garment::Jacket), Headwear::Bare, None, Action::Walk),
-        dressed(SubjectKind::Woman, (Color::Red, Garment::Coat), Headwear::WideHat, Some(Color::Yellow), Action::Walk),
-        dressed(SubjectKind::Woman, (Color::Teal, Garment::Dress), Headwear::Bare, Some(Color::Red), Action::Walk),
-        dressed(SubjectKind::Child, (Color::Yellow, Garment::Raincoat), Headwear::Hood, None, Action::Walk),
-        dressed(SubjectKind::Man, (Color::Green, Garment::Sweater), Headwear::Beanie, None, Action::Run),
-        dressed(SubjectKind::Woman, (Color::Purple, Garment::Jacket), Headwear::Cap, Some(Color::Orange), Action::Run),
-        dressed(SubjectKind::Child, (Color::Pink, Garment::Dress), Headwear::Bare, None, Action::Run),
+        dressed(
+            SubjectKind::Man,
+            (Color::Blue, Garment::Jacket),
+            Headwear::Bare,
+            None,
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Red, Garment::Coat),
+            Headwear::WideHat,
+            Some(Color::Yellow),
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Teal, Garment::Dress),
+            Headwear::Bare,
+            Some(Color::Red),
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Child,
+            (Color::Yellow, Garment::Raincoat),
+            Headwear::Hood,
+            None,
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Man,
+            (Color::Green, Garment::Sweater),
+            Headwear::Beanie,
+            None,
+            Action::Run,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Purple, Garment::Jacket),
+            Headwear::Cap,
+            Some(Color::Orange),
+            Action::Run,
+        ),
+        dressed(
+            SubjectKind::Child,
+            (Color::Pink, Garment::Dress),
+            Headwear::Bare,
+            None,
+            Action::Run,
+        ),
     ];
     let mut sheet = Sheet::new(1500, people.len() * 200, [214, 219, 222]);
     for (row, person) in people.iter().enumerate() {
@@ -133,10 +186,34 @@ fn gaits(folder: &Path) {
 fn facings(folder: &Path) {
     let light = CastLight::at(TimeOfDay::GoldenHour, 0.8, false);
     let people = [
-        dressed(SubjectKind::Man, (Color::Yellow, Garment::Raincoat), Headwear::WideHat, None, Action::Stand),
-        dressed(SubjectKind::Woman, (Color::Red, Garment::Dress), Headwear::Bare, Some(Color::White), Action::Walk),
-        dressed(SubjectKind::Child, (Color::Blue, Garment::Coat), Headwear::Beanie, Some(Color::Red), Action::Stand),
-        dressed(SubjectKind::Man, (Color::Grey, Garment::Coat), Headwear::Cap, None, Action::Walk),
+        dressed(
+            SubjectKind::Man,
+            (Color::Yellow, Garment::Raincoat),
+            Headwear::WideHat,
+            None,
+            Action::Stand,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Red, Garment::Dress),
+            Headwear::Bare,
+            Some(Color::White),
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Child,
+            (Color::Blue, Garment::Coat),
+            Headwear::Beanie,
+            Some(Color::Red),
+            Action::Stand,
+        ),
+        dressed(
+            SubjectKind::Man,
+            (Color::Grey, Garment::Coat),
+            Headwear::Cap,
+            None,
+            Action::Walk,
+        ),
     ];
     let mut sheet = Sheet::new(1500, people.len() * 230, [236, 196, 150]);
     for (row, person) in people.iter().enumerate() {
@@ -162,12 +239,22 @@ fn acts(folder: &Path) {
         (SubjectKind::Man, Action::Jump, 1.3),
     ];
     for (row, (kind, action, seconds)) in acts.into_iter().enumerate() {
-        let person = Subject { scarf: Some(Color::Red), ..subject(kind, Color::Yellow, action) };
+        let person = Subject {
+            scarf: Some(Color::Red),
+            ..subject(kind, Color::Yellow, action)
+        };
         for column in 0..8 {
             let t = seconds * column as f32 / 8.0;
             let facing = if row == 2 || row == 3 { 0.0 } else { 1.0 };
             let at = (75.0 + 187.0 * column as f32, 210.0 + 230.0 * row as f32);
-            put(&mut sheet, &person, &pose(&person, t, facing), &light, 92.0, at);
+            put(
+                &mut sheet,
+                &person,
+                &pose(&person, t, facing),
+                &light,
+                92.0,
+                at,
+            );
         }
     }
     sheet.save(&folder.join("acts.png"));
@@ -176,15 +263,34 @@ fn acts(folder: &Path) {
 fn sizes(folder: &Path) {
     let mut sheet = Sheet::new(1500, 640, [44, 52, 78]);
     let light = CastLight::at(TimeOfDay::Night, 0.7, false);
-    let person = dressed(SubjectKind::Woman, (Color::Red, Garment::Coat), Headwear::WideHat, Some(Color::Yellow), Action::Walk);
-    let man = dressed(SubjectKind::Man, (Color::Yellow, Garment::Raincoat), Headwear::Hood, None, Action::Run);
+    let person = dressed(
+        SubjectKind::Woman,
+        (Color::Red, Garment::Coat),
+        Headwear::WideHat,
+        Some(Color::Yellow),
+        Action::Walk,
+    );
+    let man = dressed(
+        SubjectKind::Man,
+        (Color::Yellow, Garment::Raincoat),
+        Headwear::Hood,
+        None,
+        Action::Run,
+    );
     let mut x = 40.0;
     for tall in [40.0, 65.0, 130.0, 260.0] {
         let ppm = tall / 1.7;
         for (i, who) in [&person, &man].into_iter().enumerate() {
             for step in 0..2 {
                 let pose = pose(who, 0.4 + 0.25 * step as f32, 1.0);
-                put(&mut sheet, who, &pose, &light, ppm, (x + tall * 0.75 * step as f32, 290.0 + 320.0 * i as f32));
+                put(
+                    &mut sheet,
+                    who,
+                    &pose,
+                    &light,
+                    ppm,
+                    (x + tall * 0.75 * step as f32, 290.0 + 320.0 * i as f32),
+                );
             }
         }
         x += tall * 1.5 + 60.0;
@@ -192,21 +298,92 @@ fn sizes(folder: &Path) {
     sheet.save(&folder.join("sizes.png"));
 }
 
+/// Everything that is no figure, over time.
+fn things(folder: &Path) {
+    let rows = [
+        (SubjectKind::Dog, Action::Walk, Color::Brown, 130.0, 0.56),
+        (SubjectKind::Dog, Action::Run, Color::White, 130.0, 0.375),
+        (SubjectKind::Birds, Action::Fly, Color::White, 34.0, 1.2),
+        (SubjectKind::Sailboat, Action::Sail, Color::Red, 20.0, 3.0),
+        (
+            SubjectKind::FishingBoat,
+            Action::Drift,
+            Color::Blue,
+            16.0,
+            3.0,
+        ),
+        (SubjectKind::Balloon, Action::Rise, Color::Orange, 10.0, 3.0),
+        (SubjectKind::Ball, Action::Bounce, Color::Red, 90.0, 1.4),
+        (SubjectKind::Kite, Action::Fly, Color::Pink, 24.0, 1.0),
+        (SubjectKind::Lighthouse, Action::Sweep, Color::Red, 9.5, 1.0),
+    ];
+    let light = CastLight::at(TimeOfDay::Morning, -0.7, false);
+    let mut sheet = Sheet::new(1500, rows.len() * 215 + 60, [150, 186, 208]);
+    for (row, (kind, action, color, ppm, seconds)) in rows.into_iter().enumerate() {
+        let who = subject(kind, color, action);
+        for column in 0..8 {
+            let t = seconds * column as f32 / 8.0;
+            let mut pose = pose(&who, t, 1.0);
+            pose.wind = 4.0;
+            let drop = if kind == SubjectKind::Kite {
+                -110.0
+            } else {
+                0.0
+            };
+            let at = (
+                93.0 + 187.0 * column as f32,
+                205.0 + drop + 215.0 * row as f32,
+            );
+            put(&mut sheet, &who, &pose, &light, ppm, at);
+        }
+    }
+    sheet.save(&folder.join("things.png"));
+    let mut sheet = Sheet::new(1500, 800, [150, 186, 208]);
+    for (row, color) in [Color::Red, Color::Green, Color::Yellow, Color::Black]
+        .into_iter()
+        .enumerate()
+    {
+        let who = subject(SubjectKind::Train, color, Action::Ride);
+        let pose = pose(
+            &who,
+            0.1 + 0.05 * row as f32,
+            if row == 2 { -1.0 } else { 1.0 },
+        );
+        put(
+            &mut sheet,
+            &who,
+            &pose,
+            &light,
+            36.0,
+            (750.0, 190.0 + 195.0 * row as f32),
+        );
+    }
+    sheet.save(&folder.join("train.png"));
+}
+
 fn time(kind: SubjectKind, action: Action, tall: f32) {
     let light = CastLight::at(TimeOfDay::Noon, 0.7, false);
-    let who = Subject { scarf: Some(Color::Red), ..subject(kind, Color::Blue, action) };
+    let who = Subject {
+        scarf: Some(Color::Red),
+        ..subject(kind, Color::Blue, action)
+    };
     let ppm = tall / cast::gait::height(kind);
     let (w, h) = cast::bounds(kind);
-    let (w, h) = ((w * ppm) as usize + 8, (h * ppm) as usize + 12);
-    let mut canvas = Canvas::new(w, h, [0, 0]);
+    let at = (w * ppm * 0.5, h * ppm - 4.0);
+    let mut canvas = Canvas::new(0, 0, [0, 0]);
+    canvas.reset_around(kind, ppm, at, ((w * ppm) as usize, (h * ppm) as usize));
     let mut best = f64::MAX;
     for i in 0..400 {
         let pose = pose(&who, i as f32 / 24.0, 1.0);
         let start = Instant::now();
-        cast::draw(&who, &pose, &light, ppm, &mut canvas, (w as f32 * 0.5, h as f32 - 4.0));
+        cast::draw(&who, &pose, &light, ppm, &mut canvas, at);
         best = best.min(start.elapsed().as_secs_f64() * 1e6);
     }
-    println!("{} {} at {tall} px: {best:.0} us", kind.name(), action.name());
+    println!(
+        "{} {} at {tall} px: {best:.0} us",
+        kind.name(),
+        action.name()
+    );
 }
 
 fn main() {
@@ -214,10 +391,19 @@ fn main() {
     let folder = arguments.next().unwrap_or_else(|| "target/cast".to_owned());
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).expect("a folder that can be made");
-    gaits(folder);
-    facings(folder);
-    acts(folder);
-    sizes(folder);
+    let only = arguments.next();
+    let sheets: [(&str, fn(&Path)); 5] = [
+        ("gaits", gaits),
+        ("facings", facings),
+        ("acts", acts),
+        ("sizes", sizes),
+        ("things", things),
+    ];
+    for (name, print) in sheets {
+        if only.as_deref().is_none_or(|only| only == name) {
+            print(folder);
+        }
+    }
     for tall in [65.0, 130.0, 260.0] {
         time(SubjectKind::Woman, Action::Walk, tall);
     }

@@ -188,7 +188,11 @@ impl Canvas {
         self.spans.resize(area.height, [u32::MAX, 0]);
         let dx = (self.origin[0] + area.left) as f32;
         let dy = (self.origin[1] + area.top) as f32;
-        let mut edges = Edges { mask: &mut self.mask, spans: &mut self.spans, area };
+        let mut edges = Edges {
+            mask: &mut self.mask,
+            spans: &mut self.spans,
+            area,
+        };
         for contour in path.contours() {
             let last = contour[contour.len() - 1];
             let mut from = [last[0] - dx, last[1] - dy];
@@ -357,7 +361,11 @@ struct Edges<'a> {
 impl Edges<'_> {
     /// Adds an edge, given in pixels of the mask.
     fn add(&mut self, from: [f32; 2], to: [f32; 2]) {
-        let (sign, top, bottom) = if from[1] < to[1] { (1.0, from, to) } else { (-1.0, to, from) };
+        let (sign, top, bottom) = if from[1] < to[1] {
+            (1.0, from, to)
+        } else {
+            (-1.0, to, from)
+        };
         let slope = (bottom[0] - top[0]) / (bottom[1] - top[1]).max(1e-9);
         let first = top[1].max(0.0);
         let last = bottom[1].min(self.area.height as f32);
@@ -372,7 +380,12 @@ impl Edges<'_> {
             let end = last.min(row as f32 + 1.0);
             let next = x + slope * (end - y);
             let (low, high) = if x < next { (x, next) } else { (next, x) };
-            self.add_span(row, sign * (end - y), low.clamp(0.0, limit), high.clamp(0.0, limit));
+            self.add_span(
+                row,
+                sign * (end - y),
+                low.clamp(0.0, limit),
+                high.clamp(0.0, limit),
+            );
             (x, y) = (next, end);
             row += 1;
         }

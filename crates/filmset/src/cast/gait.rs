@@ -84,7 +84,7 @@ pub fn foot_contacts(kind: SubjectKind, action: Action, phase: f32, speed: f32) 
 }
 
 /// One foot at `u` of its cycle; 0 is the touch of the heel.
-fn step(action: Action, u: f32, stride: f32, tall: f32) -> Foot {
+pub(crate) fn step(action: Action, u: f32, stride: f32, tall: f32) -> Foot {
     let run = action == Action::Run;
     let duty = duty(action);
     let reach = duty * stride;
@@ -128,6 +128,36 @@ fn step(action: Action, u: f32, stride: f32, tall: f32) -> Foot {
         pitch,
         planted: false,
     }
+}
+
+/// Middle joint and reachable end of a limb of two bones from `root` toward `end` (ahead, up,
+/// right); `side` says how far the joint points ahead, from -1 (back) to 1.
+pub(crate) fn bend(
+    root: [f32; 3],
+    end: [f32; 3],
+    [upper, lower]: [f32; 2],
+    side: f32,
+) -> ([f32; 3], [f32; 3]) {
+    let (dx, dy) = (end[0] - root[0], end[1] - root[1]);
+    let distance = dx.hypot(dy).max(1e-3);
+    let reach = distance.min((upper + lower) * 0.999);
+    let end = [
+        root[0] + dx * reach / distance,
+        root[1] + dy * reach / distance,
+        end[2],
+    ];
+    let cos = (upper.powi(2) + reach.powi(2) - lower.powi(2)) / (2.0 * upper * reach);
+    // Zero when the limb hangs straight down, positive ahead.
+    let angle = dx.atan2(-dy) + side * cos.clamp(-1.0, 1.0).acos();
+    let (s, c) = angle.sin_cos();
+    (
+        [
+            root[0] + upper * s,
+            root[1] - upper * c,
+            (root[2] + end[2]) * 0.5,
+        ],
+        end,
+    )
 }
 
 /// Smooth step from 0 to 1 without speed at its ends.

@@ -4,6 +4,9 @@
 //! between frames: what hangs and follows (hair, scarf, hem, tail) is written as a delayed
 //! function of the gait phase, of time and of the seconds since the action began.
 
+mod aloft;
+mod animals;
+mod boats;
 mod canvas;
 mod figure;
 pub mod gait;
@@ -13,11 +16,14 @@ mod palette;
 mod path;
 mod ribbon;
 mod skeleton;
+mod train;
 
+pub use aloft::{KITE_STRING, LAMP};
 pub use canvas::{Canvas, Ink, Tones};
 pub use gait::{Foot, foot_contacts, stride};
 pub use palette::{CastLight, PALETTE, oklab, rgb};
 pub use path::{Path, Point};
+pub use train::funnel;
 
 use crate::program::{Action, Subject, SubjectKind};
 
@@ -74,26 +80,116 @@ pub fn draw(
     canvas: &mut Canvas,
     foot: (f32, f32),
 ) {
-    let stage = Brush {
+    let place = Place {
+        foot: [foot.0, foot.1],
+        ppm: pixels_per_meter,
+    };
+    let brush = Brush {
         light,
         ppm: pixels_per_meter,
-        foot: [foot.0, foot.1],
+        place,
         path: Path::new(),
     };
     canvas.begin();
-    figure::draw(subject, pose, stage, canvas);
+    match subject.kind {
+        SubjectKind::Man | SubjectKind::Woman | SubjectKind::Child => {
+            figure::draw(subject, pose, brush, canvas);
+        }
+        SubjectKind::Dog => animals::dog(subject, pose, brush, canvas),
+        SubjectKind::Birds => animals::birds(subject, pose, brush, canvas),
+        SubjectKind::Sailboat => boats::sailboat(subject, pose, brush, canvas),
+        SubjectKind::FishingBoat => boats::fishing_boat(subject, pose, brush, canvas),
+        SubjectKind::Balloon => aloft::balloon(subject, pose, brush, canvas),
+        SubjectKind::Train => train::train(subject, pose, brush, canvas),
+        SubjectKind::Ball => aloft::ball(subject, pose, brush, canvas),
+        SubjectKind::Kite => aloft::kite(subject, pose, brush, canvas),
+        SubjectKind::Lighthouse => aloft::lighthouse(subject, brush, canvas),
+    }
     // The rim never gets thinner than can be seen.
-    let width = (0.016 * gait::height(subject.kind).min(2.5) * pixels_per_meter).clamp(0.7, 4.0);
+    let width = (0.016 * gait::height(subject.kind) * pixels_per_meter).clamp(0.7, 3.5);
     let (color, strength) = light.rim();
     canvas.rim(color, light.toward_sun().map(|step| step * width), strength);
 }
 
-/// Width and height in metres that hold every pose of a kind; the point on the ground stands in
-/// the middle of the lower edge.
-pub fn bounds(kind: SubjectKind) -> (f32, f32) {
-    match kind {
-        SubjectKind::Man | SubjectKind::Woman => (4.4, 2.5),
-        _ => (3.0, 1.8),
+/// How far a drawing may reach from its point on the ground, in metres.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// To either side.
+    pub side: f32,
+    /// Upwards.
+    pub up: f32,
+    /// Downwards.
+    pub down: f32,
+}
+
+/// What holds every pose of a kind.
+pub const fn extent(kind: SubjectKind) -> Extent {
+    let (side, up, down) = match kind {
+        SubjectKind::Man => (2.75, 2.75, 0.15),
+        SubjectKind::Woman => (2.75, 2.6, 0.15),
+        SubjectKind::Child => (2.7, 1.9, 0.12),
+        SubjectKind::Dog => (0.75, 1.1, 0.08),
+        SubjectKind::Birds => (3.4, 4.2, 0.8),
+        SubjectKind::Sailboat => (5.4, 9.2, 1.1),
+        SubjectKind::FishingBoat => (6.8, 6.3, 0.9),
+        SubjectKind::Balloon => (8.2, 19.0, 0.4),
+        SubjectKind::Train => (20.8, 4.5, 0.1),
+        SubjectKind::Ball => (0.42, 2.2, 0.06),
+        SubjectKind::Kite => (4.8, 2.8, 6.0),
+        SubjectKind::Lighthouse => (4.3, 19.8, 0.5),
+    };
+    Extent { side, up, down }
+}
+
+/// Width and height in metres of [`extent`].
+pub const fn bounds(kind: SubjectKind) -> (f32, f32) {
+    let Extent { side, up, down } = extent(kind);
+    (2.0 * side, up + down)
+}
+
+impl Canvas {
+    /// Makes the canvas transparent and lays it around every pose of a subject that stands at
+    /// `foot`, cut to a frame of `frame` (width, height) pixels. Its size is zero when the subject
+    /// lies outside.
+    pub fn reset_around(
+        &mut self,
+        kind: SubjectKind,
+        pixels_per_meter: f32,
+        foot: (f32, f32),
+        frame: (usize, usize),
+    ) {
+        let Extent { side, up, down } = extent(kind);
+        let [side, up, down] = [side, up, down].map(|m| m * pixels_per_meter + 2.0);
+        let cut = |v: f32, limit: usize| v.clamp(0.0, limit as f32) as i32;
+        let (left, top) = (
+            cut((foot.0 - side).floor(), frame.0),
+            cut((foot.1 - up).floor(), frame.1),
+        );
+        let (right, bottom) = (
+            cut((foot.0 + side).ceil(), frame.0),
+            cut((foot.1 + down).ceil(), frame.1),
+        );
+        self.reset(
+            (right - left) as usize,
+            (bottom - top) as usize,
+            [left, top],
+        );
+    }
+}
+
+/// Where metres lie in the picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Pixel of the point on the ground.
+    pub foot: Point,
+    /// Pixels per metre.
+    pub ppm: f32,
+}
+
+impl Place {
+    /// Pixel of a point `x` metres right of and `y` metres over the point on the ground.
+    pub fn at(self, x: f32, y: f32) -> Point {
+        [self.foot[0] + x * self.ppm, self.foot[1] - y * self.ppm]
     }
 }
 
@@ -102,15 +198,14 @@ pub(crate) struct Brush<'a> {
     pub light: &'a CastLight,
     /// Pixels per metre.
     pub ppm: f32,
-    /// Pixel of the point on the ground.
-    pub foot: Point,
+    pub place: Place,
     pub path: Path,
 }
 
 impl Brush<'_> {
     /// Pixel of a point `x` metres right of and `y` metres over the point on the ground.
     pub fn at(&self, x: f32, y: f32) -> Point {
-        [self.foot[0] + x * self.ppm, self.foot[1] - y * self.ppm]
+        self.place.at(x, y)
     }
 
     /// Ink whose shaded side is `shade` metres wide.

@@ -201,7 +201,12 @@ impl Path {
     pub fn bounds(&self) -> Option<[f32; 4]> {
         let none = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         let bounds = self.points.iter().fold(none, |b, p| {
-            [b[0].min(p[0]), b[1].min(p[1]), b[2].max(p[0]), b[3].max(p[1])]
+            [
+                b[0].min(p[0]),
+                b[1].min(p[1]),
+                b[2].max(p[0]),
+                b[3].max(p[1]),
+            ]
         });
         bounds.iter().all(|v| v.abs() < 1e6).then_some(bounds)
     }

@@ -366,7 +366,8 @@ pub fn solve(body: &Body, stance: &Stance) -> Joints {
     };
     for i in 0..2 {
         let ankle = ankle_of(body, &stance.feet[i], hips[i][2] * 1.06, stance.lift);
-        (joints.knees[i], joints.ankles[i]) = bend_leg(body, hips[i], ankle);
+        (joints.knees[i], joints.ankles[i]) =
+            gait::bend(hips[i], ankle, [body.thigh, body.shin], 1.0);
         let arm = &stance.arms[i];
         let length = arm.plane[0].hypot(arm.plane[1]).max(1e-4);
         let reach = |from: Joint, angle: f32, bone: f32| {
@@ -394,29 +395,6 @@ fn ankle_of(body: &Body, foot: &Foot, z: f32, lift: f32) -> Joint {
         foot.y + lift + x * sin + y * cos,
         z,
     ]
-}
-
-/// Knee and reachable ankle of a leg from `hip` to `ankle`; the knee points ahead.
-fn bend_leg(body: &Body, hip: Joint, ankle: Joint) -> (Joint, Joint) {
-    let (dx, dy) = (ankle[0] - hip[0], ankle[1] - hip[1]);
-    let longest = (body.thigh + body.shin) * 0.999;
-    let distance = dx.hypot(dy).max(1e-3);
-    let reach = distance.min(longest);
-    let ankle = [
-        hip[0] + dx * reach / distance,
-        hip[1] + dy * reach / distance,
-        ankle[2],
-    ];
-    let cos = (body.thigh.powi(2) + reach.powi(2) - body.shin.powi(2)) / (2.0 * body.thigh * reach);
-    // Zero when the leg hangs straight down, positive ahead.
-    let angle = dx.atan2(-dy) + cos.clamp(-1.0, 1.0).acos();
-    let (s, c) = angle.sin_cos();
-    let knee = [
-        hip[0] + body.thigh * s,
-        hip[1] - body.thigh * c,
-        (hip[2] + ankle[2]) * 0.5,
-    ];
-    (knee, ankle)
 }
 
 /// How a turned body is seen: a little from above, and never quite edge-on.
