@@ -1,4 +1,4 @@
-//! RGB to the colours of the file: Y'CbCr 4:2:0, BT.709, limited range.
+//! RGB to the colours of the file: 4:2:0 luma and chroma, BT.709, limited range.
 //!
 //! Reference: Rec. ITU-R BT.709-6, items 3.2 to 3.5. Written here because it is sixty lines: the
 //! crates for it round towards zero (up to 2 too dark in saturated colours) or take minutes to

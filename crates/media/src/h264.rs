@@ -1,6 +1,6 @@
-//! H.264 by OpenH264: constant quantiser, high profile, CABAC, no B-frames.
+//! H.264 by `OpenH264`: constant quantiser, high profile, CABAC, no B-frames.
 //!
-//! OpenH264 is used through its C interface because the safe wrapper offers neither a constant
+//! It is used through its C interface because the safe wrapper offers neither a constant
 //! quantiser nor CABAC.
 
 #![expect(
@@ -167,7 +167,7 @@ impl Drop for Encoder {
     }
 }
 
-/// The stream's parameters; everything not named keeps OpenH264's default.
+/// The stream's parameters; everything not named keeps the encoder's default.
 fn configure(parameters: &mut sys::SEncParamExt, settings: &VideoSettings, threads: u16) {
     let fps = settings.fps as f32;
     let (width, height) = (settings.width as i32, settings.height as i32);

@@ -80,9 +80,9 @@ impl PendingFile {
             .map_err(MediaError::io("write", &self.target))?;
         drop(file);
         if self.overwrite {
-            self.replace()?
+            self.replace()?;
         } else {
-            self.link()?
+            self.link()?;
         }
         sync_folder(folder_of(&self.target));
         Ok(self.target.clone())

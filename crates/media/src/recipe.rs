@@ -32,20 +32,20 @@ pub fn read_recipe(path: impl AsRef<Path>) -> Result<String> {
         end: length,
     };
 
-    let first = reader.boxes(root).next(&mut reader)?;
+    let first = Boxes::of(root).next(&mut reader)?;
     if first.is_none_or(|(kind, _)| &kind != b"ftyp") {
         return Err(reader.bad("it does not start with an ftyp box"));
     }
     let mut span = root;
-    for kind in [b"moov", b"udta", b"meta"] {
+    for kind in [*b"moov", *b"udta", *b"meta"] {
         span = reader.find(span, kind)?.ok_or_else(|| reader.none())?;
     }
     span = span
         .skip(4)
         .ok_or_else(|| reader.bad("its meta box is too short"))?;
-    span = reader.find(span, b"ilst")?.ok_or_else(|| reader.none())?;
+    span = reader.find(span, *b"ilst")?.ok_or_else(|| reader.none())?;
 
-    let mut items = reader.boxes(span);
+    let mut items = Boxes::of(span);
     while let Some((kind, item)) = items.next(&mut reader)? {
         if &kind == b"----"
             && let Some(recipe) = reader.recipe(item)?
@@ -83,18 +83,11 @@ struct Reader<'a, R> {
 }
 
 impl<R: Read + Seek> Reader<'_, R> {
-    fn boxes(&self, parent: Span) -> Boxes {
-        Boxes {
-            rest: parent,
-            seen: 0,
-        }
-    }
-
     /// The content of the first child of this kind.
-    fn find(&mut self, parent: Span, wanted: &[u8; 4]) -> Result<Option<Span>> {
-        let mut boxes = self.boxes(parent);
+    fn find(&mut self, parent: Span, wanted: [u8; 4]) -> Result<Option<Span>> {
+        let mut boxes = Boxes::of(parent);
         while let Some((kind, content)) = boxes.next(self)? {
-            if &kind == wanted {
+            if kind == wanted {
                 return Ok(Some(content));
             }
         }
@@ -106,7 +99,7 @@ impl<R: Read + Seek> Reader<'_, R> {
         let mut domain = Vec::new();
         let mut name = Vec::new();
         let mut text = None;
-        let mut parts = self.boxes(item);
+        let mut parts = Boxes::of(item);
         while let Some((kind, content)) = parts.next(self)? {
             match &kind {
                 b"mean" => domain = self.read_after(content, 4, RECIPE_DOMAIN.len())?,
@@ -177,6 +170,13 @@ struct Boxes {
 }
 
 impl Boxes {
+    fn of(parent: Span) -> Self {
+        Self {
+            rest: parent,
+            seen: 0,
+        }
+    }
+
     /// The next box's kind and content; `None` at the end of the parent.
     fn next<R: Read + Seek>(
         &mut self,
@@ -234,19 +234,24 @@ mod tests {
             ..Tags::default()
         };
         let moov = [
-            boxed(b"mvhd", &[7; 100]),
+            boxed(*b"mvhd", &[7; 100]),
             tags::user_data(&tags).encode_to_vec().unwrap(),
         ];
         [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"free", &[]),
-            boxed(b"moov", &moov.concat()),
+            boxed(*b"ftyp", b"isom"),
+            boxed(*b"free", &[]),
+            boxed(*b"moov", &moov.concat()),
         ]
         .concat()
     }
 
-    fn boxed(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
-        [&(8 + payload.len() as u32).to_be_bytes()[..], kind, payload].concat()
+    fn boxed(kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        [
+            &(8 + payload.len() as u32).to_be_bytes()[..],
+            &kind,
+            payload,
+        ]
+        .concat()
     }
 
     fn read(bytes: &[u8]) -> Result<String> {

@@ -1,7 +1,8 @@
 //! Cropping to a shape and resizing to a size.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{ResizeOptions, Resizer};
 
 use crate::error::{MediaError, Result, check_rgb};
 
@@ -30,14 +31,17 @@ pub fn fit(rgb: &[u8], from: (u32, u32), to: (u32, u32)) -> Result<Vec<u8>> {
     if from == to {
         return Ok(rgb.to_vec());
     }
-    let source = ImageRef::new(from.0, from.1, rgb, PixelType::U8x3)
+    let mut resized = vec![0; to.0 as usize * to.1 as usize * 3];
+    // The typed interface: the untyped one compiles the code for every kind of pixel.
+    let source = TypedImageRef::<U8x3>::from_buffer(from.0, from.1, rgb)
         .map_err(|error| failure(error.to_string()))?;
-    let mut target = Image::new(to.0, to.1, PixelType::U8x3);
+    let mut target = TypedImage::<U8x3>::from_buffer(to.0, to.1, &mut resized)
+        .map_err(|error| failure(error.to_string()))?;
     let options = ResizeOptions::new().fit_into_destination(Some((0.5, 0.5)));
     Resizer::new()
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|error| failure(error.to_string()))?;
-    Ok(target.into_vec())
+    Ok(resized)
 }
 
 #[cfg(test)]

@@ -71,25 +71,15 @@ impl Still {
     /// [`MediaError::WrongLength`] if the bytes do not fit the size, [`MediaError::Picture`] for
     /// a side out of range.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
-        let sides = 1..=MAX_STILL_SIDE;
-        if !sides.contains(&width) || !sides.contains(&height) {
-            let reason = format!("sides must be 1 to {MAX_STILL_SIDE} pixels");
-            return Err(MediaError::Picture {
-                action: "hold",
-                width,
-                height,
-                reason,
-            });
-        }
+        check_sides(width, height)?;
         check_rgb(rgb.len(), width, height)?;
         Ok(Self { width, height, rgb })
     }
 
     /// A black picture.
     pub(crate) fn black(width: u32, height: u32) -> Result<Self> {
-        let sides =
-            width.min(MAX_STILL_SIDE + 1) as usize * height.min(MAX_STILL_SIDE + 1) as usize;
-        Self::new(width, height, vec![0; sides * 3])
+        check_sides(width, height)?;
+        Self::new(width, height, vec![0; width as usize * height as usize * 3])
     }
 
     /// Copies `rgb`, rows of `width` pixels, to the `corner` (x, y); it must fit.
@@ -127,6 +117,7 @@ impl Still {
     /// # Errors
     /// [`MediaError::Picture`] for a side out of range.
     pub fn fit(&self, width: u32, height: u32) -> Result<Self> {
+        check_sides(width, height)?;
         let rgb = fit(&self.rgb, (self.width, self.height), (width, height))?;
         Self::new(width, height, rgb)
     }
@@ -255,6 +246,20 @@ fn flatten(picture: DynamicImage) -> Vec<u8> {
         .iter()
         .flat_map(|&[r, g, b, a]| [r, g, b].map(|value| over_white(value, a)))
         .collect()
+}
+
+fn check_sides(width: u32, height: u32) -> Result<()> {
+    let sides = 1..=MAX_STILL_SIDE;
+    if sides.contains(&width) && sides.contains(&height) {
+        return Ok(());
+    }
+    let reason = format!("sides must be 1 to {MAX_STILL_SIDE} pixels");
+    Err(MediaError::Picture {
+        action: "make",
+        width,
+        height,
+        reason,
+    })
 }
 
 fn bad(path: &Path, reason: &str) -> MediaError {

@@ -217,27 +217,27 @@ fn a_read_only_folder_is_refused_at_the_start() {
     );
 }
 
-/// A file system of 64 KiB, unmounted when dropped.
-struct SmallDisk {
+/// A file system in memory, unmounted when dropped.
+struct Disk {
     folder: tempfile::TempDir,
 }
 
-impl SmallDisk {
-    fn mount() -> Option<Self> {
+impl Disk {
+    fn mount(options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(folder.path())
             .output();
         let mounted = status.is_ok_and(|output| output.status.success());
         if !mounted {
-            eprintln!("SKIPPED: no right to mount a small disk");
+            eprintln!("SKIPPED: no right to mount a disk");
         }
         mounted.then_some(Self { folder })
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.folder.path()).status();
     }
@@ -245,7 +245,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_is_a_typed_error_and_leaves_nothing() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = Disk::mount("size=64k") else {
         return;
     };
     let path = disk.folder.path().join("clip.mp4");
@@ -264,4 +264,15 @@ fn a_full_disk_is_a_typed_error_and_leaves_nothing() {
         other => panic!("{other}"),
     }
     assert_eq!(names(disk.folder.path()), [] as [&Path; 0]);
+}
+
+#[test]
+fn a_read_only_disk_is_refused_at_the_start() {
+    let Some(disk) = Disk::mount("size=64k,ro") else {
+        return;
+    };
+    assert_eq!(
+        io_kind(&disk.folder.path().join("clip.mp4")),
+        ErrorKind::ReadOnlyFilesystem
+    );
 }
