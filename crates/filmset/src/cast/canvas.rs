@@ -262,47 +262,44 @@ impl Canvas {
     /// Lights the edge of everything printed since [`Canvas::begin`] that has nothing beside it
     /// at `shift` pixels: the rim toward the sun. `strength` is 0 to 1.
     pub fn rim(&mut self, color: [f32; 3], shift: [f32; 2], strength: f32) {
-        let Some([left, top, right, bottom]) = self.dirty() else {
-            return;
-        };
-        let (fx, fy) = (shift[0].floor(), shift[1].floor());
-        let (tx, ty) = (shift[0] - fx, shift[1] - fy);
-        let weights = [
-            (1.0 - tx) * (1.0 - ty),
-            tx * (1.0 - ty),
-            (1.0 - tx) * ty,
-            tx * ty,
-        ]
-        .map(|w| (w * 256.0) as i32);
-        let (dx, dy) = (fx as isize, fy as isize);
-        let color = color.map(|v| (v * 255.0) as i32);
-        let strength = (strength * 256.0) as i32;
+        let Some([left, top, right, bottom]) = self.dirty() else { return };
+        let reach = shift[0].abs().max(shift[1].abs()).ceil() as usize + 2;
+        let (columns, stride) = (right - left, right - left + 2 * reach);
+        // The opacity of the box, with a margin of nothing around it.
+        self.mask.clear();
+        self.mask.resize(stride * (bottom - top + 2 * reach), 0.0);
         for y in top..bottom {
-            for x in left..right {
-                let at = (y * self.width + x) * 4;
-                let cover = i32::from(self.pixels[at + 3]);
-                if cover == 0 {
-                    continue;
-                }
-                let mut beside = 0;
-                for (k, weight) in weights.iter().enumerate() {
-                    let x = x.wrapping_add_signed(dx + (k & 1) as isize);
-                    let y = y.wrapping_add_signed(dy + (k >> 1) as isize);
-                    if x < self.width && y < self.height {
-                        let alpha = self.pixels[(y * self.width + x) * 4 + 3];
-                        beside += weight * i32::from(alpha);
-                    }
-                }
-                let bare = (cover - (beside >> 8)).max(0) * strength >> 8;
-                if bare > 0 {
-                    for (k, target) in color.iter().enumerate() {
-                        let old = i32::from(self.pixels[at + k]);
-                        let lit = old + ((target * cover / 255 - old) * bare / 255);
-                        self.pixels[at + k] = lit.clamp(0, cover) as u8;
-                    }
+            let row = &self.pixels[(y * self.width + left) * 4..][..columns * 4];
+            let out = &mut self.mask[(y - top + reach) * stride + reach..][..columns];
+            for (out, pixel) in out.iter_mut().zip(row.chunks_exact(4)) {
+                *out = f32::from(pixel[3]);
+            }
+        }
+        self.shades.clear();
+        self.shades.resize(columns, 0.0);
+        let color = color.map(|v| (v * 255.0) as i32);
+        for y in top..bottom {
+            let at = (y - top + reach) * stride + reach;
+            look_aside(&self.mask, at, stride, shift, &mut self.shades);
+            let row = &mut self.pixels[(y * self.width + left) * 4..][..columns * 4];
+            for (pixel, bare) in row.chunks_exact_mut(4).zip(&self.shades) {
+                // `look_aside` gives 1 - opacity beside; below, what is bare of the own opacity.
+                let cover = f32::from(pixel[3]);
+                let bare = (cover - 1.0 + bare) * strength;
+                if bare >= 1.0 {
+                    light_edge(pixel, color, bare as i32, cover as i32);
                 }
             }
         }
+    }
+}
+
+/// Moves a premultiplied pixel of opacity `cover` toward `color` by `bare` parts of 255.
+fn light_edge(pixel: &mut [u8], color: [i32; 3], bare: i32, cover: i32) {
+    for (value, target) in pixel.iter_mut().zip(color) {
+        let old = i32::from(*value);
+        let lit = old + (target * cover / 255 - old) * bare / 255;
+        *value = lit.clamp(0, cover) as u8;
     }
 }
 
@@ -316,9 +313,16 @@ fn blend_row(
     shade: [i32; 3],
 ) {
     let alpha = ink.alpha * 256.0;
+    let opaque = |c: [i32; 3]| [c[0] as u8, c[1] as u8, c[2] as u8, 255];
+    let (full, full_shade) = (opaque(base), opaque(shade));
     for ((pixel, &cover), &s) in out.chunks_exact_mut(4).zip(covers).zip(shades) {
         let mut cover = (cover * alpha + 0.5) as i32;
         if cover == 0 {
+            continue;
+        }
+        if cover == 256 && !ink.atop && (s <= 0.0 || s >= 1.0) {
+            // Most of a shape is its plain face or its plain shade.
+            pixel.copy_from_slice(if s <= 0.0 { &full } else { &full_shade });
             continue;
         }
         if ink.atop {
