@@ -262,7 +262,9 @@ impl Canvas {
     /// Lights the edge of everything printed since [`Canvas::begin`] that has nothing beside it
     /// at `shift` pixels: the rim toward the sun. `strength` is 0 to 1.
     pub fn rim(&mut self, color: [f32; 3], shift: [f32; 2], strength: f32) {
-        let Some([left, top, right, bottom]) = self.dirty() else { return };
+        let Some([left, top, right, bottom]) = self.dirty() else {
+            return;
+        };
         let reach = shift[0].abs().max(shift[1].abs()).ceil() as usize + 2;
         let (columns, stride) = (right - left, right - left + 2 * reach);
         // The opacity of the box, with a margin of nothing around it.

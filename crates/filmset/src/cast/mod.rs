@@ -149,7 +149,8 @@ pub const fn bounds(kind: SubjectKind) -> (f32, f32) {
 
 impl Canvas {
     /// Makes the canvas transparent and lays it around every pose of a subject that stands at
-    /// `foot`, cut to a frame of `frame` (width, height) pixels. Its size is zero when the subject
+    /// `foot`, cut to a frame of `frame` (width, height)
+    /// pixels and a small margin. Its size is zero when the subject
     /// lies outside.
     pub fn reset_around(
         &mut self,
@@ -160,15 +161,10 @@ impl Canvas {
     ) {
         let Extent { side, up, down } = extent(kind);
         let [side, up, down] = [side, up, down].map(|m| m * pixels_per_meter + 2.0);
-        let cut = |v: f32, limit: usize| v.clamp(0.0, limit as f32) as i32;
-        let (left, top) = (
-            cut((foot.0 - side).floor(), frame.0),
-            cut((foot.1 - up).floor(), frame.1),
-        );
-        let (right, bottom) = (
-            cut((foot.0 + side).ceil(), frame.0),
-            cut((foot.1 + down).ceil(), frame.1),
-        );
+        // A little beyond the frame, so that no rim is lit along its edge.
+        let cut = |v: f32, limit: usize| v.clamp(-4.0, limit as f32 + 4.0) as i32;
+        let (left, right) = (cut(foot.0 - side, frame.0), cut(foot.0 + side, frame.0));
+        let (top, bottom) = (cut(foot.1 - up, frame.1), cut(foot.1 + down, frame.1));
         self.reset(
             (right - left) as usize,
             (bottom - top) as usize,

@@ -27,25 +27,20 @@ impl Actor {
         with_ground: bool,
     ) {
         let spot = self.spot(view, pose, t);
-        let (wide, high) = cast::bounds(self.subject.kind);
         let m = spot.per_meter;
-        let (x, y) = spot.foot;
-        let cut = |v: f32, most: usize| (v.max(-2.0) as i32).min(most as i32 + 2);
-        let side = wide * 0.5 * m;
-        let (left, right) = (cut(x - side, frame.width), cut(x + side + 1.0, frame.width));
-        let below = 0.15 * high.min(3.0) * m + 2.0;
-        let (top, bottom) = (cut(y - high * m, frame.height), cut(y + below, frame.height));
-        if right <= left || bottom <= top {
+        let mut canvas = std::mem::replace(&mut frame.cast, Canvas::new(0, 0, [0, 0]));
+        canvas.reset_around(self.subject.kind, m, spot.foot, (frame.width, frame.height));
+        if canvas.width() == 0 || canvas.height() == 0 {
+            frame.cast = canvas;
             return;
         }
-        let mut canvas = std::mem::replace(&mut frame.cast, Canvas::new(0, 0, [0, 0]));
-        canvas.reset((right - left) as usize, (bottom - top) as usize, [left, top]);
         let light = self.light(view, look, &spot);
         cast::draw(&self.subject, &self.pose(t), &light, m, &mut canvas, spot.foot);
         if with_ground {
             let printed = Printed { canvas: &canvas, foot: spot.foot, scale: m };
             self.ground(view, look, &printed, t, frame);
         }
+        let [left, top] = canvas.origin();
         frame.stamp(canvas.pixels(), canvas.width(), (left, top));
         frame.cast = canvas;
     }
