@@ -148,6 +148,34 @@ impl Bitmap {
         }
     }
 
+    /// A filled polygon with smooth edges, wrapped around in x: every row is cut in four lines,
+    /// each covering exactly what lies between its crossings.
+    pub fn polygon(&mut self, points: &[(f32, f32)], color: Rgb, alpha: f32) {
+        let edge = |f: fn(f32, f32) -> f32, from: f32| points.iter().map(|p| p.1).fold(from, f);
+        let (low, high) = (edge(f32::min, f32::MAX), edge(f32::max, f32::MIN));
+        let (left, right) = points
+            .iter()
+            .fold((f32::MAX, f32::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
+        let first_x = left.floor() as i64;
+        let mut cover = vec![0f32; (right.ceil() as i64 - first_x).max(0) as usize + 1];
+        let last = (high.ceil().max(0.0) as usize).min(self.height);
+        let width = self.width as i64;
+        for y in low.floor().max(0.0) as usize..last {
+            cover.fill(0.0);
+            for line in 0..4 {
+                let at = y as f32 + 0.125 + 0.25 * line as f32;
+                for pair in crossings(points, at).chunks_exact(2) {
+                    spread_cover(&mut cover, pair[0] - first_x as f32, pair[1] - first_x as f32);
+                }
+            }
+            let row = self.row_mut(y);
+            for (i, c) in cover.iter().enumerate().filter(|(_, c)| **c > 0.0) {
+                let at = wrap(first_x + i as i64, width);
+                row[at] = over(color.pixel(alpha * c * 0.25), row[at]);
+            }
+        }
+    }
+
     /// A wide soft light that covers: like [`Bitmap::glow`] without ever burning out.
     pub fn halo(&mut self, (cx, cy): (f32, f32), (rx, ry): (f32, f32), (color, alpha): (Rgb, f32)) {
         let first = (cy - ry).floor().max(0.0) as usize;
@@ -202,6 +230,26 @@ impl Bitmap {
                 subtract(&mut sums[x], leave[x]);
             }
         }
+    }
+}
+
+/// Where the outline crosses row `y`, from left to right.
+fn crossings(points: &[(f32, f32)], y: f32) -> Vec<f32> {
+    let mut xs: Vec<f32> = points
+        .iter()
+        .zip(points.iter().cycle().skip(1))
+        .filter(|(a, b)| (a.1 <= y) != (b.1 <= y))
+        .map(|(a, b)| a.0 + (b.0 - a.0) * (y - a.1) / (b.1 - a.1))
+        .collect();
+    xs.sort_by(f32::total_cmp);
+    xs
+}
+
+/// Adds to each cell the share of it that lies in `x0..x1`.
+fn spread_cover(cover: &mut [f32], x0: f32, x1: f32) {
+    let last = (x1.ceil() as usize).min(cover.len());
+    for (x, c) in cover.iter_mut().enumerate().take(last).skip(x0.floor().max(0.0) as usize) {
+        *c += (x1.min(x as f32 + 1.0) - x0.max(x as f32)).clamp(0.0, 1.0);
     }
 }
 

@@ -26,6 +26,9 @@ pub enum Motion {
         /// Seed of the gusts; cards of one field share it.
         seed: u64,
     },
+    /// Goes up and down by this many pixels, as a boat at its mooring; the second number is its
+    /// phase in turns.
+    Bob(f32, f32),
     /// Wobbles row by row as a reflection on water, by this many pixels at the bottom.
     Ripple(f32),
 }
@@ -136,9 +139,14 @@ impl Card {
             return;
         }
         let lean = self.lean_table(frame.width, pose, t);
+        let bob = match self.motion {
+            Motion::Bob(size, phase) => size * (TAU * (0.28 * t + phase)).sin(),
+            _ => 0.0,
+        };
         let mut line = std::mem::take(&mut frame.scratch);
         for y in 0..bottom.min(frame.height) {
             let Some((scale, shift, source)) = self.row_map(view, pose, y) else { continue };
+            let source = source - bob;
             let Some((r0, r1, weight)) = self.source_rows(source) else { continue };
             let drift = match self.motion {
                 Motion::Drift(speed) => speed * t,

@@ -2,12 +2,14 @@
 
 pub mod acting;
 pub mod actor;
+pub mod air;
 pub mod bitmap;
 pub mod camera;
 pub mod card;
 pub mod city;
 pub mod color;
 pub mod frame;
+pub mod lamps;
 pub mod look;
 pub mod noise;
 pub mod particles;
@@ -101,6 +103,7 @@ impl Stage {
             scene.card(cloud);
         }
         settings::build(&mut scene);
+        air::banks(&mut scene);
         particles::fall(&mut scene);
         let mut layers = scene.layers;
         layers.sort_by(|a, b| b.z().total_cmp(&a.z()));
