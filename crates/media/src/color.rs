@@ -1,8 +1,8 @@
 //! RGB to the colours of the file: 4:2:0 luma and chroma, BT.709, limited range.
 //!
 //! Reference: Rec. ITU-R BT.709-6, items 3.2 to 3.5. Written here because it is sixty lines: the
-//! crates for it round towards zero (up to 2 too dark in saturated colours) or take minutes to
-//! build, and place the chroma samples between pixels where H.264 has them on every second one.
+//! crate `yuv` rounds towards zero or takes minutes to build, and places the chroma samples
+//! between columns where H.264 has them on every second one.
 
 /// Fractional bits of the weights below.
 const BITS: u32 = 16;

@@ -1,6 +1,27 @@
 //! H.264 in MP4, stills and sprite sheets.
 //!
 //! Frames are sRGB, 8 bit, `[height, width, 3]` in row order, as plain byte slices.
+//!
+//! - [`Mp4Writer`] turns frames into a file that editors, browsers and phones accept: H.264 High,
+//!   4:2:0, BT.709 limited range, constant frame rate, `moov` in front. It also stores how the
+//!   clip was made, which [`read_recipe`] reads back.
+//! - [`Still`] and [`read_still`] handle single pictures, [`SpriteSheet`] many frames in one,
+//!   [`fit`] crops and resizes.
+//!
+//! Every file appears under its name whole or not at all, and existing files are replaced only
+//! when asked. The same frames and settings give the same bytes. Only a process that is killed
+//! leaves a file behind, named `.kinora-*.part`.
+//!
+//! # Building
+//!
+//! `OpenH264` and libwebp are compiled from source and need a C++ compiler. Where `nasm` is not
+//! installed, `OpenH264` is built without its assembler code: without a word, with the same bytes
+//! out, and several times slower. `OPENH264_NO_ASM=1` asks for that build.
+//!
+//! # Patents
+//!
+//! H.264 is covered by patents in some countries. Cisco's licence covers its own binaries of
+//! `OpenH264` only, not a build from source such as this one.
 
 mod color;
 mod error;

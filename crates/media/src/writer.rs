@@ -202,3 +202,14 @@ fn stopped() -> MediaError {
         reason: "the encoding thread has stopped".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_may_move_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Mp4Writer>();
+    }
+}
