@@ -16,7 +16,7 @@
 //!
 //! `OpenH264` and libwebp are compiled from source and need a C++ compiler. Where `nasm` is not
 //! installed, `OpenH264` is built without its assembler code: without a word, with the same bytes
-//! out, and several times slower. `OPENH264_NO_ASM=1` asks for that build.
+//! out, and half as fast. `OPENH264_NO_ASM=1` asks for that build.
 //!
 //! # Patents
 //!
