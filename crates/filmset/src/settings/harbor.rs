@@ -1,7 +1,7 @@
 //! A harbor: far hills, a town on the shore, moored boats, mist, and a wooden quay under whoever
 //! walks there.
 
-use crate::program::{Direction, Exclusion, SubjectKind};
+use crate::program::Exclusion;
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
 use crate::stage::city::{Row, skyline};
@@ -20,8 +20,8 @@ pub fn build(scene: &mut Scene) {
     if !scene.without(Exclusion::Boats) {
         moorings(scene);
     }
-    if stands_on_quay(scene) {
-        quay(scene);
+    if let Some((_, farthest)) = scene.land {
+        quay(scene, farthest * 1.22);
     }
 }
 
@@ -143,17 +143,9 @@ fn boat(bitmap: &mut Bitmap, tall: f32, hull: Rgb, sail: Rgb, hoisted: bool) {
     bitmap.rect(w * 0.08, deck, w * 0.94, deck + tall * 0.03, sail.mix(hull, 0.4), 0.9);
 }
 
-fn stands_on_quay(scene: &Scene) -> bool {
-    scene.program.subjects.iter().any(|s| {
-        s.kind.is_figure() || matches!(s.kind, SubjectKind::Dog | SubjectKind::Ball)
-    })
-}
-
 /// The quay: planks from just behind the subject to beneath the frame, posts at its far edge.
-fn quay(scene: &mut Scene) {
+fn quay(scene: &mut Scene, edge_z: f32) {
     let view = scene.view;
-    let leaves = scene.program.subjects.iter().any(|s| s.direction == Direction::Away);
-    let edge_z = view.subject_z * if leaves { 2.1 } else { 1.28 };
     let edge = view.ground_row(edge_z);
     let mut bitmap = scene.strip((view.height * 1.5 - edge).max(8.0));
     let light = scene.look.paint(Rgb::hex(0x9A7A5E), 0.75, view.subject_z);

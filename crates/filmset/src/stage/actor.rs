@@ -38,14 +38,14 @@ pub fn framing(kind: SubjectKind) -> Framing {
         SubjectKind::Woman => framing(0.8, 1.7, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
         SubjectKind::Child => framing(0.6, 1.2, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
         SubjectKind::Dog => framing(0.9, 0.65, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
-        SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.16, 0.28], [0.80, 0.86, 0.92], false),
+        SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.14, 0.20], [0.80, 0.87, 0.93], false),
         SubjectKind::Sailboat => framing(7.0, 9.0, [0.26, 0.44, 0.70], [0.62, 0.70, 0.82], false),
         SubjectKind::FishingBoat => framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false),
         SubjectKind::Train => framing(40.0, 4.0, [0.11, 0.18, 0.30], [0.72, 0.78, 0.84], false),
-        SubjectKind::Lighthouse => framing(8.0, 20.0, [0.36, 0.55, 0.78], [0.62, 0.70, 0.88], false),
-        SubjectKind::Balloon => framing(14.0, 19.0, [0.26, 0.44, 0.74], [0.52, 0.60, 0.86], true),
-        SubjectKind::Birds => framing(9.0, 3.0, [0.12, 0.20, 0.32], [0.34, 0.38, 0.44], true),
-        SubjectKind::Kite => framing(1.6, 2.4, [0.16, 0.28, 0.46], [0.44, 0.48, 0.60], true),
+        SubjectKind::Lighthouse => framing(8.0, 19.8, [0.40, 0.58, 0.80], [0.62, 0.70, 0.90], false),
+        SubjectKind::Balloon => framing(14.0, 19.0, [0.32, 0.52, 0.80], [0.50, 0.64, 0.90], true),
+        SubjectKind::Birds => framing(6.4, 4.2, [0.24, 0.38, 0.56], [0.42, 0.50, 0.62], true),
+        SubjectKind::Kite => framing(2.0, 2.8, [0.18, 0.30, 0.48], [0.42, 0.48, 0.60], true),
     }
 }
 
@@ -128,8 +128,9 @@ impl Actor {
             Place::Right => 0.73,
         };
         let u = view.width * (place + rng.range(-0.025, 0.025));
-        let z = view.subject_z * if index == 0 { 1.0 } else { rng.range(1.03, 1.12) };
+        let z = if index == 0 { view.subject_z } else { beside(program, view, &frame, &mut rng) };
         let (u, z) = stand(view, &frame, (u, z), (member, count));
+        let shot = if index == 0 { shot } else { 0 };
         let v = if frame.airborne { view.height * frame.feet[shot] } else { view.ground_row(z) };
         let event_at = subject.event.map_or(f32::INFINITY, |e| e.at_seconds);
         let mut actor = Self {
@@ -261,6 +262,18 @@ impl Actor {
             () => usual * slow,
         }
     }
+}
+
+/// Depth of a second subject: beside the first where both have one scale, else where it has the
+/// size of a wide shot.
+fn beside(program: &Program, view: &View, frame: &Framing, rng: &mut Rng) -> f32 {
+    let ratio = frame.height / framing(program.subjects[0].kind).height;
+    if (0.3..2.4).contains(&ratio) && !frame.airborne {
+        return view.subject_z * rng.range(1.03, 1.12);
+    }
+    let own = view.focal * frame.height / (frame.shares[0] * view.height);
+    // Not so near that its foot leaves the frame.
+    own.max(view.ground_z(view.height * 0.96))
 }
 
 /// Column and depth of one of `count` members: side by side, every other one a little behind,

@@ -124,6 +124,27 @@ impl Frame {
         }
     }
 
+    /// A beam of light from `a` to `b`, `widths` pixels to either side at its ends, fading out.
+    pub fn wedge(&mut self, a: (f32, f32), b: (f32, f32), widths: (f32, f32), paint: (Rgb, f32)) {
+        let dx = b.0 - a.0;
+        if dx.abs() < 2.0 || paint.1 <= 0.0 {
+            return;
+        }
+        let color = paint.0.0.map(|c| c * 255.0);
+        let reach = widths.0.max(widths.1);
+        for y in self.rows(a.1.min(b.1) - reach, a.1.max(b.1) + reach) {
+            let (first, span) = self.span(y, a.0.min(b.0), a.0.max(b.0));
+            for (i, pixel) in span.iter_mut().enumerate() {
+                let s = ((first + i) as f32 + 0.5 - a.0) / dx;
+                let half = widths.0 + (widths.1 - widths.0) * s;
+                let off = (y as f32 + 0.5 - a.1 - (b.1 - a.1) * s) / half;
+                let soft = (1.0 - off * off).max(0.0);
+                let alpha = paint.1 * soft * soft * (1.0 - s).max(0.0);
+                *pixel = over(premultiply(color, alpha) & 0x00FF_FFFF, *pixel);
+            }
+        }
+    }
+
     /// A disc with an edge one pixel wide.
     pub fn disc(&mut self, (cx, cy): (f32, f32), radius: f32, (color, alpha): (Rgb, f32)) {
         let color = color.0.map(|c| c * 255.0);

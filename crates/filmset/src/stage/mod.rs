@@ -13,13 +13,14 @@ pub mod lamps;
 pub mod look;
 pub mod noise;
 pub mod particles;
+pub mod props;
 pub mod scene;
 pub mod sky;
 pub mod terrain;
 pub mod truth;
 pub mod water;
 
-use actor::Actor;
+use actor::{Actor, Floor};
 use camera::{Camera, View};
 use frame::Frame;
 use look::Look;
@@ -95,6 +96,7 @@ impl Stage {
             look: look.clone(),
             rng: Rng::new(program.seed, 0x5CE7),
             margin,
+            land: land_of(program, &actors),
             layers: Vec::new(),
         };
         let backdrop = sky::backdrop(program, &view, &look, margin);
@@ -103,6 +105,7 @@ impl Stage {
             scene.card(cloud);
         }
         settings::build(&mut scene);
+        props::bring(&mut scene, &actors);
         air::banks(&mut scene);
         particles::fall(&mut scene);
         let mut layers = scene.layers;
@@ -201,6 +204,18 @@ impl Stage {
 fn cast_of(program: &Program, view: &View, index: usize) -> Vec<Actor> {
     let floor = settings::floor(program, program.subjects[index].kind);
     Actor::cast(program, view, index, floor)
+}
+
+/// Nearest and farthest depth of the subjects that stand on the ground.
+fn land_of(program: &Program, actors: &[Actor]) -> Option<(f32, f32)> {
+    let depths = actors
+        .iter()
+        .filter(|a| matches!(a.floor, Floor::Land | Floor::Wet))
+        .flat_map(|a| [a.z, a.z + a.offset(program.seconds())[1]]);
+    depths.fold(None, |range, z| {
+        let (near, far) = range.unwrap_or((z, z));
+        Some((f32::min(near, z), f32::max(far, z)))
+    })
 }
 
 fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {

@@ -48,6 +48,9 @@ pub struct Scene<'a> {
     pub rng: Rng,
     /// Pixels of pan and tilt the camera will make, so that single cards can be wide enough.
     pub margin: (f32, f32),
+    /// Nearest and farthest depth that subjects on the ground reach in the clip, metres; `None`
+    /// when nobody stands on the ground. Boats are on the water and do not count.
+    pub land: Option<(f32, f32)>,
     /// The layers so far.
     pub layers: Vec<Layer>,
 }

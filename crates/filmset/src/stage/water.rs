@@ -14,16 +14,35 @@ use super::terrain::{GROUND_Z, ground};
 /// `roughness` 0 is a mirror, 1 a swell.
 pub fn sea(scene: &mut Scene, pigment: Rgb, roughness: f32) {
     let look = scene.look.clone();
-    let deep = look.paint(pigment, 0.55, 10.0);
+    let deep = look.paint(pigment, 0.55, 10.0).mix(look.middle.scale(0.78), 0.45);
     let card = ground(scene, |z, share| {
-        let mirrored = look.sky((share * 1.1).min(1.0)).mix(deep, 0.30 + 0.45 * share);
+        let mirrored = look.sky((share * 1.1).min(1.0)).mix(deep, 0.22 + 0.42 * share);
         mirrored.mix(look.air, look.haze(z) * 0.85)
     });
+    let card = sun_lane(scene, card);
     scene.card(card);
     waves(scene, roughness);
     if look.sun_clear > 0.15 {
         glitter(scene, roughness);
     }
+}
+
+/// The soft bright lane under the sun, as part of the surface.
+fn sun_lane(scene: &Scene, mut card: Card) -> Card {
+    let look = &scene.look;
+    if look.sun_clear <= 0.15 {
+        return card;
+    }
+    let width = card.bitmap.width as f32;
+    card.left = look.sun_at.0 - width * 0.5;
+    let reach = scene.view.height - scene.view.horizon;
+    let strength = if look.is_night() { 0.22 } else { 0.5 } * look.sun_clear;
+    let color = look.halo.mix(look.sun, 0.3);
+    for (from, half) in [(0.0, 120.0), (-0.1, 52.0)] {
+        let radii = (scene.px(half), reach * 1.05);
+        card.bitmap.halo((width * 0.5, reach * from), radii, (color, strength));
+    }
+    card
 }
 
 struct Dash {
@@ -43,6 +62,8 @@ struct Dashes {
     drift: f32,
     additive: bool,
     span: f32,
+    /// Half height of a stroke near the viewer, pixels of a 576x320 frame.
+    height: f32,
 }
 
 impl Live for Dashes {
@@ -63,7 +84,7 @@ impl Live for Dashes {
             let (u, v) = pose.project(view, (u0, view.ground_row(z)), z);
             let u = (u + self.span * 0.5).rem_euclid(view.width + self.span) - self.span * 0.5;
             let near = ((v - view.horizon) / (view.height - view.horizon)).clamp(0.02, 1.0);
-            let (rx, ry) = (dash.size * (0.35 + 1.3 * near), view.unit * (0.7 + 1.5 * near));
+            let (rx, ry) = (dash.size * (0.35 + 1.3 * near), view.unit * (0.75 + self.height * near));
             let color = match self.dark {
                 Some(dark) if dash.phase > 0.5 => dark,
                 _ => self.light,
@@ -95,14 +116,14 @@ fn waves(scene: &mut Scene, roughness: f32) {
     let dark = look.zenith.mix(look.shade, 0.35).scale(0.75);
     let drift = scene.program.wind * 0.06;
     let span = view.width * 0.4;
-    scene.live(Dashes { dashes, light, dark: Some(dark), drift, additive: false, span });
+    scene.live(Dashes { dashes, light, dark: Some(dark), drift, additive: false, span, height: 1.7 });
 }
 
 fn glitter(scene: &mut Scene, roughness: f32) {
     let look = &scene.look;
     let view = scene.view;
     let mut rng = Rng::new(scene.program.seed, 0x6117);
-    let dashes = (0..150)
+    let dashes = (0..190)
         .map(|_| {
             let share = rng.range(0.015, 1.1).powf(1.25);
             let row = view.horizon + (view.height - view.horizon) * share;
@@ -112,17 +133,17 @@ fn glitter(scene: &mut Scene, roughness: f32) {
             let u = look.sun_at.0 + off * spread - view.width * 0.5;
             Dash {
                 at: (u / view.per_meter(z), z),
-                size: view.unit * rng.range(4.0, 9.0),
+                size: view.unit * rng.range(6.0, 15.0),
                 phase: rng.unit(),
                 rate: rng.range(0.35, 0.9),
-                strength: rng.range(0.35, 0.95) * smoothstep(0.0, 0.5, look.sun_clear),
+                strength: rng.range(0.4, 1.0) * smoothstep(0.0, 0.5, look.sun_clear),
             }
         })
         .collect();
     let light = look.sun.mix(look.halo, 0.35);
     let light = if look.is_night() { light.scale(0.7) } else { light };
     let span = view.width * 3.0;
-    scene.live(Dashes { dashes, light, dark: None, drift: 0.0, additive: true, span });
+    scene.live(Dashes { dashes, light, dark: None, drift: 0.0, additive: false, span, height: 0.9 });
 }
 
 /// The reflection of a standing card on the water at its foot: mirrored, fainter, wobbling.
