@@ -242,13 +242,8 @@ impl Canvas {
             let left = left + first - pad;
             let at = (row + pad) * area.width + first;
             if !flat {
-                look_aside(
-                    &self.mask,
-                    at,
-                    area.width,
-                    ink.shade_shift,
-                    &mut self.shades,
-                );
+                let shades = &mut self.shades[..columns];
+                look_aside(&self.mask, at, area.width, ink.shade_shift, shades);
             }
             let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / rows as f32);
             let tone = |c: [f32; 3]| c.map(|v| ((v * fade).min(1.0) * 255.0 + 0.5) as i32);
@@ -319,18 +314,18 @@ fn blend_row(
     let (full, full_shade) = (opaque(base), opaque(shade));
     for ((pixel, &cover), &s) in out.chunks_exact_mut(4).zip(covers).zip(shades) {
         let mut cover = (cover * alpha + 0.5) as i32;
+        let s = (s * 256.0 + 0.5) as i32;
         if cover == 0 {
             continue;
         }
-        if cover == 256 && !ink.atop && (s <= 0.0 || s >= 1.0) {
+        if cover == 256 && !ink.atop && (s == 0 || s == 256) {
             // Most of a shape is its plain face or its plain shade.
-            pixel.copy_from_slice(if s <= 0.0 { &full } else { &full_shade });
+            pixel.copy_from_slice(if s == 0 { &full } else { &full_shade });
             continue;
         }
         if ink.atop {
             cover = cover * i32::from(pixel[3]) / 255;
         }
-        let s = (s * 256.0) as i32;
         let keep = 256 - cover;
         for k in 0..3 {
             let tone = (base[k] << 8) + (shade[k] - base[k]) * s;

@@ -3,7 +3,8 @@
 //! A gait's phase counts cycles (two steps): `phase = distance / stride`. While a foot is planted
 //! it moves backwards under the body exactly as fast as the body moves forwards.
 
-use crate::program::{Action, SubjectKind};
+use super::Pose;
+use crate::program::{Action, Pace, Subject, SubjectKind};
 use std::f32::consts::{PI, TAU};
 
 /// Gravity in metres per second squared.
@@ -164,6 +165,41 @@ pub(crate) fn bend(
 pub fn ease(t: f32) -> f32 {
     let t = t.clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
+}
+
+/// Seconds that a body takes to turn around.
+pub fn turn_seconds(pace: Pace) -> f32 {
+    match pace {
+        Pace::Slow => 2.0,
+        Pace::Normal => 1.3,
+        Pace::Fast => 0.8,
+    }
+}
+
+/// The pose with its heading brought round while it turns around: from one side through the
+/// front to the other, from front to back, or from back to front.
+///
+/// A subject that turns from the first frame ends as it faces in `pose`; one that turns at its
+/// event begins so.
+pub fn turned(subject: &Subject, pose: &Pose) -> Pose {
+    if pose.action != Action::Turn {
+        return *pose;
+    }
+    let share = ease(pose.action_t / turn_seconds(subject.pace));
+    let toward = (1.0 - pose.facing * pose.facing).max(0.0).sqrt();
+    let heading = pose.facing.atan2(if pose.away { -toward } else { toward });
+    // Through the front: right to left the one way round, left to right the other.
+    let way = if heading > 0.0 { -PI } else { PI };
+    let angle = if subject.action == Action::Turn {
+        heading + way * (1.0 - share)
+    } else {
+        heading + way * share
+    };
+    Pose {
+        facing: angle.sin(),
+        away: angle.cos() < -1e-3,
+        ..*pose
+    }
 }
 
 /// Where a jumping body is.

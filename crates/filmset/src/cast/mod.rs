@@ -16,6 +16,8 @@ mod palette;
 mod path;
 mod ribbon;
 mod skeleton;
+#[cfg(test)]
+mod tests;
 mod train;
 
 pub use aloft::{KITE_STRING, LAMP};
@@ -91,6 +93,7 @@ pub fn draw(
         path: Path::new(),
     };
     canvas.begin();
+    let pose = &gait::turned(subject, pose);
     match subject.kind {
         SubjectKind::Man | SubjectKind::Woman | SubjectKind::Child => {
             figure::draw(subject, pose, brush, canvas);
@@ -106,7 +109,7 @@ pub fn draw(
         SubjectKind::Lighthouse => aloft::lighthouse(subject, brush, canvas),
     }
     // The rim never gets thinner than can be seen.
-    let width = (0.016 * gait::height(subject.kind) * pixels_per_meter).clamp(0.7, 3.5);
+    let width = (0.016 * gait::height(subject.kind).min(4.0) * pixels_per_meter).clamp(0.7, 3.5);
     let (color, strength) = light.rim();
     canvas.rim(color, light.toward_sun().map(|step| step * width), strength);
 }
@@ -131,7 +134,7 @@ pub const fn extent(kind: SubjectKind) -> Extent {
         SubjectKind::Dog => (0.75, 1.1, 0.08),
         SubjectKind::Birds => (3.4, 4.2, 0.8),
         SubjectKind::Sailboat => (5.4, 9.2, 1.1),
-        SubjectKind::FishingBoat => (6.8, 6.3, 0.9),
+        SubjectKind::FishingBoat => (7.2, 6.3, 0.9),
         SubjectKind::Balloon => (8.2, 19.0, 0.4),
         SubjectKind::Train => (20.8, 4.5, 0.1),
         SubjectKind::Ball => (0.42, 2.2, 0.06),

@@ -87,7 +87,7 @@ pub struct Stance {
 
 /// The stance of a figure, passing smoothly from what it did before its event.
 pub fn stance(subject: &Subject, pose: &Pose, body: &Body) -> Stance {
-    let now = stance_of(subject.kind, pose.action, pose, body);
+    let now = stance_of(subject, pose.action, pose, body);
     let changed = subject
         .event
         .filter(|e| e.action == pose.action && pose.t >= e.at_seconds);
@@ -102,7 +102,7 @@ pub fn stance(subject: &Subject, pose: &Pose, body: &Body) -> Stance {
         ..*pose
     };
     blend(
-        &stance_of(subject.kind, subject.action, &earlier, body),
+        &stance_of(subject, subject.action, &earlier, body),
         &now,
         weight,
     )
@@ -131,12 +131,13 @@ fn blend(a: &Stance, b: &Stance, t: f32) -> Stance {
     }
 }
 
-fn stance_of(kind: SubjectKind, action: Action, pose: &Pose, body: &Body) -> Stance {
+fn stance_of(subject: &Subject, action: Action, pose: &Pose, body: &Body) -> Stance {
+    let kind = subject.kind;
     match action {
         Action::Walk => walk(kind, pose, body),
         Action::Run => run(kind, pose, body),
         Action::Wave => wave(pose, body),
-        Action::Turn => turn(pose, body),
+        Action::Turn => turn(gait::turn_seconds(subject.pace), pose, body),
         Action::Jump => jump(kind, pose, body),
         Action::Haul => haul(pose, body),
         _ => stand(pose, body),
@@ -232,10 +233,10 @@ fn wave(pose: &Pose, body: &Body) -> Stance {
     stance
 }
 
-fn turn(pose: &Pose, body: &Body) -> Stance {
+fn turn(seconds: f32, pose: &Pose, body: &Body) -> Stance {
     let mut stance = stand(pose, body);
     // Short steps on the spot while the body comes round.
-    let busy = ease(pose.action_t / 0.15) * (1.0 - ease((pose.action_t - 1.05) / 0.25));
+    let busy = ease(pose.action_t / 0.15) * (1.0 - ease((pose.action_t - seconds + 0.2) / 0.25));
     for (i, foot) in stance.feet.iter_mut().enumerate() {
         let lift = (TAU * (pose.action_t / 0.62 + 0.5 * i as f32))
             .sin()
