@@ -1,1 +1,3 @@
 //! Data, evaluation and export for the native model.
+
+pub mod data;

@@ -463,8 +463,3 @@ pub fn second_doing(w: &mut Writer, subject: &Subject, plural: bool, form: Form)
     let plain = verbs(subject.kind, subject.action, Pace::Normal);
     inflect(w.rng.pick(plain), form, plural).to_owned()
 }
-
-/// " with " or " beside ": how two subjects stand in one clause.
-pub fn link(w: &mut Writer) -> &'static str {
-    w.pick(&["and", "and", "with", "next to", "beside"])
-}

@@ -1,0 +1,122 @@
+//! One training example: a program, its caption, and what the text encoder reads of it.
+
+use kinora_filmset::program::{Aspect, Program};
+use kinora_filmset::script::random::{Rng, mix};
+use kinora_filmset::script::{Caption, Recipe, Split, Style, caption, sample};
+use kinora_nn::tokenizer::{NGRAMS_PER_WORD, WordTokenizer};
+use serde::Serialize;
+
+/// Draws examples: the same source and seed give the same example on every machine.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What programs are drawn from; its frame count is ignored for stills.
+    pub recipe: Recipe,
+    /// Whether to take one frame at a random time out of a longer clip.
+    pub stills: bool,
+}
+
+/// A program and its caption.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The number it was drawn with.
+    pub seed: u64,
+    /// What the clip shows.
+    pub program: Program,
+    /// What the caption says.
+    pub caption: Caption,
+    /// First frame to take.
+    pub first_frame: u32,
+    /// Frames to take.
+    pub frames: u32,
+}
+
+/// What stands before a clip's frames in a stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct Header<'a> {
+    seed: u64,
+    frames: u32,
+    first_frame: u32,
+    height: u32,
+    width: u32,
+    caption: &'a str,
+    /// One id a token, 0 = unknown.
+    tokens: Vec<u32>,
+    /// Spelling ids, 0-padded.
+    ngrams: Vec<[u16; NGRAMS_PER_WORD]>,
+    /// Value of each token that is part of a number.
+    numbers: Vec<Option<f32>>,
+    /// What each number counts; 0 = nothing stated.
+    units: Vec<u8>,
+    /// What the caption says; 0 = not said.
+    slots: &'a [u8],
+    program: &'a Program,
+}
+
+impl Source {
+    /// A source of clips of `frames` frames, or of stills when that is one.
+    pub fn new(frames: u32, aspect: Option<Aspect>, split: Split) -> Self {
+        let recipe = Recipe {
+            aspect,
+            frames,
+            split,
+            ..Recipe::default()
+        };
+        Self {
+            recipe,
+            stills: frames == 1,
+        }
+    }
+
+    /// The example of `seed`.
+    pub fn draw(&self, seed: u64) -> Example {
+        let mut rng = Rng::new(mix(seed) ^ 0x6361_7074_696f_6e);
+        let frames = if self.stills {
+            rng.pick(&[25, 49, 97])
+        } else {
+            self.recipe.frames
+        };
+        let program = sample(
+            seed,
+            &Recipe {
+                frames,
+                ..self.recipe
+            },
+        );
+        let first_frame = if self.stills {
+            rng.below(frames as usize) as u32
+        } else {
+            0
+        };
+        let style = Style::mixed(&mut rng);
+        let caption = caption(&program, style, self.recipe.split, &mut rng);
+        let frames = if self.stills { 1 } else { frames };
+        Example {
+            seed,
+            program,
+            caption,
+            first_frame,
+            frames,
+        }
+    }
+}
+
+impl Example {
+    /// The header for frames of `size`.
+    pub fn header(&self, (width, height): (u32, u32), tokenizer: &WordTokenizer) -> Header<'_> {
+        let tokens = tokenizer.encode(&self.caption.text).tokens;
+        Header {
+            seed: self.seed,
+            frames: self.frames,
+            first_frame: self.first_frame,
+            height,
+            width,
+            caption: &self.caption.text,
+            tokens: tokens.iter().map(|token| token.word_id).collect(),
+            ngrams: tokens.iter().map(|token| token.ngrams).collect(),
+            numbers: tokens.iter().map(|token| token.number).collect(),
+            units: tokens.iter().map(|token| token.unit as u8).collect(),
+            slots: &self.caption.slots,
+            program: &self.program,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Measuring what clips show: training data for the detectors, and the evaluation itself.
+
+pub mod clauses;
+mod degrade;
+pub mod detectors;

@@ -1,0 +1,231 @@
+//! `kinora-train`: the data side of training the native model.
+
+use std::fs;
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kinora_filmset::program::Aspect;
+use kinora_filmset::script::Split;
+use kinora_nn::tokenizer::WordTokenizer;
+use kinora_train::data;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write rendered clips with their captions to standard output
+    Stream {
+        #[command(flatten)]
+        clips: Clips,
+        /// Threads that render one clip
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// Let subject masks follow the frames
+        #[arg(long)]
+        masks: bool,
+        /// Read this vocabulary instead of the built-in one
+        #[arg(long)]
+        vocabulary: Option<PathBuf>,
+    },
+    /// Write captions without frames, one JSON object a line
+    Captions {
+        #[command(flatten)]
+        clips: Clips,
+        /// Read this vocabulary instead of the built-in one
+        #[arg(long)]
+        vocabulary: Option<PathBuf>,
+    },
+    /// Draw a contact sheet and print the captions of its rows
+    Sheet {
+        #[command(flatten)]
+        clips: Clips,
+        /// The PNG to write
+        #[arg(long)]
+        output: PathBuf,
+        /// Frames a clip
+        #[arg(long, default_value_t = 5)]
+        columns: u32,
+    },
+    /// Write the vocabulary of the caption grammar
+    Vocabulary {
+        /// Captions to read
+        #[arg(long, default_value_t = 400_000)]
+        count: u64,
+        /// Uses below which a word is left out
+        #[arg(long, default_value_t = 3)]
+        least: u32,
+        /// The file to write
+        #[arg(long, default_value = "crates/engine/weights/kinora-1/vocabulary.txt")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Clips {
+    /// Seed of the first clip; the others follow by ones
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of clips
+    #[arg(long, default_value_t = 8)]
+    count: u64,
+    /// Frames a clip, 1 + 8k; 1 takes a still at a random time of a longer clip
+    #[arg(long, default_value_t = 97, value_parser = frames)]
+    frames: u32,
+    /// Size of a 16:9 clip; other shapes are scaled alike
+    #[arg(long, default_value = "576x320", value_parser = size)]
+    size: (u32, u32),
+    /// Which combinations and sentence frames to use
+    #[arg(long, value_enum, default_value_t = SplitName::Train)]
+    split: SplitName,
+    /// Shape of the pictures
+    #[arg(long, value_enum, default_value_t = AspectName::Wide)]
+    aspect: AspectName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SplitName {
+    Train,
+    HeldOut,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AspectName {
+    Wide,
+    Tall,
+    Square,
+    Classic,
+    Portrait,
+    Mix,
+}
+
+impl Clips {
+    fn source(&self) -> data::Source {
+        let split = match self.split {
+            SplitName::Train => Split::Train,
+            SplitName::HeldOut => Split::HeldOut,
+        };
+        let aspect = match self.aspect {
+            AspectName::Wide => Some(Aspect::Wide),
+            AspectName::Tall => Some(Aspect::Tall),
+            AspectName::Square => Some(Aspect::Square),
+            AspectName::Classic => Some(Aspect::Classic),
+            AspectName::Portrait => Some(Aspect::Portrait),
+            AspectName::Mix => None,
+        };
+        data::Source::new(self.frames, aspect, split)
+    }
+
+    fn stream(&self, threads: usize, masks: bool) -> data::StreamOptions {
+        let (width, height) = self.size;
+        let (seed, count) = (self.seed, self.count);
+        data::StreamOptions {
+            source: self.source(),
+            seed,
+            count,
+            width,
+            height,
+            threads,
+            masks,
+        }
+    }
+}
+
+fn frames(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(frames) if frames % 8 == 1 && frames <= 961 => Ok(frames),
+        _ => Err("must be 1 + 8k, up to 961: 1, 25, 49, 97, ...".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=4096).contains(side));
+    text.split_once('x')
+        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
+        .ok_or_else(|| "must be WIDTHxHEIGHT, each 16 to 4096, such as 288x160".to_owned())
+}
+
+fn tokenizer(vocabulary: Option<PathBuf>) -> anyhow::Result<WordTokenizer> {
+    let Some(path) = vocabulary else {
+        return Ok(data::embedded_tokenizer()?);
+    };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    WordTokenizer::from_vocabulary(&text).with_context(|| format!("{name} is no vocabulary"))
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let stdout = io::stdout().lock();
+    match command {
+        Command::Stream {
+            clips,
+            threads,
+            masks,
+            vocabulary,
+        } => {
+            data::write_stream(
+                &clips.stream(threads, masks),
+                &tokenizer(vocabulary)?,
+                stdout,
+            )?;
+        }
+        Command::Captions { clips, vocabulary } => {
+            let (seed, count) = (clips.seed, clips.count);
+            let options = data::CaptionOptions {
+                source: clips.source(),
+                seed,
+                count,
+            };
+            data::write_captions(&options, &tokenizer(vocabulary)?, stdout)?;
+        }
+        Command::Sheet {
+            clips,
+            output,
+            columns,
+        } => {
+            let options = data::SheetOptions {
+                clips: clips.stream(1, false),
+                columns,
+            };
+            data::write_sheet(&options, &output, &mut BufWriter::new(stdout))
+                .with_context(|| format!("cannot write {}", output.display()))?;
+        }
+        Command::Vocabulary {
+            count,
+            least,
+            output,
+        } => {
+            fs::write(&output, data::build_vocabulary(count, least))
+                .with_context(|| format!("cannot write {}", output.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the reader of standard output has gone, which ends a stream but is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let closed = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(closed)
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
