@@ -4,7 +4,7 @@
 use crate::program::Exclusion;
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
-use crate::stage::city::{Row, skyline};
+use crate::stage::city::{Row, standing};
 use crate::stage::color::Rgb;
 use crate::stage::lamps::Lamp;
 use crate::stage::noise::Rng;
@@ -64,11 +64,7 @@ fn town(scene: &mut Scene) {
         pigment: Rgb::hex(0x8A7468),
         lit: 0.5,
     };
-    let mut card = skyline(scene, &row);
-    let rows = (shore - card.top).round() as usize;
-    card.bitmap.pixels.truncate(rows * card.bitmap.width);
-    card.bitmap.height = rows;
-    let card = card.ending();
+    let card = standing(scene, &row);
     mirror(scene, &card, shore, 0.5);
     scene.card(card);
     if scene.look.lamp_glow < 0.2 {
@@ -83,7 +79,8 @@ fn town(scene: &mut Scene) {
             z: z - 1.0,
             color: Rgb::hex(color),
             halo: scene.px(halo),
-            strength: scene.look.lamp_glow * 0.8,
+            strength: scene.look.lamp_glow * 0.9,
+            core: 0.8,
             streak: Some((shore, 0.55 * scene.look.lamp_glow)),
             seed: scene.program.seed ^ i,
         };

@@ -1,10 +1,12 @@
 //! The ten places. Each file has one `build(&mut Scene)` that adds the layers of its place, and
 //! relies on the stage for sky, clouds, weather and subjects.
 
+mod beach;
 mod desert;
 mod forest;
 mod harbor;
 mod mountains;
+mod sea;
 mod skyline;
 mod snow_village;
 mod street;
@@ -26,7 +28,9 @@ pub fn build(scene: &mut Scene) {
         Setting::Skyline => skyline::build(scene),
         Setting::WheatField => wheat_field::build(scene),
         Setting::Street => street::build(scene),
-        _ => harbor::build(scene),
+        Setting::Beach => beach::build(scene),
+        Setting::Sea => sea::build(scene),
+        Setting::Harbor => harbor::build(scene),
     }
 }
 
@@ -78,7 +82,7 @@ pub fn view(program: &Program, size: (u32, u32)) -> View {
         focal,
         horizon,
         eye,
-        subject_z: 18.0,
+        subject_z: 18.0 * program.camera.focal_mm / 35.0,
         unit: (width * height / (576.0 * 320.0)).sqrt(),
         zoom: program.camera.focal_mm / 35.0,
     };

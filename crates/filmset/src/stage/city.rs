@@ -23,6 +23,16 @@ pub struct Row {
     pub lit: f32,
 }
 
+/// A row of buildings that stands on the ground: nothing of it lies below its street.
+pub fn standing(scene: &mut Scene, row: &Row) -> Card {
+    let mut card = skyline(scene, row);
+    let foot = scene.view.horizon + row.base * scene.view.unit;
+    let rows = ((foot - card.top).round() as usize).clamp(1, card.bitmap.height);
+    card.bitmap.pixels.truncate(rows * card.bitmap.width);
+    card.bitmap.height = rows;
+    card.ending()
+}
+
 /// A row of buildings.
 pub fn skyline(scene: &mut Scene, row: &Row) -> Card {
     let u = scene.view.unit;

@@ -145,6 +145,18 @@ impl Frame {
         }
     }
 
+    /// A stretch of column `x` from row `y0` to `y1`, its ends mixed by what they cover.
+    pub fn column(&mut self, x: usize, (y0, y1): (f32, f32), (color, alpha): (Rgb, f32)) {
+        let color = color.0.map(|c| c * 255.0);
+        let full = premultiply(color, alpha);
+        for y in self.rows(y0, y1) {
+            let cover = (y1.min(y as f32 + 1.0) - y0.max(y as f32)).clamp(0.0, 1.0);
+            let at = y * self.width + x;
+            let ink = if cover >= 1.0 { full } else { premultiply(color, alpha * cover) };
+            self.pixels[at] = over(ink, self.pixels[at]);
+        }
+    }
+
     /// A disc with an edge one pixel wide.
     pub fn disc(&mut self, (cx, cy): (f32, f32), radius: f32, (color, alpha): (Rgb, f32)) {
         let color = color.0.map(|c| c * 255.0);

@@ -238,6 +238,17 @@ impl Look {
         self.through_air(washed, z)
     }
 
+    /// The body of water of a pigment at depth `z`: mostly the sky it mirrors when the sun is low.
+    pub fn water(&self, pigment: Rgb, z: f32) -> Rgb {
+        let mirror = match self.time {
+            TimeOfDay::GoldenHour => 0.80,
+            TimeOfDay::Dawn | TimeOfDay::Dusk => 0.55,
+            _ => 0.38,
+        };
+        let sky = self.middle.mix(self.zenith, 0.35).scale(0.80);
+        self.paint(pigment, 0.55, 10.0).mix(sky, mirror).mix(self.air, self.haze(z))
+    }
+
     /// The sky's colour at `height` 0 (horizon) to 1 (top of the frame).
     pub fn sky(&self, height: f32) -> Rgb {
         let low = self.horizon.mix(self.middle, smoothstep(0.0, 0.55, height));

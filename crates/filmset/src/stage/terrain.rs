@@ -102,18 +102,24 @@ pub fn leafy_tree(
 ) {
     let trunk = height * 0.05;
     bitmap.rect(x - trunk, foot - height * 0.5, x + trunk, foot, dark.scale(0.8), 1.0);
-    for i in 0..7 {
-        let angle = i as f32 * 0.9 + rng.range(0.0, 0.6);
-        let spread = if i == 0 { 0.0 } else { 0.19 * height };
-        let (dx, dy) = (angle.cos() * spread, angle.sin() * spread * 0.9);
-        let r = height * rng.range(0.18, 0.27);
-        bitmap.blob((x + dx, foot - height * 0.64 + dy), (r, r), 0.9, (dark, 1.0));
+    let middle = foot - height * 0.64;
+    let clump = |bitmap: &mut Bitmap, (dx, dy): (f32, f32), r: f32, ink: (Rgb, f32), soft: f32| {
+        bitmap.blob((x + dx * height, middle + dy * height), (r * height, r * height), soft, ink);
+    };
+    clump(bitmap, (0.0, 0.0), 0.27, (dark, 1.0), 0.9);
+    for i in 0..8 {
+        let angle = i as f32 * 0.785 + rng.range(-0.3, 0.3);
+        let spread = rng.range(0.13, 0.21);
+        let at = (angle.cos() * spread * 1.1, angle.sin() * spread * 0.85);
+        clump(bitmap, at, rng.range(0.12, 0.18), (dark, 1.0), 0.9);
     }
-    for i in 0..5 {
-        let angle = i as f32 * 1.3 + rng.range(0.0, 0.6);
-        let dx = angle.cos() * 0.15 * height + sun_side * 0.07 * height;
-        let dy = angle.sin() * 0.13 * height - 0.09 * height;
-        let r = height * rng.range(0.10, 0.17);
-        bitmap.blob((x + dx, foot - height * 0.64 + dy), (r, r), 0.75, (light, 0.75));
+    // Light lies on the sunny upper side, in clumps that get smaller and brighter.
+    for (share, soft, alpha) in [(0.19, 0.45, 0.6), (0.12, 0.5, 0.6), (0.075, 0.5, 0.75)] {
+        for i in 0..4 {
+            let angle = i as f32 * 1.5 + rng.range(0.0, 1.0);
+            let lift = 0.02 + (0.19 - share) * 0.5;
+            let at = (sun_side * (0.05 + lift) + angle.cos() * 0.12, -lift - 0.03 + angle.sin() * 0.09);
+            clump(bitmap, at, share, (dark.mix(light, 0.55 + (0.19 - share) * 3.0), alpha), soft);
+        }
     }
 }

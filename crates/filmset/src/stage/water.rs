@@ -13,8 +13,14 @@ use super::terrain::{GROUND_Z, ground};
 /// Adds a sea from the horizon to beneath the frame, with waves and, under the sun, glitter.
 /// `roughness` 0 is a mirror, 1 a swell.
 pub fn sea(scene: &mut Scene, pigment: Rgb, roughness: f32) {
+    surface(scene, pigment, roughness);
+    glitter(scene, roughness, GROUND_Z - 1.0);
+}
+
+/// The sea without its glitter.
+pub fn surface(scene: &mut Scene, pigment: Rgb, roughness: f32) {
     let look = scene.look.clone();
-    let deep = look.paint(pigment, 0.55, 10.0).mix(look.middle.scale(0.78), 0.45);
+    let deep = look.water(pigment, 10.0);
     let card = ground(scene, |z, share| {
         let mirrored = look.sky((share * 1.1).min(1.0)).mix(deep, 0.22 + 0.42 * share);
         mirrored.mix(look.air, look.haze(z) * 0.85)
@@ -22,9 +28,6 @@ pub fn sea(scene: &mut Scene, pigment: Rgb, roughness: f32) {
     let card = sun_lane(scene, card);
     scene.card(card);
     waves(scene, roughness);
-    if look.sun_clear > 0.15 {
-        glitter(scene, roughness);
-    }
 }
 
 /// The soft bright lane under the sun, as part of the surface.
@@ -60,7 +63,7 @@ struct Dashes {
     light: Rgb,
     dark: Option<Rgb>,
     drift: f32,
-    additive: bool,
+    z: f32,
     span: f32,
     /// Half height of a stroke near the viewer, pixels of a 576x320 frame.
     height: f32,
@@ -68,7 +71,7 @@ struct Dashes {
 
 impl Live for Dashes {
     fn z(&self) -> f32 {
-        GROUND_Z - 1.0
+        self.z
     }
 
     fn draw(&self, view: &View, pose: &Pose, t: f32, frame: &mut Frame) {
@@ -89,7 +92,7 @@ impl Live for Dashes {
                 Some(dark) if dash.phase > 0.5 => dark,
                 _ => self.light,
             };
-            frame.puff((u, v), (rx, ry), (color, strength), self.additive);
+            frame.puff((u, v), (rx, ry), (color, strength), false);
         }
     }
 }
@@ -116,11 +119,15 @@ fn waves(scene: &mut Scene, roughness: f32) {
     let dark = look.zenith.mix(look.shade, 0.35).scale(0.75);
     let drift = scene.program.wind * 0.06;
     let span = view.width * 0.4;
-    scene.live(Dashes { dashes, light, dark: Some(dark), drift, additive: false, span, height: 1.7 });
+    scene.live(Dashes { dashes, light, dark: Some(dark), drift, z: GROUND_Z - 1.0, span, height: 1.7 });
 }
 
-fn glitter(scene: &mut Scene, roughness: f32) {
+/// Glitter under the sun or moon, sorted at depth `z`.
+pub fn glitter(scene: &mut Scene, roughness: f32, z: f32) {
     let look = &scene.look;
+    if look.sun_clear <= 0.15 {
+        return;
+    }
     let view = scene.view;
     let mut rng = Rng::new(scene.program.seed, 0x6117);
     let dashes = (0..190)
@@ -143,7 +150,7 @@ fn glitter(scene: &mut Scene, roughness: f32) {
     let light = look.sun.mix(look.halo, 0.35);
     let light = if look.is_night() { light.scale(0.7) } else { light };
     let span = view.width * 3.0;
-    scene.live(Dashes { dashes, light, dark: None, drift: 0.0, additive: false, span, height: 0.9 });
+    scene.live(Dashes { dashes, light, dark: None, drift: 0.0, z, span, height: 0.9 });
 }
 
 /// The reflection of a standing card on the water at its foot: mirrored, fainter, wobbling.
