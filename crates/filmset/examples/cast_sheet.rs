@@ -298,12 +298,101 @@ fn sizes(folder: &Path) {
     sheet.save(&folder.join("sizes.png"));
 }
 
+/// Figures as large as a close-up shows them.
+fn large(folder: &Path) {
+    let mut sheet = Sheet::new(1560, 640, [188, 206, 214]);
+    let light = CastLight::at(TimeOfDay::Morning, -0.8, false);
+    let people = [
+        dressed(
+            SubjectKind::Man,
+            (Color::Yellow, Garment::Raincoat),
+            Headwear::WideHat,
+            None,
+            Action::Haul,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Teal, Garment::Dress),
+            Headwear::WideHat,
+            Some(Color::Red),
+            Action::Walk,
+        ),
+        dressed(
+            SubjectKind::Man,
+            (Color::Blue, Garment::Jacket),
+            Headwear::Bare,
+            None,
+            Action::Run,
+        ),
+        dressed(
+            SubjectKind::Child,
+            (Color::Pink, Garment::Dress),
+            Headwear::Bare,
+            Some(Color::Blue),
+            Action::Run,
+        ),
+        dressed(
+            SubjectKind::Woman,
+            (Color::Green, Garment::Coat),
+            Headwear::Bare,
+            Some(Color::White),
+            Action::Wave,
+        ),
+        dressed(
+            SubjectKind::Man,
+            (Color::Red, Garment::Sweater),
+            Headwear::Beanie,
+            Some(Color::Black),
+            Action::Walk,
+        ),
+    ];
+    for (i, person) in people.iter().enumerate() {
+        for (row, facing) in [1.0, 0.25].into_iter().enumerate() {
+            let mut pose = pose(person, 1.13, facing);
+            pose.wind = -4.0;
+            let at = (130.0 + 255.0 * i as f32, 300.0 + 320.0 * row as f32);
+            put(&mut sheet, person, &pose, &light, 150.0, at);
+        }
+    }
+    sheet.save(&folder.join("large.png"));
+}
+
+/// Dogs and birds from every side, and small.
+fn beasts(folder: &Path) {
+    let mut sheet = Sheet::new(1500, 760, [206, 214, 206]);
+    let light = CastLight::at(TimeOfDay::GoldenHour, 0.8, false);
+    for (row, (kind, action, ppm)) in [
+        (SubjectKind::Dog, Action::Walk, 190.0),
+        (SubjectKind::Dog, Action::Jump, 150.0),
+        (SubjectKind::Birds, Action::Fly, 36.0),
+        (SubjectKind::Birds, Action::Fly, 14.0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let color = if row == 3 {
+            Color::Black
+        } else {
+            Color::Orange
+        };
+        let who = subject(kind, color, action);
+        for column in 0..8 {
+            let angle = std::f32::consts::PI * column as f32 / 4.0;
+            let mut pose = pose(&who, 0.3 + 0.11 * column as f32, angle.cos());
+            pose.away = column > 4;
+            let at = (93.0 + 187.0 * column as f32, 180.0 + 185.0 * row as f32);
+            put(&mut sheet, &who, &pose, &light, ppm, at);
+        }
+    }
+    sheet.save(&folder.join("beasts.png"));
+}
+
 /// Everything that is no figure, over time.
 fn things(folder: &Path) {
     let rows = [
         (SubjectKind::Dog, Action::Walk, Color::Brown, 130.0, 0.56),
         (SubjectKind::Dog, Action::Run, Color::White, 130.0, 0.375),
-        (SubjectKind::Birds, Action::Fly, Color::White, 34.0, 1.2),
+        (SubjectKind::Birds, Action::Fly, Color::White, 34.0, 0.5),
         (SubjectKind::Sailboat, Action::Sail, Color::Red, 20.0, 3.0),
         (
             SubjectKind::FishingBoat,
@@ -313,7 +402,7 @@ fn things(folder: &Path) {
             3.0,
         ),
         (SubjectKind::Balloon, Action::Rise, Color::Orange, 10.0, 3.0),
-        (SubjectKind::Ball, Action::Bounce, Color::Red, 90.0, 1.4),
+        (SubjectKind::Ball, Action::Roll, Color::Red, 90.0, 1.1),
         (SubjectKind::Kite, Action::Fly, Color::Pink, 24.0, 1.0),
         (SubjectKind::Lighthouse, Action::Sweep, Color::Red, 9.5, 1.0),
     ];
@@ -392,11 +481,13 @@ fn main() {
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).expect("a folder that can be made");
     let only = arguments.next();
-    let sheets: [(&str, fn(&Path)); 5] = [
+    let sheets: [(&str, fn(&Path)); 7] = [
         ("gaits", gaits),
         ("facings", facings),
         ("acts", acts),
         ("sizes", sizes),
+        ("large", large),
+        ("beasts", beasts),
         ("things", things),
     ];
     for (name, print) in sheets {

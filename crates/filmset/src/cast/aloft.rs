@@ -252,7 +252,9 @@ pub fn ball(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canva
     let radius = BALL_RADIUS * brush.ppm;
     let (wide, tall) = (radius * state.squash.powf(-0.5), radius * state.squash);
     let side = if pose.facing < 0.0 { -1.0 } else { 1.0 };
-    let turn = side * TAU * pose.phase + pose.chance(111) * TAU;
+    // A dropped ball turns slowly in the air; a rolling one turns with its way.
+    let spin = if bounced { 0.35 * pose.t.min(4.4) } else { 0.0 };
+    let turn = side * TAU * (pose.phase + spin) + pose.chance(111) * TAU;
     let center = brush.at(0.0, state.lift + BALL_RADIUS * state.squash);
     let put = |angle: f32, share: f32| {
         let (s, c) = angle.sin_cos();

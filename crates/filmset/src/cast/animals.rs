@@ -149,19 +149,22 @@ impl Dog<'_> {
     }
 
     fn trunk(&self, brush: &mut Brush, canvas: &mut Canvas) {
-        let [chest, loin, neck, nape] = [
-            self.body(SHOULDER, 0.40, 0.0),
+        let [chest, waist, loin, neck, nape] = [
+            self.body(SHOULDER - 0.02, 0.40, 0.0),
+            self.body(-0.10, 0.437, 0.0),
             self.body(HIP, 0.43, 0.0),
             self.body(SHOULDER + 0.06, 0.48, 0.0),
             self.head_at(),
         ]
         .map(|p| self.view.at(brush, p));
         let m = brush.ppm;
-        brush.path.capsule(chest, 0.120 * m, loin, 0.088 * m);
+        // A deep chest, and a belly that is drawn up behind it.
+        brush.path.capsule(chest, 0.128 * m, waist, 0.088 * m);
+        brush.path.capsule(waist, 0.088 * m, loin, 0.096 * m);
         brush
             .path
             .capsule(neck, 0.085 * m, between(neck, nape, 0.9), 0.058 * m);
-        let ink = brush.ink(self.coat, 0.075);
+        let ink = brush.ink(self.coat, 0.05);
         brush.print(canvas, &ink);
     }
 
@@ -292,46 +295,39 @@ fn bird(
     let hertz = 2.3 + 0.5 * pose.chance(salt);
     let beat = TAU * (pose.t * hertz + pose.chance(salt + 1));
     // A glide now and then stills the wings.
-    let work =
-        (0.35 + 0.9 * (TAU * (pose.t * 0.21 + pose.chance(salt + 2))).sin()).clamp(0.25, 1.0);
-    let inner = 0.22 + 0.55 * work * beat.sin();
-    let outer = inner - 0.35 + 0.45 * work * (beat - 1.1).sin();
-    let size = 0.92 + 0.2 * pose.chance(salt + 3);
+    let work = (0.55 + 0.9 * (TAU * (pose.t * 0.21 + pose.chance(salt + 2))).sin()).clamp(0.4, 1.0);
+    let inner = 0.42 + 0.62 * work * beat.sin();
+    let outer = inner - 0.62 + 0.55 * work * (beat - 1.1).sin();
+    let size = 1.08 + 0.22 * pose.chance(salt + 3);
     let ahead = pose.facing;
     let open = (1.0 - ahead * ahead).sqrt().max(0.55) * if ahead < 0.0 { -1.0 } else { 1.0 };
     let heave = -0.05 * work * beat.sin();
     // Ahead, up, to the right side; seen a little from below.
     let put = |x: f32, y: f32, z: f32| {
-        let (y, z) = (y + z * bank * 0.35, z);
-        let (x, y) = (
-            x * (ahead.abs() * 0.85 + 0.15) * ahead.signum() - z * open * 0.80,
-            y + z * 0.12,
-        );
-        brush.at(cx + x * size, cy + heave + y * size)
+        let along = x * (ahead.abs() * 0.85 + 0.15) * ahead.signum();
+        // The near wing hangs lower in the picture than the far one.
+        let y = y + z * (0.35 * bank - 0.26 * ahead);
+        brush.at(cx + (along - z * open * 0.72) * size, cy + heave + y * size)
     };
     let wing = |side: f32| {
-        let elbow = [0.34 * inner.cos(), 0.34 * inner.sin()];
-        let end = [elbow[0] + 0.44 * outer.cos(), elbow[1] + 0.44 * outer.sin()];
+        let elbow = [0.36 * inner.cos(), 0.36 * inner.sin()];
+        let end = [elbow[0] + 0.46 * outer.cos(), elbow[1] + 0.46 * outer.sin()];
+        let outward = |t: f32| [0, 1].map(|k| elbow[k] + (end[k] - elbow[k]) * t);
+        let [middle, last] = [outward(0.5), outward(1.0)];
         [
             vec![
-                put(0.13, 0.0, side * 0.03),
-                put(0.17, elbow[1], side * elbow[0]),
-                put(-0.06, end[1], side * end[0]),
-                put(-0.10, elbow[1] * 0.9, side * elbow[0]),
-                put(-0.13, 0.0, side * 0.03),
+                put(0.16, 0.0, side * 0.02),
+                put(0.21, elbow[1], side * elbow[0]),
+                put(0.06, middle[1], side * middle[0]),
+                put(-0.12, last[1], side * last[0]),
+                put(-0.16, middle[1] * 0.95, side * middle[0]),
+                put(-0.13, elbow[1] * 0.85, side * elbow[0]),
+                put(-0.16, 0.0, side * 0.02),
             ],
             vec![
-                put(
-                    0.06,
-                    (elbow[1] + end[1]) * 0.5,
-                    side * (elbow[0] + end[0]) * 0.5,
-                ),
-                put(-0.06, end[1], side * end[0]),
-                put(
-                    -0.09,
-                    (elbow[1] + end[1]) * 0.5,
-                    side * (elbow[0] + end[0]) * 0.5,
-                ),
+                put(0.06, middle[1], side * middle[0]),
+                put(-0.12, last[1], side * last[0]),
+                put(-0.16, middle[1] * 0.95, side * middle[0]),
             ],
         ]
     };

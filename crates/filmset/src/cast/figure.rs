@@ -142,6 +142,7 @@ impl Figure<'_> {
         } else {
             head::draw(self, brush, canvas);
         }
+        ribbon::scarf_front(self, brush, canvas);
         ribbon::collar(self, brush, canvas);
         self.arm(1 - far_arm, false, brush, canvas);
     }

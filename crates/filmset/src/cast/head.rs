@@ -194,7 +194,7 @@ pub fn hair_fall(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
             swing(pose, 0.35, 41) * 0.06
         }
     };
-    let air = (pose.wind * 0.05 - skull.ahead * pose.speed * 0.10).clamp(-0.9, 0.9);
+    let air = (pose.wind * 0.08 - skull.ahead * pose.speed * 0.10).clamp(-0.9, 0.9);
     let start = [-skull.ahead * 0.42, 0.25];
     let spine: Vec<Point> = (0..6)
         .map(|i| {

@@ -69,6 +69,36 @@ pub fn scarf(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     brush.print(canvas, &ink);
 }
 
+/// The scarf's short end, which hangs over the chest.
+pub fn scarf_front(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
+    let Some(tones) = figure.wear.scarf else {
+        return;
+    };
+    if figure.view.toward < 0.15 {
+        return;
+    }
+    let tall = figure.body.tall;
+    let deep = 0.05 * tall;
+    let knot = mid(figure.joints.chest, figure.joints.head, 0.24);
+    let start = figure
+        .view
+        .at(brush, [knot[0] + deep, knot[1], -0.02 * tall]);
+    let length = 0.19 * tall * brush.ppm;
+    let air = felt_air(figure, 0.2).clamp(-8.0, 8.0);
+    let spine: Vec<Point> = (0..6)
+        .map(|i| {
+            let s = i as f32 / 5.0;
+            let wave = (TAU * (figure.pose.t * 0.8 - 0.4 * s + figure.pose.chance(52))).sin();
+            let aside = (0.035 * air + 0.035 * wave) * s * s + 0.12 * s;
+            [start[0] + aside * length, start[1] + s * length]
+        })
+        .collect();
+    let wide = 0.024 * tall * brush.ppm;
+    brush.path.ribbon(&spine, |s| wide * (0.8 + 0.35 * s));
+    let ink = brush.ink(tones, 0.014 * tall);
+    brush.print(canvas, &ink);
+}
+
 /// What lies around the neck: the scarf's wrap, or the garment's collar.
 pub fn collar(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let tall = figure.body.tall;
@@ -156,7 +186,7 @@ fn mesh(corner: Point, side: f32, brush: &mut Brush, canvas: &mut Canvas) {
     for thread in &threads {
         brush.path.ribbon(thread, |_| thick);
     }
-    let ink = brush.light.flat(hex(0xB9_B0_8E)).with_alpha(0.7);
+    let ink = brush.light.flat(hex(0xB9_B0_8E)).with_alpha(0.7).atop();
     brush.print(canvas, &ink);
     let radius = 0.035 * brush.ppm;
     for float in floats {

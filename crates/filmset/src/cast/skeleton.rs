@@ -226,8 +226,8 @@ fn wave(pose: &Pose, body: &Body) -> Stance {
     let arm = usize::from(view.toward * side > 0.0);
     stance.arms[arm] = Arm {
         plane: picture_plane(pose, side),
-        upper: 0.10 + raise * (2.10 + 0.10 * swing),
-        bend: 0.16 + raise * (0.10 + 0.52 * swing),
+        upper: 0.10 + raise * (2.28 + 0.08 * swing),
+        bend: 0.16 + raise * (0.14 + 0.46 * swing),
     };
     stance.lean += 0.02 * raise * swing;
     stance
@@ -264,7 +264,7 @@ fn jump(kind: SubjectKind, pose: &Pose, body: &Body) -> Stance {
     for (side, arm) in [1.0, -1.0].into_iter().zip(&mut stance.arms) {
         // Sideways where the body faces the camera, ahead where it is seen from the side.
         arm.plane = [pose.facing.abs(), side * (1.15 - pose.facing.abs())];
-        arm.upper = 0.12 - 0.9 * back + 2.35 * up;
+        arm.upper = 0.12 - 0.9 * back + (2.45 - 0.65 * pose.facing.abs()) * up;
         arm.bend = 0.2 + 0.25 * jump.crouch + 0.1 * up;
     }
     let air = (jump.lift / 0.3).min(1.0);
@@ -303,7 +303,7 @@ fn haul(pose: &Pose, body: &Body) -> Stance {
     Stance {
         pelvis: body.hip_height * (0.925 - 0.012 * heave),
         lift: 0.0,
-        lean: -0.06 - 0.09 * heave,
+        lean: -0.15 - 0.08 * heave,
         twist: 0.22 * (TAU * phase).cos(),
         feet: [foot(0.19), foot(-0.16)],
         arms: [arm(0), arm(1)],
