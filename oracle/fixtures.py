@@ -19,7 +19,6 @@ from native.text import TextEncoder
 from native.transformer import Transformer
 
 OUT = Path(__file__).resolve().parents[1] / "crates/models/fixtures/native"
-SLOTS = [4, 3, 6]
 
 TINY = Config(
     name="tiny",
@@ -40,6 +39,11 @@ TINY = Config(
         ngrams_per_word=8,
         num_units=8,
         max_tokens=16,
+        slots=[
+            {"name": "setting", "values": ["harbor", "beach", "sea"]},
+            {"name": "time", "values": ["noon", "night"]},
+            {"name": "color", "values": ["red", "green", "blue", "white", "black"]},
+        ],
     ),
     transformer=TransformerConfig(
         hidden_size=48, num_layers=2, head_dim=16, ffn_size=64, patch_size=2, fps=24
@@ -69,9 +73,7 @@ def save(name: str, **parts):
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    config = asdict(TINY)
-    config["text"]["slot_classes"] = SLOTS
-    (OUT / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (OUT / "config.json").write_text(json.dumps(asdict(TINY), indent=2) + "\n")
 
     codec = Codec(TINY.codec)
     randomize(codec)
@@ -89,7 +91,7 @@ def main():
         frames=codec.decode(noise)[0],
     )
 
-    text = TextEncoder(TINY.text, SLOTS)
+    text = TextEncoder(TINY.text)
     randomize(text)
     words = torch.randint(0, 40, (1, 7))
     ngrams = torch.randint(0, 64, (1, 7, 8))
@@ -104,16 +106,16 @@ def main():
     save(
         "text",
         weights=text.state_dict(),
-        words=words[0].int(),
-        ngrams=ngrams[0].int(),
+        words=words[0].float(),
+        ngrams=ngrams[0].float(),
         numbers=numbers[0],
-        units=units[0].int(),
+        units=units[0].float(),
         states=states[0],
-        belief=text.belief(logits)[0],
-        empty_belief=text.belief(empty_logits)[0],
+        belief=text.belief(logits),
+        empty_belief=text.belief(empty_logits),
     )
 
-    transformer = Transformer(TINY, sum(SLOTS))
+    transformer = Transformer(TINY)
     randomize(transformer)
     noisy = torch.randn(1, 3, 4, 6, 8)
     sigma = torch.tensor([[0.0, 0.6, 0.9]])
@@ -130,8 +132,8 @@ def main():
         noisy=noisy[0],
         sigma=sigma[0],
         text_states=states[0],
-        belief=belief[0],
-        empty_belief=text.belief(empty_logits)[0],
+        belief=belief,
+        empty_belief=text.belief(empty_logits),
         clean=clean[0],
         clean_without_text=unsaid[0],
         euler4=sampled[0],

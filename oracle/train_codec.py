@@ -62,6 +62,21 @@ def evaluate(codec, clips, device):
     return {"psnr": mean(whole), "subject_psnr": mean(subject), "edges": mean(edges)}, rows
 
 
+@torch.no_grad()
+def calibrate(codec, buffer, device):
+    """Sets the latents' mean and spread, so that the transformer sees unit normals."""
+    codec.mean.zero_()
+    codec.std.fill_(1.0)
+    latents = []
+    for _ in range(48):
+        film, _ = buffer.crop(25, 288, 288)
+        film = film.to(device).unsqueeze(0).float() / 127.5 - 1
+        latents.append(codec.encode(half_size(film).bfloat16()).float().flatten(0, 3))
+    latents = torch.cat(latents)
+    codec.mean.copy_(latents.mean(0))
+    codec.std.copy_(latents.std(0))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", required=True)
@@ -69,10 +84,10 @@ def main():
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--crop", type=int, default=192)
-    parser.add_argument("--frames", type=int, default=17)
-    parser.add_argument("--buffer", type=int, default=200)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--chunks", type=int, default=2)
+    parser.add_argument("--buffer", type=int, default=100)
+    parser.add_argument("--lr", type=float, default=1.2e-3)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
 
@@ -95,15 +110,18 @@ def main():
     ]
 
     while not run.over(args.steps):
-        crops = [buffer.crop(args.frames, args.crop, args.crop) for _ in range(args.batch)]
+        frames = 8 * args.chunks + (1 if run.step % 4 == 0 else 0)
+        crops = [buffer.crop(frames, args.crop, args.crop) for _ in range(args.batch)]
         film = torch.stack([c[0] for c in crops]).to(args.device).float() / 127.5 - 1
         mask = torch.stack([c[1] for c in crops]).to(args.device).ne(0).float()
-        z = codec.encode(half_size(film).bfloat16())
+        # most batches start in the middle of a clip, where no first frame is repeated
+        starts = run.step % 4 == 0
+        z = (codec.encode if starts else codec.encoder)(half_size(film).bfloat16())
         # a little noise on the latents: the decoder must forgive what the transformer gets wrong
         level = 0.15 * torch.rand(len(crops), 1, 1, 1, 1, device=z.device)
         spread = z.float().std().detach()
         noisy = z + (level * spread * torch.randn_like(z, dtype=torch.float)).to(z.dtype)
-        output = codec.decode(noisy).float()
+        output = (codec.decode if starts else codec.decoder)(noisy).float()
         pixel, edges, motion = loss_terms(output, film, mask)
         magnitude = z.float().square().mean()
         loss = pixel + edges + motion + 1e-3 * F.relu(magnitude - 1)
@@ -126,12 +144,17 @@ def main():
             run.log(**metrics)
             save_grid(run.folder / f"grid-{run.step:06}.png", rows)
             run.curve()
-        if run.save_due() or run.over(args.steps):
+        if run.save_due():
             run.save(
                 model=codec.state_dict(),
                 optimizer=optimizer.state_dict(),
                 average=average.weights,
             )
+
+    weights = {k: v.clone() for k, v in codec.state_dict().items()}
+    codec.load_state_dict(average.weights)
+    calibrate(codec, buffer, args.device)
+    run.save(model=weights, optimizer=optimizer.state_dict(), average=codec.state_dict())
 
 
 if __name__ == "__main__":

@@ -44,8 +44,7 @@ def main():
     torch.manual_seed(0)
     config = Config.load().text
     held_out = list(captions(11, 1024, "--split", "held-out"))
-    counts = held_out[0]["slot_classes"]
-    model = TextEncoder(config, counts)
+    model = TextEncoder(config)
     matrices = [p for n, p in model.named_parameters() if "blocks" in n and p.ndim == 2]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
@@ -89,7 +88,6 @@ def main():
                 model=model.state_dict(),
                 optimizer=optimizer.state_dict(),
                 average=average.weights,
-                slots=counts,
             )
     source.close()
 

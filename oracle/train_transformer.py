@@ -62,7 +62,7 @@ class Cache:
 
 def load_text(folder: str, config: Config, device: str) -> TextEncoder:
     state = torch.load(Path(folder) / "checkpoint.pt", map_location="cpu", weights_only=True)
-    text = TextEncoder(config.text, state["slots"])
+    text = TextEncoder(config.text)
     text.load_state_dict(state["average"])
     return text.to(device).eval().requires_grad_(False)
 
@@ -117,7 +117,7 @@ def main():
     text = load_text(args.text, config, args.device)
     codec = load_codec(args.codec, args.device)
     cache = Cache(args.cache)
-    model = Transformer(config, sum(text.slots)).to(args.device)
+    model = Transformer(config).to(args.device)
     matrices = [p for n, p in model.named_parameters() if "blocks" in n and n.endswith("weight") and p.ndim == 2]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]

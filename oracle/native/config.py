@@ -27,6 +27,12 @@ class TextConfig:
     ngrams_per_word: int
     num_units: int
     max_tokens: int
+    slots: list[dict]
+
+    @property
+    def slot_classes(self) -> list[int]:
+        """Number of classes of each slot, class 0 (not said) included."""
+        return [1 + len(slot["values"]) for slot in self.slots]
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,16 @@ def captions(seed: int, count: int, *extra: str):
 
 
 class Buffer:
-    """A bounded pool of recent clips, filled by a thread, from which random crops are drawn."""
+    """A bounded pool of recent clips, filled by a thread, from which random crops are drawn.
 
-    def __init__(self, seed: int, capacity: int, frames: int, size: tuple[int, int]):
+    Rendering waits once the pool is full until each clip has given `reuse` crops on average.
+    """
+
+    def __init__(self, seed, capacity: int, frames: int, size: tuple[int, int], reuse: int = 6):
         self.clips: list = []
         self.capacity = capacity
+        self.reuse = reuse
+        self.drawn = 0
         self.arrived = threading.Condition()
         self.random = random.Random(seed)
         self.received = 0
@@ -72,13 +77,18 @@ class Buffer:
                 else:
                     self.clips[self.random.randrange(self.capacity)] = (film, masks)
                 self.received += 1
-                self.arrived.notify()
+                self.arrived.notify_all()
+                self.arrived.wait_for(
+                    lambda: self.received < self.capacity + self.drawn / self.reuse
+                )
 
     def crop(self, frames: int, width: int, height: int):
         """A random crop; twice in three it holds part of a subject when the clip has one."""
         with self.arrived:
             self.arrived.wait_for(lambda: len(self.clips) >= min(16, self.capacity))
             film, masks = self.random.choice(self.clips)
+            self.drawn += 1
+            self.arrived.notify_all()
         t, h, w, _ = film.shape
         t0 = self.random.randrange(t - frames + 1)
         y0 = self.random.randrange(h - height + 1)

@@ -45,13 +45,13 @@ class TextBlock(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """`slots`: number of classes of each slot, class 0 meaning "not said"."""
+    """Class 0 of every slot means "not said"."""
 
-    def __init__(self, config: TextConfig, slots: list[int]):
+    def __init__(self, config: TextConfig):
         super().__init__()
         d = config.hidden_size
         self.config = config
-        self.slots = slots
+        self.slots = slots = config.slot_classes
         self.words = nn.Embedding(config.vocab_size, d)
         self.ngrams = nn.Embedding(config.num_ngrams, d)
         self.units = nn.Embedding(config.num_units, d)

@@ -95,9 +95,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """`classes`: number of slot classes of the text encoder."""
-
-    def __init__(self, config: Config, classes: int):
+    def __init__(self, config: Config):
         super().__init__()
         self.config = config.transformer
         d = config.transformer.hidden_size
@@ -105,7 +103,7 @@ class Transformer(nn.Module):
         self.patch_in = Linear(token, d)
         self.time1 = Linear(TIME_FEATURES, d)
         self.time2 = Linear(d, d)
-        self.slots = Linear(classes, d, bias=False)
+        self.slots = Linear(sum(config.text.slot_classes), d, bias=False)
         self.modulation = Linear(d, 6 * d)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.transformer.num_layers))
         self.final_modulation = nn.Parameter(torch.zeros(2, d))

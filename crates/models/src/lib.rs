@@ -1,1 +1,4 @@
-//! Model families, one folder each.
+//! Model families, one folder each. A family knows its layers and its config, never sigmas or
+//! samplers, and never where its files come from.
+
+pub mod native;

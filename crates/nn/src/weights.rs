@@ -43,6 +43,15 @@ impl<'a> Weights<'a> {
         self.precision
     }
 
+    /// The same place, for layers that compute in `precision`.
+    #[must_use]
+    pub fn in_precision(&self, precision: Precision) -> Self {
+        Self {
+            precision,
+            ..self.clone()
+        }
+    }
+
     /// Whether there is a tensor `name` here.
     pub fn has(&self, name: &str) -> bool {
         self.file.has(&self.full(name))

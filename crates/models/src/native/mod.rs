@@ -1,0 +1,14 @@
+//! kinora-1, the model of this project: a word-level text encoder, a diffusion transformer over
+//! all spacetime tokens of a clip, and a codec that decodes causally, frame group by frame group.
+//!
+//! Reference: the PyTorch mirror in `oracle/native`, which wrote the parity fixtures.
+
+mod codec;
+mod config;
+mod text;
+mod transformer;
+
+pub use codec::{Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream};
+pub use config::{CodecConfig, Config, ConfigError, SlotConfig, TextConfig, TransformerConfig};
+pub use text::{TextEncoder, TextStates, Word};
+pub use transformer::{Conditioning, Transformer};

@@ -1,0 +1,293 @@
+//! The diffusion transformer: all spacetime tokens of a clip attend to each other and the text.
+//!
+//! It predicts the clean latents (JiT, arXiv 2511.13720) from latents noised to a level per latent
+//! frame, so that image-to-video, extension and loops are the same forward with some frames clean.
+//!
+//! Dimension key: t latent frames, h and w latent rows and columns, p patch, n = t (h/p) (w/p)
+//! tokens, m words, d hidden size, l distinct noise levels.
+
+use std::ops::Range;
+
+use kinora_nn::{Linear, RmsNorm, Rope, RopeAxis, SwiGlu, Weights, WeightsError, frequencies};
+use kinora_tensor::{DType, Heads, Modulation, Precision, Rotary, Tensor};
+
+use super::codec::LATENT_STRIDE;
+use super::config::Config;
+use super::text::{NORM_EPS, TextStates};
+
+const TIME_WAVES: usize = 32;
+
+/// The transformer, in the precision of the view it is loaded from.
+pub struct Transformer {
+    head_dim: usize,
+    patch_size: usize,
+    /// Seconds between two latent frames.
+    seconds: f64,
+    patch_in: Linear,
+    time1: Linear,
+    time2: Linear,
+    slots: Linear,
+    modulation: Linear,
+    blocks: Vec<Block>,
+    final_modulation: Tensor,
+    patch_out: Linear,
+}
+
+/// What does not change from step to step: each block's view of the text, and the slots.
+pub struct Conditioning {
+    /// Keys `[1, heads, m, head_dim]` and values of each block; empty without words.
+    text: Vec<(Tensor, Tensor)>,
+    /// F32 `[d]`.
+    slots: Tensor,
+}
+
+struct Block {
+    num_heads: usize,
+    modulation: Tensor,
+    qkv: Linear,
+    text_kv: Linear,
+    q_norm: RmsNorm,
+    k_norm: RmsNorm,
+    text_k_norm: RmsNorm,
+    out: Linear,
+    ffn: SwiGlu,
+}
+
+/// Position tables and noise levels of one forward.
+struct Frame<'a> {
+    rotary: Rotary<'a>,
+    /// F32 `[l, 6 d]`, before a block's own table is added.
+    levels: &'a Tensor,
+    /// The noise level of each token, a row of `levels`.
+    rows: &'a [u32],
+}
+
+impl Block {
+    fn load(weights: &Weights, config: &Config) -> Result<Self, WeightsError> {
+        let d = config.transformer.hidden_size;
+        let head_dim = config.transformer.head_dim;
+        let linear = |name, k, n| Linear::load_without_bias(&weights.at(name), n, k);
+        let norm = |name| RmsNorm::load(&weights.at(name), head_dim, NORM_EPS);
+        let modulation = weights.tensor("modulation", [6, d])?.to_dtype(DType::F32);
+        Ok(Self {
+            num_heads: d / head_dim,
+            modulation: modulation.reshape(&[6 * d]),
+            qkv: linear("qkv", d, 3 * d)?,
+            text_kv: linear("text_kv", config.text.hidden_size, 2 * d)?,
+            q_norm: norm("q_norm")?,
+            k_norm: norm("k_norm")?,
+            text_k_norm: norm("text_k_norm")?,
+            out: linear("out", d, d)?,
+            ffn: SwiGlu::load(&weights.at("ffn"), d, config.transformer.ffn_size)?,
+        })
+    }
+
+    /// Keys and values of the words, `states` `[m, d_text]`.
+    fn text(&self, states: &Tensor) -> (Tensor, Tensor) {
+        let [m, width] = states.dims();
+        let kv = self.text_kv.forward(&states.reshape(&[1, m, width])); // [1, m, 2d]
+        let d = kv.last_dim() / 2;
+        (
+            self.heads(&kv, 0..d, Some(&self.text_k_norm), None),
+            self.heads(&kv, d..2 * d, None, None),
+        )
+    }
+
+    fn heads(
+        &self,
+        x: &Tensor,
+        columns: Range<usize>,
+        norm: Option<&RmsNorm>,
+        rotary: Option<Rotary>,
+    ) -> Tensor {
+        let norm = norm.map(RmsNorm::of_heads);
+        x.split_heads(&Heads {
+            columns,
+            heads: self.num_heads,
+            norm,
+            rotary,
+        })
+    }
+
+    /// `x` and the result `[1, n, d]`.
+    fn forward(&self, x: &Tensor, frame: &Frame, text: Option<&(Tensor, Tensor)>) -> Tensor {
+        let d = x.last_dim();
+        let table = frame.levels + &self.modulation; // [l, 6d]
+        let part = |i: usize| table.narrow(1, i * d..(i + 1) * d);
+        let [shift, scale, gate, ffn_shift, ffn_scale, ffn_gate] = std::array::from_fn(part);
+        let rows = frame.rows;
+
+        let y = modulate(x, &shift, &scale, rows);
+        let qkv = self.qkv.forward(&y); // [1, n, 3d]
+        let q = self.heads(&qkv, 0..d, Some(&self.q_norm), Some(frame.rotary));
+        let k = self.heads(&qkv, d..2 * d, Some(&self.k_norm), Some(frame.rotary));
+        let v = self.heads(&qkv, 2 * d..3 * d, None, None);
+        let (k, v) = match text {
+            Some((text_k, text_v)) => (
+                Tensor::concat(&[&k, text_k], 2),
+                Tensor::concat(&[&v, text_v], 2),
+            ),
+            None => (k, v),
+        };
+        let x = self
+            .out
+            .forward_residual(&q.attention(&k, &v), x, Some((&gate, rows)));
+
+        let y = modulate(&x, &ffn_shift, &ffn_scale, rows);
+        self.ffn.forward_residual(&y, &x, Some((&ffn_gate, rows)))
+    }
+}
+
+fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, rows: &[u32]) -> Tensor {
+    x.rms_norm_modulate(None, NORM_EPS, &Modulation { shift, scale, rows })
+}
+
+impl Transformer {
+    /// Reads the transformer from its weights.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn load(weights: &Weights, config: &Config) -> Result<Self, WeightsError> {
+        let d = config.transformer.hidden_size;
+        let token = config.token_size();
+        // Noise levels are few: their layers stay exact at no cost.
+        let exact = weights.in_precision(Precision::F32);
+        let exact = |name| exact.at(name);
+        let classes = config.text.num_classes();
+        Ok(Self {
+            head_dim: config.transformer.head_dim,
+            patch_size: config.transformer.patch_size,
+            seconds: LATENT_STRIDE as f64 / config.transformer.fps as f64,
+            patch_in: Linear::load(&weights.at("patch_in"), d, token)?,
+            time1: Linear::load(&exact("time1"), d, 2 * TIME_WAVES)?,
+            time2: Linear::load(&exact("time2"), d, d)?,
+            slots: Linear::load_without_bias(&exact("slots"), d, classes)?,
+            modulation: Linear::load(&exact("modulation"), 6 * d, d)?,
+            blocks: (0..config.transformer.num_layers)
+                .map(|i| Block::load(&weights.at("blocks").at(i), config))
+                .collect::<Result<_, _>>()?,
+            final_modulation: weights
+                .tensor("final_modulation", [2, d])?
+                .to_dtype(DType::F32),
+            patch_out: Linear::load(&weights.at("patch_out"), token, d)?,
+        })
+    }
+
+    /// Prepares a prompt once for all steps.
+    pub fn condition(&self, text: &TextStates) -> Conditioning {
+        let states = text.states.as_ref();
+        let slots = self.slots.forward(&text.belief); // [1, d]
+        Conditioning {
+            text: states.map_or_else(Vec::new, |states| {
+                self.blocks.iter().map(|block| block.text(states)).collect()
+            }),
+            slots: slots.reshape(&[slots.last_dim()]),
+        }
+    }
+
+    /// The clean latents that the noisy ones seem to come from.
+    ///
+    /// # Shapes
+    /// `latents` and the result F32 `[t, h, w, c]`; `sigma` the noise level of each latent frame,
+    /// `t` values in [0, 1].
+    ///
+    /// # Panics
+    /// When `sigma` has another length than `t`, or the patch does not divide `h` and `w`.
+    pub fn forward(&self, latents: &Tensor, sigma: &[f32], conditioning: &Conditioning) -> Tensor {
+        let [t, h, w, c] = latents.dims();
+        assert_eq!(sigma.len(), t, "one noise level a latent frame");
+        let p = self.patch_size;
+        let (rows, columns) = (h / p, w / p);
+        let (levels, of_frame) = distinct(sigma);
+        let of_token: Vec<u32> = of_frame
+            .iter()
+            .flat_map(|&level| std::iter::repeat_n(level, rows * columns))
+            .collect();
+
+        let tokens = latents
+            .reshape(&[t * rows, p, columns, p * c])
+            .permute([0, 2, 1, 3]);
+        let n = t * rows * columns;
+        let mut x = self.patch_in.forward(&tokens.reshape(&[1, n, p * p * c])); // [1, n, d]
+
+        let d = x.last_dim();
+
+        let time = self.time(&levels, conditioning); // [l, d]
+        let table = self.modulation.forward(&time); // [l, 6d]
+        let rope = self.rope(t, rows, columns);
+        let frame = Frame {
+            rotary: rope.rotary(),
+            levels: &table,
+            rows: &of_token,
+        };
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &frame, conditioning.text.get(i));
+        }
+
+        let last = |row: usize| &time + &self.final_modulation.slice(row..row + 1).reshape(&[d]);
+        let (shift, scale) = (last(0), last(1));
+        let tokens = self
+            .patch_out
+            .forward(&modulate(&x, &shift, &scale, &of_token));
+        let grid = tokens
+            .reshape(&[t * rows, columns, p, p * c])
+            .permute([0, 2, 1, 3]);
+        grid.reshape(&[t, h, w, c]).to_dtype(DType::F32)
+    }
+
+    /// Noise levels and slots together, `[l, d]`.
+    fn time(&self, levels: &[f32], conditioning: &Conditioning) -> Tensor {
+        let waves = frequencies(4.0, 0.02, TIME_WAVES);
+        let features = Tensor::from_fn(&[levels.len(), 2 * TIME_WAVES], |i| {
+            let (level, wave) = (i / (2 * TIME_WAVES), i % (2 * TIME_WAVES));
+            let angle = f64::from(levels[level]) * waves[wave % TIME_WAVES];
+            if wave < TIME_WAVES {
+                angle.sin() as f32
+            } else {
+                angle.cos() as f32
+            }
+        });
+        let time = self.time2.forward(&self.time1.forward(&features).silu());
+        time.add(&conditioning.slots).silu()
+    }
+
+    /// Rotary tables of the tokens: time in seconds, y and x in units of sqrt(area).
+    fn rope(&self, t: usize, rows: usize, columns: usize) -> Rope {
+        let pairs = self.head_dim / 2;
+        let t_pairs = pairs / 4;
+        let y_pairs = (pairs - t_pairs) / 2;
+        let unit = 1.0 / ((rows * columns) as f64).sqrt();
+        let centred = |count: usize| {
+            (0..count)
+                .map(|i| (i as f64 - (count as f64 - 1.0) / 2.0) * unit)
+                .collect()
+        };
+        let space = |count, pairs| RopeAxis {
+            positions: centred(count),
+            frequencies: frequencies(8.0, 0.4, pairs),
+        };
+        let time = RopeAxis {
+            positions: (0..t).map(|i| i as f64 * self.seconds).collect(),
+            frequencies: frequencies(40.0, 1.0, t_pairs),
+        };
+        Rope::grid(&[
+            time,
+            space(rows, y_pairs),
+            space(columns, pairs - t_pairs - y_pairs),
+        ])
+    }
+}
+
+/// The distinct noise levels and, for each frame, which of them it has.
+fn distinct(sigma: &[f32]) -> (Vec<f32>, Vec<u32>) {
+    let mut levels: Vec<f32> = Vec::new();
+    let index = sigma.iter().map(|s| {
+        let known = levels.iter().position(|level| level == s);
+        known.unwrap_or_else(|| {
+            levels.push(*s);
+            levels.len() - 1
+        }) as u32
+    });
+    let index = index.collect();
+    (levels, index)
+}

@@ -1,0 +1,26 @@
+# Everything CI checks.
+check:
+    bash .ci/run
+
+# A video, as a newcomer makes it.
+generate *ARGS:
+    cargo run --release -- generate {{ARGS}}
+
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+format:
+    cargo fmt --all
+
+# Licences and advisories of the dependencies, and spelling; both tools are cargo installs.
+audit:
+    cargo deny check licenses bans sources
+    typos
+
+# The film set, the detectors and the evaluation.
+train *ARGS:
+    cargo run --release --package kinora-train -- {{ARGS}}
+
+# Rewrites the parity fixtures of the native model (needs oracle/requirements.txt).
+fixtures:
+    cd oracle && python fixtures.py

@@ -1,0 +1,42 @@
+//! Chores of the repository. `cargo xtask tidy` checks what the compiler cannot: which room may
+//! know which, where `unsafe` may stand, and that files stay readable.
+
+mod graph;
+mod sources;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let result = match task.as_deref() {
+        Some("tidy") => tidy(),
+        _ => {
+            eprintln!("usage: cargo xtask tidy");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tidy() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let mut findings = graph::check(root)?;
+    findings.extend(sources::check(root)?);
+    if findings.is_empty() {
+        println!("tidy");
+        return Ok(());
+    }
+    for finding in &findings {
+        eprintln!("tidy: {finding}");
+    }
+    bail!("{} finding(s)", findings.len());
+}
