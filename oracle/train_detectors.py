@@ -24,6 +24,7 @@ KEY_FRAMES, CHANNELS, CELL = 5, 4, 4
 SETTINGS, TIMES, WEATHERS, KINDS, COLORS, MOVES = 10, 6, 5, 12, 12, 11
 GRID, FLOW_CHANNELS, PATH = 12, 24, 7
 PAN_LEFT, PAN_RIGHT = 3, 4
+DENSITY = 0.1  # members a cell that one unit of the network's last channel stands for
 
 
 class Data:
@@ -60,7 +61,7 @@ class SceneNet(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(i, o, 3, s, 1) for i, o, s in widths)
         self.lateral = nn.ModuleList([nn.Conv2d(96, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(32, 48, 1)])
         self.merge = nn.ModuleList([nn.Conv2d(64, 48, 3, 1, 1), nn.Conv2d(48, 32, 3, 1, 1)])
-        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS, 1)
+        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS + 1, 1)
         self.hidden = nn.Linear(352, 128)
         self.setting = nn.Linear(128, SETTINGS)
         self.time = nn.Linear(128, TIMES)
@@ -70,15 +71,15 @@ class SceneNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, x, clips: int):
-        """x [clips * k, 4, h, w] -> logits of settings, times, weathers, subject maps."""
+    def forward(self, x):
+        """x [n, 4, h, w] -> logits of settings, times, weathers; subject maps [n, 26, h/4, w/4]."""
         d = lambda i, x: F.relu(self.down[i](x))
         quarter = d(2, d(1, d(0, x)))
         eighth = d(4, d(3, quarter))
         sixteenth = d(6, d(5, eighth))
         last = d(7, sixteenth)
         parts = [last.mean((2, 3)), last.amax((2, 3)), eighth.mean((2, 3)), quarter.mean((2, 3))]
-        features = torch.cat(parts, 1).view(clips, -1, 352).mean(1)
+        features = torch.cat(parts, 1)
         if self.training:
             features = F.dropout(features, 0.1)
         hidden = F.relu(self.hidden(features))
@@ -112,66 +113,95 @@ class CameraNet(nn.Module):
 
 
 def augment(x):
-    """Blur, loss of size, noise, gain and gamma; x [n, 4, h, w] in 0..1, channels R G B unrest."""
+    """Blur, noise, gain and curve; x [n, 4, h, w] in 0..1, channels R G B unrest."""
     n, _, h, w = x.shape
     if random.random() < 0.5:
         scale = random.uniform(0.35, 0.9)
         small = F.interpolate(x, scale_factor=scale, mode="area" if random.random() < 0.5 else "bilinear")
         x = F.interpolate(small, size=(h, w), mode="bilinear")
     gain = 1 + torch.randn(n, 3, 1, 1) * 0.03
-    gamma = torch.exp(torch.randn(n, 1, 1, 1) * 0.06)
-    rgb = (x[:, :3].clamp(1e-3, 1) ** gamma) * gain
+    curve = torch.randn(n, 1, 1, 1) * 0.08  # about a gamma, without its cost
+    rgb = x[:, :3] * (gain + curve - curve * x[:, :3])
     unrest = x[:, 3:] * torch.exp(torch.randn(n, 1, 1, 1) * 0.15)
-    if random.random() < 0.5:
+    if random.random() < 0.25:
         rgb = rgb + torch.randn_like(rgb) * random.uniform(0, 0.03)
     return torch.cat([rgb.clamp(0, 1), unrest.clamp(0, 1)], 1)
 
 
-def batch(data: Data, ids, frames: int, train: bool):
-    """Pixels [clips * frames, 4, h, w], subjects of cells, index entries."""
-    xs, ms = [], []
+def batch(data: Data, ids, train: bool):
+    """Pixels [n, 4, h, w], subjects of cells, index entries, centres of members [n][(x, y, size)].
+
+    One random key frame a clip when training, all of one clip otherwise.
+    """
+    xs, ms, centers = [], [], []
     for i in ids:
-        chosen = random.sample(range(KEY_FRAMES), frames) if train else range(KEY_FRAMES)
-        x, m = data.clip(i, list(chosen))
-        if train and random.random() < 0.5:
+        entry = data.index[i]
+        chosen = [random.randrange(KEY_FRAMES)] if train else list(range(KEY_FRAMES))
+        x, m = data.clip(i, chosen)
+        flip = train and random.random() < 0.5
+        if flip:
             x, m = x[:, :, ::-1], m[:, :, ::-1]
         xs.append(np.ascontiguousarray(x))
         ms.append(np.ascontiguousarray(m))
+        for k in chosen:
+            members = []
+            for _, (left, top, right, bottom) in entry["members"][k]:
+                left, right, top, bottom = max(left, 0), min(right, 1), max(top, 0), min(bottom, 1)
+                if right > left and bottom > top:
+                    x_center = (left + right) / 2
+                    x_center = 1 - x_center if flip else x_center
+                    members.append((x_center, (top + bottom) / 2, right - left, bottom - top))
+            centers.append(members)
     x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
-    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids]
+    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids], centers
 
 
-def targets(entries, cells, frames: int):
-    """Kind of each cell (0 none), colour of each cell, weight of each cell within its clip."""
+def density(centers, h: int, w: int):
+    """One bump of sum 1 for every member, [n, h, w] cells."""
+    ys, xs = torch.arange(h).float()[:, None] + 0.5, torch.arange(w).float()[None] + 0.5
+    target = torch.zeros(len(centers), h, w)
+    for n, members in enumerate(centers):
+        for x, y, width, height in members:
+            sx, sy = max(0.15 * width * w, 0.7), max(0.15 * height * h, 0.7)
+            bump = torch.exp(-0.5 * ((xs - x * w) / sx) ** 2 - 0.5 * ((ys - y * h) / sy) ** 2)
+            target[n] += bump / bump.sum().clamp(min=1e-3)
+    return target
+
+
+def targets(entries, cells):
+    """Kind of each cell (0 none), colour of each cell, weight of each cell within its frame."""
     kind, color = torch.zeros_like(cells), torch.zeros_like(cells)
     for c, e in enumerate(entries):
-        part = slice(c * frames, (c + 1) * frames)
         for s, subject in enumerate(e["subjects"]):
-            here = cells[part] == s + 1
-            kind[part][here] = subject["kind"] + 1
-            color[part][here] = subject["color"]
-    on = (kind > 0).float()
+            here = cells[c] == s + 1
+            kind[c][here] = subject["kind"] + 1
+            color[c][here] = subject["color"]
+    on = kind > 0
     weight = on / (on.sum((1, 2), keepdim=True).clamp(min=4)) ** 0.7
     return kind, color, on, weight
 
 
-def scene_loss(model, data, ids, frames):
-    x, cells, entries = batch(data, ids, frames, True)
+def scene_loss(model, data, ids):
+    x, cells, entries, centers = batch(data, ids, True)
     x = augment(x).contiguous(memory_format=torch.channels_last)
-    kind, color, on, weight = targets(entries, cells, frames)
+    kind, color, on, weight = targets(entries, cells)
     with torch.autocast("cpu", torch.bfloat16):
-        setting, hour, weather, maps = model(x, len(ids))
-    label = lambda name: torch.tensor([e[name] for e in entries])
+        setting, hour, weather, maps = model(x)
+        label = lambda name: torch.tensor([e[name] for e in entries])
+        rows = maps.permute(0, 2, 3, 1)
+        off = F.cross_entropy(rows[..., : 1 + KINDS][~on], kind[~on], reduction="sum") / on.numel()
     loss = F.cross_entropy(setting.float(), label("setting"), label_smoothing=0.02)
     loss = loss + F.cross_entropy(hour.float(), label("time"), label_smoothing=0.02)
     loss = loss + F.cross_entropy(weather.float(), label("weather"), label_smoothing=0.02)
-    maps = maps.float()
-    cell_loss = F.cross_entropy(maps[:, : 1 + KINDS], kind, reduction="none")
-    off_loss = ((1 - on) * cell_loss).mean() * 4
+    loss = loss + 4 * off.float()
+    here, weight = rows[on].float(), weight[on]
     total = weight.sum().clamp(min=1e-3)
-    on_loss = (weight * cell_loss).sum() / total
-    color_loss = (weight * F.cross_entropy(maps[:, 1 + KINDS :], color, reduction="none")).sum() / total
-    return loss + off_loss + on_loss + color_loss
+    each = F.cross_entropy(here[:, : 1 + KINDS], kind[on], reduction="none")
+    each = each + F.cross_entropy(here[:, 1 + KINDS : -1], color[on], reduction="none")
+    want = density(centers, *cells.shape[1:])
+    got = F.relu(rows[..., -1].float()) * DENSITY
+    error = ((got - want) ** 2).sum((1, 2)) * 4 + (got.sum((1, 2)) - want.sum((1, 2))).abs()
+    return loss + (weight * each).sum() / total + 0.3 * error.mean()
 
 
 def camera_loss(model, data, ids):
@@ -198,19 +228,19 @@ def decode(maps):
     weight = p[:, [g + 1 for g in group]].sum(1)
     weight = weight * (weight > 0.3)
     kinds = (maps[:, [g + 1 for g in group]] * weight[:, None]).sum((0, 2, 3))
-    colors = (maps[:, 1 + KINDS :].log_softmax(1) * weight[:, None]).sum((0, 2, 3))
+    colors = (maps[:, 1 + KINDS : -1].softmax(1) * weight[:, None]).sum((0, 2, 3))
     return group[int(kinds.argmax())], int(colors.argmax())
 
 
 @torch.no_grad()
 def evaluate(scene, camera, data, ids):
     scene.eval(), camera.eval()
-    right = {n: [] for n in ["setting", "time", "weather", "figure", "kind", "color", "camera"]}
+    right = {n: [] for n in ["setting", "time", "weather", "figure", "kind", "color", "count", "camera"]}
     for i in ids:
-        x, _, (e,) = batch(data, [i], KEY_FRAMES, False)
-        setting, hour, weather, maps = scene(x.contiguous(memory_format=torch.channels_last), 1)
+        x, _, (e,), _ = batch(data, [i], False)
+        setting, hour, weather, maps = scene(x.contiguous(memory_format=torch.channels_last))
         for name, logits in [("setting", setting), ("time", hour), ("weather", weather)]:
-            right[name].append(int(logits.argmax()) == e[name])
+            right[name].append(int(logits.mean(0).argmax()) == e[name])
         right["camera"].append(int(camera(data.flow[i : i + 1]).argmax()) == e["camera"])
         if len(e["subjects"]) == 1:
             kind, color = decode(maps)
@@ -218,6 +248,8 @@ def evaluate(scene, camera, data, ids):
             right["kind"].append(kind == want["kind"])
             right["figure"].append((kind < 3) == (want["kind"] < 3) and (kind < 3 or kind == want["kind"]))
             right["color"].append(color == want["color"])
+            members = (F.relu(maps[:, -1]) * DENSITY).sum((1, 2)).median()
+            right["count"].append(round(float(members)) == want["count"] or kind in (4, 8, 11))
     scene.train(), camera.train()
     return {n: round(100 * sum(v) / max(len(v), 1), 1) for n, v in right.items()}
 
@@ -241,7 +273,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--clips", type=int, default=10, help="clips a step")
+    parser.add_argument("--clips", type=int, default=20, help="clips a step")
     parser.add_argument("--resume", type=Path, help="checkpoint to start from and to write")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -268,7 +300,7 @@ def main():
         optimizer.param_groups[0]["lr"] = 2e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         group = random.choices(groups, [len(g) for g in groups])[0]
         ids = random.sample(group, min(arguments.clips, len(group)))
-        loss = scene_loss(scene, data, ids, 2)
+        loss = scene_loss(scene, data, ids)
         loss = loss + camera_loss(camera, data, random.sample(everything, min(48, len(everything))))
         optimizer.zero_grad()
         loss.backward()

@@ -6,7 +6,7 @@ mod clip;
 pub mod evaluate;
 mod flicker;
 pub mod flow;
-mod image;
+pub mod image;
 pub mod labels;
 pub mod net;
 mod report;

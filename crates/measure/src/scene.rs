@@ -21,6 +21,9 @@ pub const CELL: usize = 4;
 
 const FEATURES: usize = 352;
 
+/// Members a cell that one unit of the network's last channel stands for.
+const DENSITY: f32 = 0.1;
+
 /// What the network says about a clip.
 #[derive(Debug, Clone)]
 pub struct Look {
@@ -41,6 +44,8 @@ pub struct SubjectMaps {
     pub kind: Map,
     /// Logits `[h, w, COLORS]`, meaningful where a subject stands.
     pub color: Map,
+    /// Members of subjects a cell, `[h, w, 1]`: a bump of sum one in the middle of each.
+    pub density: Map,
 }
 
 /// Frame numbers of the key frames of a clip of `len` frames: from a twentieth of its length to the
@@ -123,7 +128,12 @@ impl SceneNet {
             conv("merge0", [3, 64, 48], 1, Relu)?,
             conv("merge1", [3, 48, 32], 1, Relu)?,
         ];
-        let subject = conv("subject", [1, 32, 1 + KINDS.len() + COLORS.len()], 1, Plain)?;
+        let subject = conv(
+            "subject",
+            [1, 32, 1 + KINDS.len() + COLORS.len() + 1],
+            1,
+            Plain,
+        )?;
         let mut head = |name: &str, inputs, outputs, activation| {
             Linear::load(
                 weights,
@@ -168,17 +178,14 @@ impl SceneNet {
             all.append(&mut later);
             all
         });
-        let mut mean = vec![0.0; FEATURES];
-        for (features, _) in &seen {
-            mean.iter_mut()
-                .zip(features)
-                .for_each(|(m, f)| *m += f / seen.len() as f32);
-        }
-        let hidden = self.hidden.forward(&mean);
+        let hidden: Vec<Vec<f32>> = seen
+            .iter()
+            .map(|(features, _)| self.hidden.forward(features))
+            .collect();
         Look {
-            setting: softmax(&self.setting.forward(&hidden)),
-            time: softmax(&self.time.forward(&hidden)),
-            weather: softmax(&self.weather.forward(&hidden)),
+            setting: vote(&self.setting, &hidden),
+            time: vote(&self.time, &hidden),
+            weather: vote(&self.weather, &hidden),
             frames: seen.into_iter().map(|(_, maps)| maps).collect(),
         }
     }
@@ -195,9 +202,21 @@ impl SceneNet {
         let middle = coarse.upsampled_onto(&self.lateral[1].forward(&eighth)); // [h/8, w/8, 64]
         let middle = self.merge[0].forward(&middle); // [h/8, w/8, 48]
         let fine = middle.upsampled_onto(&self.lateral[2].forward(&quarter)); // [h/4, w/4, 48]
-        let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 25]
+        let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 26]
         (features, SubjectMaps::split(&logits))
     }
+}
+
+/// Probabilities of the mean logits over key frames.
+fn vote(head: &Linear, hidden: &[Vec<f32>]) -> Vec<f32> {
+    let mut mean: Vec<f32> = Vec::new();
+    for logits in hidden.iter().map(|h| head.forward(h)) {
+        mean.resize(logits.len(), 0.0);
+        mean.iter_mut()
+            .zip(&logits)
+            .for_each(|(m, l)| *m += l / hidden.len() as f32);
+    }
+    softmax(&mean)
 }
 
 impl SubjectMaps {
@@ -210,10 +229,9 @@ impl SubjectMaps {
                 .flat_map(|p| p[from..to].iter().copied());
             Map::new(logits.h, logits.w, to - from, data.collect())
         };
-        Self {
-            kind: part(0, kinds),
-            color: part(kinds, logits.c),
-        }
+        let mut density = part(logits.c - 1, logits.c);
+        density.data.iter_mut().for_each(|d| *d = d.max(0.0) * DENSITY);
+        Self { kind: part(0, kinds), color: part(kinds, logits.c - 1), density }
     }
 }
 

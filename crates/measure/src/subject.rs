@@ -9,6 +9,9 @@ use crate::{
     scene::{SubjectMaps, key_frames},
 };
 
+/// Kinds that are always counted as one: a flock, and what comes alone.
+const SINGLE: &[&str] = &["birds", "train", "lighthouse"];
+
 /// Probability from which a cell belongs to a subject.
 const PRESENT: f32 = 0.5;
 
@@ -75,6 +78,8 @@ struct Cells {
     kinds: Map,
     /// `[h, w, COLORS]`.
     colors: Map,
+    /// `[h, w, 1]`, members a cell.
+    density: Map,
 }
 
 impl Cells {
@@ -96,6 +101,7 @@ impl Cells {
             h,
             kinds: Map::new(h, w, KINDS.len(), kinds),
             colors: Map::new(h, w, COLORS.len(), rows(&maps.color)),
+            density: maps.density.clone(),
         }
     }
 
@@ -148,9 +154,9 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
         if kind < FIGURES {
             blobs.retain(|b| b.figure(cells) == kind);
         }
-        let Some(largest) = blobs.iter().map(|b| b.cells.len()).max() else {
+        if blobs.is_empty() {
             continue;
-        };
+        }
         let all: Vec<usize> = blobs.iter().flat_map(|b| b.cells.iter().copied()).collect();
         for &cell in &all {
             let p = &cells.colors.data[cell * COLORS.len()..][..COLORS.len()];
@@ -159,12 +165,7 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
                 .zip(p)
                 .for_each(|(c, p)| *c += p * mask[cell]);
         }
-        counts.push(
-            blobs
-                .iter()
-                .filter(|b| b.cells.len() * 4 >= largest)
-                .count(),
-        );
+        counts.push(members(&all, cells));
         area += all.len() as f32 / (cells.w * cells.h * frames.len()) as f32;
         presence += surest(&all, &mask) / frames.len() as f32;
         track.push(place(&all, &mask, cells, frame, flow));
@@ -174,8 +175,13 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
     }
     let sum: f32 = colors.iter().sum();
     colors.iter_mut().for_each(|c| *c /= sum);
-    counts.sort_unstable();
-    let count = counts[counts.len() / 2];
+    counts.sort_by(f32::total_cmp);
+    let count = if SINGLE.contains(&KINDS[kind]) {
+        1.0
+    } else {
+        counts[counts.len() / 2].round()
+    };
+    let count = (count as usize).max(1);
     Some(Seen {
         kind,
         presence,
@@ -184,6 +190,25 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
         count,
         track,
     })
+}
+
+/// Members in the cells of a kind and next to them, where the middle of a body may lie.
+fn members(all: &[usize], cells: &Cells) -> f32 {
+    let mut near = vec![false; cells.w * cells.h];
+    for &cell in all {
+        let (x, y) = (cell % cells.w, cell / cells.w);
+        for ny in y.saturating_sub(2)..(y + 3).min(cells.h) {
+            near[ny * cells.w..][x.saturating_sub(2)..(x + 3).min(cells.w)].fill(true);
+        }
+    }
+    cells
+        .density
+        .data
+        .iter()
+        .zip(&near)
+        .filter(|(_, near)| **near)
+        .map(|(d, _)| d)
+        .sum()
 }
 
 /// Mean probability of the four surest cells.
@@ -323,7 +348,15 @@ mod tests {
             k.data[cell * kinds + if on { 1 + kind } else { 0 }] = 9.0;
             c.data[cell * COLORS.len() + color] = 9.0;
         }
-        SubjectMaps { kind: k, color: c }
+        let mut density = Map::new(h, w, 1, vec![0.0; h * w]);
+        for column in columns {
+            density.data[24 * w + column + 2] = 1.05;
+        }
+        SubjectMaps {
+            kind: k,
+            color: c,
+            density,
+        }
     }
 
     #[test]

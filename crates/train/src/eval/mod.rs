@@ -3,3 +3,5 @@
 pub mod clauses;
 mod degrade;
 pub mod detectors;
+pub mod run;
+pub mod table;
