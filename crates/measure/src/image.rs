@@ -48,6 +48,7 @@ impl Plane {
     }
 
     /// Half the size (rounded up), after a 1-2-1 blur.
+    #[must_use]
     pub fn halved(&self) -> Self {
         let (w, h) = (self.width.div_ceil(2), self.height.div_ceil(2));
         let mut data = Vec::with_capacity(w * h);

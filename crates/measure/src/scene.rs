@@ -230,8 +230,15 @@ impl SubjectMaps {
             Map::new(logits.h, logits.w, to - from, data.collect())
         };
         let mut density = part(logits.c - 1, logits.c);
-        density.data.iter_mut().for_each(|d| *d = d.max(0.0) * DENSITY);
-        Self { kind: part(0, kinds), color: part(kinds, logits.c - 1), density }
+        density
+            .data
+            .iter_mut()
+            .for_each(|d| *d = d.max(0.0) * DENSITY);
+        Self {
+            kind: part(0, kinds),
+            color: part(kinds, logits.c - 1),
+            density,
+        }
     }
 }
 

@@ -84,12 +84,8 @@ struct Cells {
 
 impl Cells {
     fn of(maps: &SubjectMaps) -> Self {
-        let rows = |map: &Map| -> Vec<f32> {
-            map.data
-                .chunks_exact(map.c)
-                .flat_map(|p| softmax(p))
-                .collect()
-        };
+        let rows =
+            |map: &Map| -> Vec<f32> { map.data.chunks_exact(map.c).flat_map(softmax).collect() };
         let with_none = rows(&maps.kind);
         let kinds: Vec<f32> = with_none
             .chunks_exact(1 + KINDS.len())
@@ -174,7 +170,9 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
         return None;
     }
     let sum: f32 = colors.iter().sum();
-    colors.iter_mut().for_each(|c| *c /= sum);
+    for share in &mut colors {
+        *share /= sum;
+    }
     counts.sort_by(f32::total_cmp);
     let count = if SINGLE.contains(&KINDS[kind]) {
         1.0

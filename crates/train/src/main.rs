@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_nn::tokenizer::WordTokenizer;
-use kinora_train::data;
+use kinora_train::{data, eval};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -54,6 +54,10 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         columns: u32,
     },
+    /// Write what the detectors' networks see of true renders, for their training
+    Detectors(eval::detectors::Arguments),
+    /// Measure true renders, reconstructions and generated clips with the detectors
+    Eval(eval::run::Arguments),
     /// Write the vocabulary of the caption grammar
     Vocabulary {
         /// Captions to read
@@ -197,6 +201,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             data::write_sheet(&options, &output, &mut BufWriter::new(stdout))
                 .with_context(|| format!("cannot write {}", output.display()))?;
         }
+        Command::Detectors(arguments) => eval::detectors::run(&arguments)?,
+        Command::Eval(arguments) => eval::run::run(&arguments, eval::run::Models::default())?,
         Command::Vocabulary {
             count,
             least,

@@ -36,7 +36,9 @@ impl Map {
             sum.iter_mut().zip(pixel).for_each(|(s, x)| *s += x);
         }
         let n = (self.h * self.w).max(1) as f32;
-        sum.iter_mut().for_each(|s| *s /= n);
+        for s in &mut sum {
+            *s /= n;
+        }
         sum
     }
 
@@ -50,7 +52,8 @@ impl Map {
     }
 
     /// Every pixel repeated twice in both directions, cut to `h` rows and `w` columns, plus `skip`,
-    /// then ReLU.
+    /// then `ReLU`.
+    #[must_use]
     pub fn upsampled_onto(&self, skip: &Self) -> Self {
         let mut sum = skip.clone();
         for y in 0..skip.h {
@@ -67,7 +70,7 @@ impl Map {
     }
 }
 
-/// Whether a layer ends in a ReLU.
+/// Whether a layer ends in a `ReLU`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// Negative values become zero.
@@ -196,7 +199,9 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut p: Vec<f32> = logits.iter().map(|l| (l - most).exp()).collect();
     let sum: f32 = p.iter().sum();
-    p.iter_mut().for_each(|x| *x /= sum);
+    for x in &mut p {
+        *x /= sum;
+    }
     p
 }
 

@@ -36,7 +36,11 @@ const TRAVELS: &[&str] = &["walks", "runs", "sails", "rolls", "crosses"];
 /// Everything that `program` shows and detectors can answer, as if a caption had said it all.
 pub fn shown(program: &Program) -> Vec<Clause> {
     let mut asked = clauses(&truth(program));
-    let stops = program.subjects.first().and_then(|s| s.event).is_some_and(|e| !moves(e.action));
+    let stops = program
+        .subjects
+        .first()
+        .and_then(|s| s.event)
+        .is_some_and(|e| !moves(e.action));
     if stops {
         asked.retain(|clause| clause.slot != "direction");
     }
@@ -52,7 +56,10 @@ mod tests {
     /// The film set's names, in order.
     macro_rules! names {
         ($vocabulary:ident) => {
-            words::$vocabulary::ALL.iter().map(|v| v.name()).collect::<Vec<_>>()
+            words::$vocabulary::ALL
+                .iter()
+                .map(|v| v.name())
+                .collect::<Vec<_>>()
         };
     }
 
@@ -69,7 +76,11 @@ mod tests {
         assert!(evaluate::SLOTS.iter().all(|slot| slots.contains(slot)));
         let actions = names!(Action);
         assert!(TRAVELS.iter().all(|action| actions.contains(action)));
-        assert!(words::SubjectKind::ALL[..labels::FIGURES].iter().all(|k| k.is_figure()));
+        assert!(
+            words::SubjectKind::ALL[..labels::FIGURES]
+                .iter()
+                .all(|k| k.is_figure())
+        );
     }
 
     #[test]

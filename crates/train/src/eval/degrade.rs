@@ -8,9 +8,21 @@ pub fn degrade(clip: &mut Clip, rng: &mut Rng) {
     if rng.chance(0.5) {
         return;
     }
-    let shrink = if rng.chance(0.7) { rng.range(1.2, 2.6) } else { 1.0 };
-    let noise = if rng.chance(0.4) { rng.range(1.0, 6.0) } else { 0.0 };
-    let wobble = if rng.chance(0.4) { rng.range(0.5, 2.5) } else { 0.0 };
+    let shrink = if rng.chance(0.7) {
+        rng.range(1.2, 2.6)
+    } else {
+        1.0
+    };
+    let noise = if rng.chance(0.4) {
+        rng.range(1.0, 6.0)
+    } else {
+        0.0
+    };
+    let wobble = if rng.chance(0.4) {
+        rng.range(0.5, 2.5)
+    } else {
+        0.0
+    };
     let (w, h) = (clip.width as usize, clip.height as usize);
     for (i, frame) in clip.frames.chunks_exact_mut(w * h * 3).enumerate() {
         if shrink > 1.0 {

@@ -78,9 +78,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut files = Files::create(out)?;
     for i in 0..arguments.clips {
         let seed = arguments.seed + i;
-        let mut rng = Rng::new(seed ^ 0xDE7E_C7);
+        let mut rng = Rng::new(seed ^ 0x00DE_7EC7);
         let frames = rng.weighted(&[(97, 5.0), (49, 4.0), (25, 1.0)]);
-        let recipe = Recipe { aspect: None, frames, split: Split::Train, ..Recipe::default() };
+        let recipe = Recipe {
+            aspect: None,
+            frames,
+            split: Split::Train,
+            ..Recipe::default()
+        };
         let program = sample(seed, &recipe);
         // Half size is what the networks look at; full size now and then, to be sure of it.
         let half = if rng.chance(0.8) { 2 } else { 1 };
@@ -174,7 +179,12 @@ impl Files {
     }
 
     fn finish(mut self) -> Result<()> {
-        for file in [&mut self.index, &mut self.pixels, &mut self.cells, &mut self.flow] {
+        for file in [
+            &mut self.index,
+            &mut self.pixels,
+            &mut self.cells,
+            &mut self.flow,
+        ] {
             file.flush()?;
         }
         Ok(())
@@ -193,7 +203,12 @@ fn film(stage: &Stage, program: &Program, (width, height): (u32, u32)) -> Clip {
             stage.frame(i as u32, frame);
         }
     }
-    Clip { width, height, fps: kinora_filmset::program::FPS, frames }
+    Clip {
+        width,
+        height,
+        fps: kinora_filmset::program::FPS,
+        frames,
+    }
 }
 
 fn members(stage: &Stage, clip: &Clip, keys: &[usize]) -> Vec<Vec<Member>> {
@@ -201,7 +216,11 @@ fn members(stage: &Stage, clip: &Clip, keys: &[usize]) -> Vec<Vec<Member>> {
     let (w, h) = (clip.width as f32, clip.height as f32);
     let at = |i: usize| {
         let part = |[l, t, r, b]: [f32; 4]| [l / w, t / h, r / w, b / h];
-        truth.tracks.iter().map(|track| (track.subject, part(track.boxes[i]))).collect()
+        truth
+            .tracks
+            .iter()
+            .map(|track| (track.subject, part(track.boxes[i])))
+            .collect()
     };
     keys.iter().map(|&i| at(i)).collect()
 }
@@ -225,7 +244,11 @@ fn cells(mask: &[u8], clip: &Clip, (width, height): (usize, usize)) -> Vec<u8> {
     let subject = |count: &[u32; 4]| {
         let all: u32 = count.iter().sum();
         let most = (1..4).max_by_key(|&s| count[s]).unwrap_or(1);
-        if count[most] * 4 >= all.max(1) { most as u8 } else { 0 }
+        if count[most] * 4 >= all.max(1) {
+            most as u8
+        } else {
+            0
+        }
     };
     counts.iter().map(subject).collect()
 }

@@ -11,7 +11,10 @@ use kinora_filmset::{
     render,
     script::{Caption, Recipe, Split, Style, caption, random::Rng, sample},
 };
-use kinora_measure::{Clip, Detectors, Report, evaluate::{Clause, evaluate}};
+use kinora_measure::{
+    Clip, Detectors, Report,
+    evaluate::{Clause, evaluate},
+};
 use std::{fs, path::PathBuf};
 
 /// Arguments of `kinora-train eval`.
@@ -57,33 +60,52 @@ pub struct Prompt {
     pub caption: Caption,
 }
 
+/// Encodes and decodes a clip.
+pub type Codec<'a> = &'a mut dyn FnMut(&Clip) -> Result<Clip>;
+
+/// Generates a clip for a prompt.
+pub type Generate<'a> = &'a mut dyn FnMut(&Prompt) -> Result<Clip>;
+
 /// What is evaluated beside true renders. Each function may be slow; each is called once a prompt.
 #[derive(Default)]
 pub struct Models<'a> {
     /// Name that stands in the coverage table.
     pub name: &'a str,
-    /// Encodes and decodes a clip.
-    pub codec: Option<&'a mut dyn FnMut(&Clip) -> Result<Clip>>,
-    /// Generates a clip for a prompt.
-    pub generate: Option<&'a mut dyn FnMut(&Prompt) -> Result<Clip>>,
+    /// The codec, when there is one.
+    pub codec: Option<Codec<'a>>,
+    /// The whole model, when there is one.
+    pub generate: Option<Generate<'a>>,
 }
 
 /// Held-out prompts: combinations of setting, hour, kind and colour that training never showed.
 pub fn prompts(seed: u64, count: u64, frames: u32) -> impl Iterator<Item = Prompt> {
-    let recipe = Recipe { frames, split: Split::HeldOut, ..Recipe::default() };
+    let recipe = Recipe {
+        frames,
+        split: Split::HeldOut,
+        ..Recipe::default()
+    };
     (seed..seed + count).map(move |seed| {
         let mut rng = Rng::new(seed ^ 0xE7A1);
         let program = sample(seed, &recipe);
         let style = Style::mixed(&mut rng);
         let caption = caption(&program, style, Split::HeldOut, &mut rng);
-        Prompt { seed, program, caption }
+        Prompt {
+            seed,
+            program,
+            caption,
+        }
     })
 }
 
 /// Renders a program at its own size.
 pub fn film(program: &Program, threads: usize) -> Clip {
     let film = render(program, program.aspect.size(), threads);
-    Clip { width: film.width, height: film.height, fps: FPS, frames: film.frames }
+    Clip {
+        width: film.width,
+        height: film.height,
+        fps: FPS,
+        frames: film.frames,
+    }
 }
 
 /// Measures clips against what was asked of them, and against what was asked of the next one.
@@ -100,10 +122,18 @@ pub fn measure(
         let (asked, clip) = clip?;
         measured.push((asked, detectors.measure(&clip)?));
     }
-    let others = measured.iter().map(|(asked, _)| asked.clone()).cycle().skip(1);
+    let others = measured
+        .iter()
+        .map(|(asked, _)| asked.clone())
+        .cycle()
+        .skip(1);
     let reports = measured.iter().map(|(_, report)| report.clone());
     let shuffled = evaluate(others.zip(reports));
-    Ok(Section { name: name.to_string(), tally: evaluate(measured), shuffled })
+    Ok(Section {
+        name: name.to_string(),
+        tally: evaluate(measured),
+        shuffled,
+    })
 }
 
 /// Evaluates true renders, and whatever `models` offer.
@@ -111,15 +141,21 @@ pub fn measure(
 /// # Errors
 /// A clip cannot be made or measured, or a file cannot be written.
 pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
-    ensure!(arguments.frames % 8 == 1 && arguments.frames > 1, "--frames must be 1 + 8k, over 1");
+    ensure!(
+        arguments.frames % 8 == 1 && arguments.frames > 1,
+        "--frames must be 1 + 8k, over 1"
+    );
     let detectors = match &arguments.detectors {
         None => Detectors::embedded(),
         Some(path) => {
-            let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let bytes =
+                fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             Detectors::read(&bytes)?
         }
     };
-    let count = arguments.clips.unwrap_or(if arguments.quick { 60 } else { 300 });
+    let count = arguments
+        .clips
+        .unwrap_or(if arguments.quick { 60 } else { 300 });
     let drawn = || prompts(arguments.seed, count, arguments.frames);
     let rendered = |p: &Prompt| film(&p.program, arguments.threads);
     let true_clips = drawn().map(|p| Ok((shown(&p.program), rendered(&p))));
@@ -132,7 +168,10 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
         let clips = drawn().map(|p| Ok((clauses(&p.caption.slots), generate(&p)?)));
         sections.push(measure(table::GENERATED, &detectors, clips)?);
     }
-    let evaluation = Evaluation { model: models.name.to_string(), sections };
+    let evaluation = Evaluation {
+        model: models.name.to_string(),
+        sections,
+    };
     print!("{}", evaluation.table());
     if arguments.confusions {
         print!("{}", evaluation.confusions());

@@ -56,7 +56,10 @@ pub struct Measured {
 
 impl Measured {
     fn of(score: Score) -> Self {
-        Self { accuracy: (score.accuracy() * 1e4).round() / 1e4, clips: score.asked }
+        Self {
+            accuracy: (score.accuracy() * 1e4).round() / 1e4,
+            clips: score.asked,
+        }
     }
 }
 
@@ -70,7 +73,11 @@ impl Evaluation {
         }
         text.push('\n');
         for &slot in SLOTS.iter().chain(&["person"]) {
-            if self.sections.iter().any(|s| s.tally.slots.contains_key(slot)) {
+            if self
+                .sections
+                .iter()
+                .any(|s| s.tally.slots.contains_key(slot))
+            {
                 let score = |tally: &Tally| tally.slots.get(slot).copied().unwrap_or_default();
                 self.line(&mut text, slot, score);
             }
@@ -79,7 +86,11 @@ impl Evaluation {
         let _ = write!(text, "{:<14}", "flicker");
         for section in &self.sections {
             let (mean, clips) = section.tally.flicker;
-            let _ = write!(text, "{:<34}", format!("{mean:.2} grey levels in {clips} clips"));
+            let _ = write!(
+                text,
+                "{:<34}",
+                format!("{mean:.2} grey levels in {clips} clips")
+            );
         }
         text.push('\n');
         text
@@ -111,8 +122,11 @@ impl Evaluation {
             for (slot, confused) in &section.tally.confusions {
                 let mut lines: Vec<_> = confused.iter().collect();
                 lines.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-                let lines: Vec<String> =
-                    lines.iter().take(10).map(|(what, count)| format!("{what} {count}x")).collect();
+                let lines: Vec<String> = lines
+                    .iter()
+                    .take(10)
+                    .map(|(what, count)| format!("{what} {count}x"))
+                    .collect();
                 let _ = writeln!(text, "{} / {slot}: {}", section.name, lines.join(", "));
             }
         }
@@ -123,14 +137,22 @@ impl Evaluation {
     pub fn coverage(&self) -> Option<Coverage> {
         let tally = &self.sections.iter().find(|s| s.name == GENERATED)?.tally;
         let mut slots = BTreeMap::new();
-        for (slot, score) in tally.slots.iter().filter(|(slot, _)| SLOTS.contains(&slot.as_str())) {
+        for (slot, score) in tally
+            .slots
+            .iter()
+            .filter(|(slot, _)| SLOTS.contains(&slot.as_str()))
+        {
             let mut values = BTreeMap::from([("*".to_string(), Measured::of(*score))]);
             for (value, score) in &tally.values[slot] {
                 values.insert(value.clone(), Measured::of(*score));
             }
             slots.insert(slot.clone(), values);
         }
-        Some(Coverage { model: self.model.clone(), clips: tally.clips, slots })
+        Some(Coverage {
+            model: self.model.clone(),
+            clips: tally.clips,
+            slots,
+        })
     }
 }
 
@@ -140,12 +162,20 @@ mod tests {
 
     fn section(name: &str, right: u32) -> Section {
         let score = Score { right, asked: 20 };
-        let mut tally = Tally { clips: 20, whole: score, ..Tally::default() };
+        let mut tally = Tally {
+            clips: 20,
+            whole: score,
+            ..Tally::default()
+        };
         tally.slots.insert("time".to_string(), score);
         tally.slots.insert("person".to_string(), score);
         let values = BTreeMap::from([("dawn".to_string(), Score { right: 1, asked: 3 })]);
         tally.values.insert("time".to_string(), values);
-        Section { name: name.to_string(), tally, shuffled: Tally::default() }
+        Section {
+            name: name.to_string(),
+            tally,
+            shuffled: Tally::default(),
+        }
     }
 
     #[test]
@@ -156,7 +186,11 @@ mod tests {
         };
         let line = |right| {
             let table = evaluation(right).table();
-            table.lines().find(|l| l.starts_with("time")).expect("a line").to_string()
+            table
+                .lines()
+                .find(|l| l.starts_with("time"))
+                .expect("a line")
+                .to_string()
         };
         assert!(line(18).contains(" 90.0% [ 70  97]") && line(18).contains("below"));
         assert!(!line(20).contains("below"), "{}", line(20));
@@ -165,10 +199,28 @@ mod tests {
     #[test]
     fn coverage_has_a_line_a_value_and_one_a_slot() {
         let sections = vec![section(TRUE_RENDERS, 20), section(GENERATED, 15)];
-        let evaluation = Evaluation { model: "m".to_string(), sections };
+        let evaluation = Evaluation {
+            model: "m".to_string(),
+            sections,
+        };
         let coverage = evaluation.coverage().expect("generated clips");
-        assert_eq!(coverage.slots["time"]["*"], Measured { accuracy: 0.75, clips: 20 });
-        assert_eq!(coverage.slots["time"]["dawn"], Measured { accuracy: 0.3333, clips: 3 });
-        assert!(!coverage.slots.contains_key("person"), "no slot of a caption");
+        assert_eq!(
+            coverage.slots["time"]["*"],
+            Measured {
+                accuracy: 0.75,
+                clips: 20
+            }
+        );
+        assert_eq!(
+            coverage.slots["time"]["dawn"],
+            Measured {
+                accuracy: 0.3333,
+                clips: 3
+            }
+        );
+        assert!(
+            !coverage.slots.contains_key("person"),
+            "no slot of a caption"
+        );
     }
 }
