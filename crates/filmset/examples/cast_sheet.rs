@@ -2,6 +2,9 @@
 //!
 //! Each sheet is a PNG with one row a subject and one column a moment.
 
+use Garment::{Coat, Dress, Jacket, Raincoat, Sweater};
+use Headwear::{Bare, Beanie, Cap, Hood, WideHat};
+use SubjectKind::{Child, Man, Woman};
 use kinora_filmset::cast::{self, Canvas, CastLight, Pose};
 use kinora_filmset::program::{
     Action, Color, Direction, Garment, Headwear, Pace, Place, Subject, SubjectKind, TimeOfDay,
@@ -73,13 +76,10 @@ fn subject(kind: SubjectKind, color: Color, action: Action) -> Subject {
     }
 }
 
-fn dressed(
-    kind: SubjectKind,
-    (color, garment): (Color, Garment),
-    headwear: Headwear,
-    scarf: Option<Color>,
-    action: Action,
-) -> Subject {
+/// Kind, colour and cut of the garment, headwear, scarf, action.
+type Role = (SubjectKind, Color, Garment, Headwear, Option<Color>, Action);
+
+fn dressed((kind, color, garment, headwear, scarf, action): Role) -> Subject {
     Subject {
         garment: Some(garment),
         headwear: Some(headwear),
@@ -121,56 +121,36 @@ fn put(
 fn gaits(folder: &Path) {
     let light = CastLight::at(TimeOfDay::Noon, -0.7, false);
     let people = [
-        dressed(
-            SubjectKind::Man,
-            (Color::Blue, Garment::Jacket),
-            Headwear::Bare,
-            None,
-            Action::Walk,
-        ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Red, Garment::Coat),
-            Headwear::WideHat,
+        (Man, Color::Blue, Jacket, Bare, None, Action::Walk),
+        (
+            Woman,
+            Color::Red,
+            Coat,
+            WideHat,
             Some(Color::Yellow),
             Action::Walk,
         ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Teal, Garment::Dress),
-            Headwear::Bare,
+        (
+            Woman,
+            Color::Teal,
+            Dress,
+            Bare,
             Some(Color::Red),
             Action::Walk,
         ),
-        dressed(
-            SubjectKind::Child,
-            (Color::Yellow, Garment::Raincoat),
-            Headwear::Hood,
-            None,
-            Action::Walk,
-        ),
-        dressed(
-            SubjectKind::Man,
-            (Color::Green, Garment::Sweater),
-            Headwear::Beanie,
-            None,
-            Action::Run,
-        ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Purple, Garment::Jacket),
-            Headwear::Cap,
+        (Child, Color::Yellow, Raincoat, Hood, None, Action::Walk),
+        (Man, Color::Green, Sweater, Beanie, None, Action::Run),
+        (
+            Woman,
+            Color::Purple,
+            Jacket,
+            Cap,
             Some(Color::Orange),
             Action::Run,
         ),
-        dressed(
-            SubjectKind::Child,
-            (Color::Pink, Garment::Dress),
-            Headwear::Bare,
-            None,
-            Action::Run,
-        ),
-    ];
+        (Child, Color::Pink, Dress, Bare, None, Action::Run),
+    ]
+    .map(dressed);
     let mut sheet = Sheet::new(1500, people.len() * 200, [214, 219, 222]);
     for (row, person) in people.iter().enumerate() {
         for column in 0..10 {
@@ -186,35 +166,26 @@ fn gaits(folder: &Path) {
 fn facings(folder: &Path) {
     let light = CastLight::at(TimeOfDay::GoldenHour, 0.8, false);
     let people = [
-        dressed(
-            SubjectKind::Man,
-            (Color::Yellow, Garment::Raincoat),
-            Headwear::WideHat,
-            None,
-            Action::Stand,
-        ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Red, Garment::Dress),
-            Headwear::Bare,
+        (Man, Color::Yellow, Raincoat, WideHat, None, Action::Stand),
+        (
+            Woman,
+            Color::Red,
+            Dress,
+            Bare,
             Some(Color::White),
             Action::Walk,
         ),
-        dressed(
-            SubjectKind::Child,
-            (Color::Blue, Garment::Coat),
-            Headwear::Beanie,
+        (
+            Child,
+            Color::Blue,
+            Coat,
+            Beanie,
             Some(Color::Red),
             Action::Stand,
         ),
-        dressed(
-            SubjectKind::Man,
-            (Color::Grey, Garment::Coat),
-            Headwear::Cap,
-            None,
-            Action::Walk,
-        ),
-    ];
+        (Man, Color::Grey, Coat, Cap, None, Action::Walk),
+    ]
+    .map(dressed);
     let mut sheet = Sheet::new(1500, people.len() * 230, [236, 196, 150]);
     for (row, person) in people.iter().enumerate() {
         for column in 0..10 {
@@ -232,11 +203,11 @@ fn acts(folder: &Path) {
     let light = CastLight::at(TimeOfDay::Dusk, -0.8, true);
     let mut sheet = Sheet::new(1500, 5 * 230, [120, 104, 130]);
     let acts = [
-        (SubjectKind::Man, Action::Haul, 1.25),
-        (SubjectKind::Woman, Action::Wave, 1.4),
-        (SubjectKind::Child, Action::Wave, 1.4),
-        (SubjectKind::Child, Action::Jump, 1.3),
-        (SubjectKind::Man, Action::Jump, 1.3),
+        (Man, Action::Haul, 1.25),
+        (Woman, Action::Wave, 1.4),
+        (Child, Action::Wave, 1.4),
+        (Child, Action::Jump, 1.3),
+        (Man, Action::Jump, 1.3),
     ];
     for (row, (kind, action, seconds)) in acts.into_iter().enumerate() {
         let person = Subject {
@@ -263,20 +234,15 @@ fn acts(folder: &Path) {
 fn sizes(folder: &Path) {
     let mut sheet = Sheet::new(1500, 640, [44, 52, 78]);
     let light = CastLight::at(TimeOfDay::Night, 0.7, false);
-    let person = dressed(
-        SubjectKind::Woman,
-        (Color::Red, Garment::Coat),
-        Headwear::WideHat,
+    let person = dressed((
+        Woman,
+        Color::Red,
+        Coat,
+        WideHat,
         Some(Color::Yellow),
         Action::Walk,
-    );
-    let man = dressed(
-        SubjectKind::Man,
-        (Color::Yellow, Garment::Raincoat),
-        Headwear::Hood,
-        None,
-        Action::Run,
-    );
+    ));
+    let man = dressed((Man, Color::Yellow, Raincoat, Hood, None, Action::Run));
     let mut x = 40.0;
     for tall in [40.0, 65.0, 130.0, 260.0] {
         let ppm = tall / 1.7;
@@ -303,49 +269,42 @@ fn large(folder: &Path) {
     let mut sheet = Sheet::new(1560, 640, [188, 206, 214]);
     let light = CastLight::at(TimeOfDay::Morning, -0.8, false);
     let people = [
-        dressed(
-            SubjectKind::Man,
-            (Color::Yellow, Garment::Raincoat),
-            Headwear::WideHat,
-            None,
-            Action::Haul,
-        ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Teal, Garment::Dress),
-            Headwear::WideHat,
+        (Man, Color::Yellow, Raincoat, WideHat, None, Action::Haul),
+        (
+            Woman,
+            Color::Teal,
+            Dress,
+            WideHat,
             Some(Color::Red),
             Action::Walk,
         ),
-        dressed(
-            SubjectKind::Man,
-            (Color::Blue, Garment::Jacket),
-            Headwear::Bare,
-            None,
-            Action::Run,
-        ),
-        dressed(
-            SubjectKind::Child,
-            (Color::Pink, Garment::Dress),
-            Headwear::Bare,
+        (Man, Color::Blue, Jacket, Bare, None, Action::Run),
+        (
+            Child,
+            Color::Pink,
+            Dress,
+            Bare,
             Some(Color::Blue),
             Action::Run,
         ),
-        dressed(
-            SubjectKind::Woman,
-            (Color::Green, Garment::Coat),
-            Headwear::Bare,
+        (
+            Woman,
+            Color::Green,
+            Coat,
+            Bare,
             Some(Color::White),
             Action::Wave,
         ),
-        dressed(
-            SubjectKind::Man,
-            (Color::Red, Garment::Sweater),
-            Headwear::Beanie,
+        (
+            Man,
+            Color::Red,
+            Sweater,
+            Beanie,
             Some(Color::Black),
             Action::Walk,
         ),
-    ];
+    ]
+    .map(dressed);
     for (i, person) in people.iter().enumerate() {
         for (row, facing) in [1.0, 0.25].into_iter().enumerate() {
             let mut pose = pose(person, 1.13, facing);
@@ -427,6 +386,11 @@ fn things(folder: &Path) {
         }
     }
     sheet.save(&folder.join("things.png"));
+}
+
+/// Trains in four colours, one of them the other way round.
+fn trains(folder: &Path) {
+    let light = CastLight::at(TimeOfDay::Morning, -0.7, false);
     let mut sheet = Sheet::new(1500, 800, [150, 186, 208]);
     for (row, color) in [Color::Red, Color::Green, Color::Yellow, Color::Black]
         .into_iter()
@@ -475,13 +439,16 @@ fn time(kind: SubjectKind, action: Action, tall: f32) {
     );
 }
 
+/// A sheet's name and what prints it into a folder.
+type Print = (&'static str, fn(&Path));
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().unwrap_or_else(|| "target/cast".to_owned());
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).expect("a folder that can be made");
     let only = arguments.next();
-    let sheets: [(&str, fn(&Path)); 7] = [
+    let sheets: [Print; 8] = [
         ("gaits", gaits),
         ("facings", facings),
         ("acts", acts),
@@ -489,6 +456,7 @@ fn main() {
         ("large", large),
         ("beasts", beasts),
         ("things", things),
+        ("trains", trains),
     ];
     for (name, print) in sheets {
         if only.as_deref().is_none_or(|only| only == name) {
@@ -496,6 +464,6 @@ fn main() {
         }
     }
     for tall in [65.0, 130.0, 260.0] {
-        time(SubjectKind::Woman, Action::Walk, tall);
+        time(Woman, Action::Walk, tall);
     }
 }

@@ -73,105 +73,93 @@ fn foam(length: f32, pose: &Pose, brush: &mut Brush, canvas: &mut Canvas) {
 pub fn sailboat(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canvas) {
     let heel = (pose.wind * 0.016).clamp(-0.17, 0.17) + 0.022 * swing(pose, 0.21, 81);
     let deck = Deck::new(pose, heel, 0.07 * swing(pose, 0.29, 82));
-    let color = rgb(subject.color);
-    let pale = subject.color == Color::White;
-    let hull = brush.light.tones(if pale {
-        hex(0x2E_3E_55)
-    } else {
-        hex(0xF2_EC_E0)
-    });
-    let trim = brush.light.tones(if pale {
-        hex(0xC9_A2_6B)
-    } else {
-        hex(0x7A_4E_30)
-    });
-    let spar = brush.light.tones(hex(0x6B_4A_33));
-    let m = brush.ppm;
-    // The sails belly out to leeward: with the wind along the boat they fill ahead.
+    let (m, place) = (brush.ppm, brush.place);
+    let (foot, top) = (deck.at(place, 0.2, 0.85), deck.at(place, 0.2, 8.7));
+    brush.path.capsule(foot, 0.075 * m, top, 0.045 * m);
+    let (near, end) = (deck.at(place, 0.2, 1.45), deck.at(place, -2.75, 1.40));
+    brush.path.capsule(near, 0.06 * m, end, 0.05 * m);
+    let ink = brush.ink(brush.light.tones(hex(0x6B_4A_33)), 0.03);
+    brush.print(canvas, &ink);
+    sails(subject, pose, &deck, &mut brush, canvas);
+    yacht_hull(subject, &deck, &mut brush, canvas);
+    foam(6.2, pose, &mut brush, canvas);
+}
+
+/// Main sail and jib, which belly out with the wind.
+fn sails(subject: &Subject, pose: &Pose, deck: &Deck, brush: &mut Brush, canvas: &mut Canvas) {
+    let (m, place) = (brush.ppm, brush.place);
+    let corner = |x: f32, y: f32| deck.at(place, x, y);
     let belly = 0.30 + 0.06 * pose.wind.abs().min(8.0) + 0.03 * swing(pose, 0.7, 83);
+    // With the wind along the boat the jib fills ahead, against it the jib lies flat.
     let lee = if pose.wind * deck.ahead >= 0.0 {
         1.0
     } else {
         -0.55
     };
-    let (foot, top) = (
-        deck.at(brush.place, 0.2, 0.85),
-        deck.at(brush.place, 0.2, 8.7),
-    );
-    brush.path.capsule(foot, 0.075 * m, top, 0.045 * m);
-    let boom = (
-        deck.at(brush.place, 0.2, 1.45),
-        deck.at(brush.place, -2.75, 1.40),
-    );
-    brush.path.capsule(boom.0, 0.06 * m, boom.1, 0.05 * m);
-    let ink = brush.ink(spar, 0.03);
-    brush.print(canvas, &ink);
-    let place = brush.place;
-    let corner = |x: f32, y: f32| deck.at(place, x, y);
-    // Main sail: luff on the mast, leech bellying aft.
+    let cloth = brush.light.tones(rgb(subject.color));
     let (tack, head, clew) = (corner(0.10, 1.62), corner(0.10, 8.35), corner(-2.65, 1.55));
     let leech = corner(-1.75 - 0.5 * belly, 4.6 + 0.3 * belly);
-    let sag = corner(-1.2, 1.40);
-    let (stay, jib_head, jib_clew) = (corner(3.05, 1.15), corner(0.38, 7.2), corner(0.15, 1.45));
-    let luff = corner(1.85 + 0.35 * belly * lee, 4.1);
-    let jib_leech = corner(0.55 + 0.25 * belly, 3.9);
-    let jib_foot = corner(1.5, 1.05);
-    brush
-        .path
-        .line_to(tack)
-        .line_to(head)
-        .quad_to(leech, clew)
-        .quad_to(sag, tack)
-        .close();
-    let cloth = brush.light.tones(color);
+    brush.path.line_to(tack).line_to(head).quad_to(leech, clew);
+    brush.path.quad_to(corner(-1.2, 1.40), tack).close();
     let mut ink = brush.ink(cloth, 0.75);
     ink.gradient = 0.12;
     brush.print(canvas, &ink);
+    let (stay, jib_head, jib_clew) = (corner(3.05, 1.15), corner(0.38, 7.2), corner(0.15, 1.45));
     brush
         .path
         .line_to(stay)
-        .quad_to(luff, jib_head)
-        .quad_to(jib_leech, jib_clew);
-    brush.path.quad_to(jib_foot, stay).close();
+        .quad_to(corner(1.85 + 0.35 * belly * lee, 4.1), jib_head);
+    brush
+        .path
+        .quad_to(corner(0.55 + 0.25 * belly, 3.9), jib_clew);
+    brush.path.quad_to(corner(1.5, 1.05), stay).close();
     let ink = brush.ink(cloth, 0.40);
     brush.print(canvas, &ink);
-    // Seams across the main sail.
     for level in [0.28, 0.52, 0.74] {
-        let a = super::path::between(tack, head, level);
-        let b = corner(-2.65 * (1.0 - level) - 0.35 * belly, 1.55 + 6.8 * level);
-        brush.path.ribbon(&[a, b], |_| (0.025 * m).max(0.35));
+        let end = corner(-2.65 * (1.0 - level) - 0.35 * belly, 1.55 + 6.8 * level);
+        let seam = [super::path::between(tack, head, level), end];
+        brush.path.ribbon(&seam, |_| (0.025 * m).max(0.35));
     }
-    let ink = super::Ink::flat(cloth.shade).with_alpha(0.7).atop();
-    brush.print(canvas, &ink);
-    let sheer = points(
-        &deck,
-        &brush,
-        &[
-            [-3.1, 0.82],
-            [-1.6, 0.70],
-            [0.4, 0.74],
-            [2.2, 0.92],
-            [3.45, 1.22],
-        ],
+    brush.print(
+        canvas,
+        &super::Ink::flat(cloth.shade).with_alpha(0.7).atop(),
     );
-    let (bow, keel, stern) = (
-        deck.at(brush.place, 2.75, -0.12),
-        deck.at(brush.place, 0.0, -0.22),
-        deck.at(brush.place, -2.85, -0.12),
-    );
+}
+
+/// A pale hull, or a dark one under white sails.
+fn yacht_hull(subject: &Subject, deck: &Deck, brush: &mut Brush, canvas: &mut Canvas) {
+    let pale = subject.color == Color::White;
+    let [hull, trim] = if pale {
+        [0x2E_3E_55, 0xC9_A2_6B]
+    } else {
+        [0xF2_EC_E0, 0x7A_4E_30]
+    }
+    .map(hex);
+    let m = brush.ppm;
+    let sheer = [
+        [-3.1, 0.82],
+        [-1.6, 0.70],
+        [0.4, 0.74],
+        [2.2, 0.92],
+        [3.45, 1.22],
+    ];
+    let sheer = points(deck, brush, &sheer);
+    let place = brush.place;
+    let corner = |x: f32, y: f32| deck.at(place, x, y);
     brush
         .path
         .spline(&sheer)
-        .quad_to(corner(3.1, 0.35), bow)
-        .quad_to(keel, stern)
+        .quad_to(corner(3.1, 0.35), corner(2.75, -0.12));
+    brush
+        .path
+        .quad_to(corner(0.0, -0.22), corner(-2.85, -0.12))
         .close();
-    let mut ink = brush.ink(hull, 0.30);
+    let mut ink = brush.ink(brush.light.tones(hull), 0.30);
     ink.gradient = 0.15;
     brush.print(canvas, &ink);
     brush.path.ribbon(&sheer, |_| (0.075 * m).max(0.5));
-    let ink = super::Ink::flat(trim.base);
+    let ink = brush.light.flat(trim);
     brush.print(canvas, &ink);
-    foam(6.2, pose, &mut brush, canvas);
 }
 
 /// Draws a fishing boat: coloured hull, white cabin, mast and boom.

@@ -6,6 +6,7 @@
 //! The third tone, the rim of light, belongs to the finished silhouette: see [`Canvas::rim`].
 
 use super::path::Path;
+use super::raster::{Edges, MaskBox};
 
 /// The two flat tones of one material, sRGB from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +24,8 @@ pub struct Ink {
     pub tones: Tones,
     /// Opacity, 0 to 1.
     pub alpha: f32,
-    /// Where to look for the shape's end on the shaded side, pixels.
-    pub shade_shift: [f32; 2],
+    /// Where to look for the shape's end on the shaded side, pixels; `None` prints one tone.
+    pub shade_shift: Option<[f32; 2]>,
     /// How much brighter the top is than the bottom, 0 to about 0.3.
     pub gradient: f32,
     /// Print only where the canvas is painted already.
@@ -41,7 +42,7 @@ impl Ink {
         Self {
             tones,
             alpha: 1.0,
-            shade_shift: [0.0; 2],
+            shade_shift: None,
             gradient: 0.0,
             atop: false,
         }
@@ -60,10 +61,6 @@ impl Ink {
         self.atop = true;
         self
     }
-
-    fn is_flat(&self) -> bool {
-        self.tones.base == self.tones.shade
-    }
 }
 
 /// A premultiplied RGBA picture whose pixel (0, 0) stands at [`Canvas::origin`] of the frame.
@@ -80,15 +77,6 @@ pub struct Canvas {
     shades: Vec<f32>,
     /// Left, top, right and bottom of what was printed since [`Canvas::begin`].
     dirty: [usize; 4],
-}
-
-/// The part of the plane that the mask covers, in canvas pixels.
-#[derive(Debug, Clone, Copy)]
-struct MaskBox {
-    left: i32,
-    top: i32,
-    width: usize,
-    height: usize,
 }
 
 impl Canvas {
@@ -150,12 +138,9 @@ impl Canvas {
 
     /// Prints the union of the path's contours, given in frame pixels.
     pub fn fill(&mut self, path: &Path, ink: &Ink) {
-        let reach = ink.shade_shift[0].abs().max(ink.shade_shift[1].abs());
-        let pad = if ink.is_flat() {
-            1
-        } else {
-            reach.ceil() as i32 + 2
-        };
+        let pad = ink
+            .shade_shift
+            .map_or(1, |[x, y]| x.abs().max(y.abs()).ceil() as i32 + 2);
         let Some(area) = self.mask_box(path, pad) else {
             return;
         };
@@ -231,7 +216,6 @@ impl Canvas {
         ];
         self.shades.clear();
         self.shades.resize(columns, 0.0);
-        let flat = ink.is_flat();
         for row in 0..rows {
             let [first, last] = self.spans[row + pad].map(|x| x as usize);
             let (first, end) = (first.max(pad), (last + 1).min(area.width - pad));
@@ -241,9 +225,9 @@ impl Canvas {
             let columns = end - first;
             let left = left + first - pad;
             let at = (row + pad) * area.width + first;
-            if !flat {
+            if let Some(shift) = ink.shade_shift {
                 let shades = &mut self.shades[..columns];
-                look_aside(&self.mask, at, area.width, ink.shade_shift, shades);
+                look_aside(&self.mask, at, area.width, shift, shades);
             }
             let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / rows as f32);
             let tone = |c: [f32; 3]| c.map(|v| ((v * fade).min(1.0) * 255.0 + 0.5) as i32);
@@ -349,71 +333,5 @@ fn look_aside(mask: &[f32], at: usize, stride: usize, shift: [f32; 2], out: &mut
     for ((out, a), b) in out.iter_mut().zip(above).zip(below) {
         let (upper, lower) = (a[0] + (a[1] - a[0]) * tx, b[0] + (b[1] - b[0]) * tx);
         *out = 1.0 - (upper + (lower - upper) * ty);
-    }
-}
-
-/// Where the edges of a path leave the signed area that they cut off each pixel to their right.
-struct Edges<'a> {
-    mask: &'a mut [f32],
-    spans: &'a mut [[u32; 2]],
-    area: MaskBox,
-}
-
-impl Edges<'_> {
-    /// Adds an edge, given in pixels of the mask.
-    fn add(&mut self, from: [f32; 2], to: [f32; 2]) {
-        let (sign, top, bottom) = if from[1] < to[1] {
-            (1.0, from, to)
-        } else {
-            (-1.0, to, from)
-        };
-        let slope = (bottom[0] - top[0]) / (bottom[1] - top[1]).max(1e-9);
-        let first = top[1].max(0.0);
-        let last = bottom[1].min(self.area.height as f32);
-        if last <= first {
-            return;
-        }
-        let limit = self.area.width as f32 - 1.0;
-        let mut x = top[0] + (first - top[1]) * slope;
-        let mut y = first;
-        let mut row = first as usize;
-        while y < last {
-            let end = last.min(row as f32 + 1.0);
-            let next = x + slope * (end - y);
-            let (low, high) = if x < next { (x, next) } else { (next, x) };
-            self.add_span(
-                row,
-                sign * (end - y),
-                low.clamp(0.0, limit),
-                high.clamp(0.0, limit),
-            );
-            (x, y) = (next, end);
-            row += 1;
-        }
-    }
-
-    /// Spreads an edge piece of height `area` that crosses a row from `low` to `high`.
-    fn add_span(&mut self, row: usize, area: f32, low: f32, high: f32) {
-        let (first, last) = (low as usize, high as usize);
-        let span = &mut self.spans[row];
-        *span = [span[0].min(first as u32), span[1].max(last as u32 + 1)];
-        let line = &mut self.mask[row * self.area.width..][first..last + 2];
-        if first == last {
-            let right = (low + high) * 0.5 - first as f32;
-            line[0] += area * (1.0 - right);
-            line[1] += area * right;
-            return;
-        }
-        // Share of the piece that the columns so far hand on to those right of them.
-        let per_pixel = 1.0 / (high - low);
-        let mut before = 0.0;
-        for (i, value) in line.iter_mut().enumerate() {
-            let column = (first + i) as f32;
-            let (a, b) = (low.max(column), high.min(column + 1.0));
-            let share = ((b - a) * per_pixel).max(0.0);
-            let inside = share * (column + 1.0 - (a + b) * 0.5);
-            *value += area * (inside + before);
-            before = share - inside;
-        }
     }
 }

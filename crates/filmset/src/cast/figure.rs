@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Tones};
 use super::palette::{hex, rgb};
 use super::skeleton::{self, Body, Joints, View};
-use super::{Brush, Pose, garments, head, ribbon};
+use super::{Brush, Pose, garments, head, ribbon, stances};
 use crate::program::{Action, Color, Garment, Headwear, Subject, SubjectKind};
 
 const SKINS: [u32; 4] = [0xF2_C4_A0, 0xE0_A8_80, 0xB9_7C_55, 0x8A_58_3C];
@@ -39,25 +39,18 @@ impl Wardrobe {
         let tones = |color: [f32; 3]| brush.light.tones(color);
         let color = rgb(subject.color);
         let skin = hex(pose.pick(11, &SKINS));
-        let dark = matches!(subject.color, Color::Black | Color::Grey | Color::Brown);
         let trousers = if subject.color == Color::Black {
             0x7A_73_6A
         } else {
             0x32_34_3C
         };
-        // Dresses show legs; the light tights keep a dark dress readable.
+        // Dresses show legs.
         let legs = if garment == Garment::Dress {
             skin
         } else {
             hex(trousers)
         };
-        let hat = match (headwear, garment) {
-            (Headwear::Hood, _) | (Headwear::WideHat, Garment::Raincoat) => color,
-            (Headwear::WideHat, _) => hex(0xE6_D3_A8),
-            (Headwear::Beanie, _) if dark => hex(0xD9_CF_BE),
-            (Headwear::Beanie, _) => hex(0x3A_3C_46),
-            _ => hex(0x35_37_42),
-        };
+        let (hat, band) = hat(subject.color, headwear, garment);
         Self {
             garment,
             headwear,
@@ -74,17 +67,27 @@ impl Wardrobe {
                 0x3B_2A_22
             })),
             hat: tones(hat),
-            band: tones(
-                if headwear == Headwear::WideHat && garment != Garment::Raincoat {
-                    hex(0x5A_46_38)
-                } else {
-                    hat.map(|v| v * 0.8)
-                },
-            ),
+            band: tones(band),
             scarf: subject.scarf.map(|color| tones(rgb(color))),
             ink: tones([0.10, 0.09, 0.11]),
         }
     }
+}
+
+/// Colours of what is worn on the head, and of its band or brim: quiet ones, so that the garment
+/// speaks, except where they belong to the garment.
+fn hat(color: Color, headwear: Headwear, garment: Garment) -> ([f32; 3], [f32; 3]) {
+    let quiet = matches!(color, Color::Black | Color::Grey | Color::Brown);
+    let hat = match headwear {
+        Headwear::WideHat if garment != Garment::Raincoat => {
+            return (hex(0xE6_D3_A8), hex(0x5A_46_38));
+        }
+        Headwear::Hood | Headwear::WideHat => rgb(color),
+        Headwear::Beanie if quiet => hex(0xD9_CF_BE),
+        Headwear::Beanie => hex(0x3A_3C_46),
+        Headwear::Cap | Headwear::Bare => hex(0x35_37_42),
+    };
+    (hat, hat.map(|v| v * 0.8))
 }
 
 /// Everything a part of a figure needs to be drawn.
@@ -100,7 +103,7 @@ pub(super) struct Figure<'a> {
 /// Draws a figure.
 pub fn draw(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canvas) {
     let body = Body::of(subject.kind);
-    let stance = skeleton::stance(subject, pose, &body);
+    let stance = stances::stance(subject, pose, &body);
     let figure = Figure {
         subject,
         pose,

@@ -4,25 +4,32 @@
 //! between frames: what hangs and follows (hair, scarf, hem, tail) is written as a delayed
 //! function of the gait phase, of time and of the seconds since the action began.
 
-mod aloft;
-mod animals;
+mod ball;
+mod balloon;
+mod birds;
 mod boats;
 mod canvas;
+mod dog;
 mod figure;
 pub mod gait;
 mod garments;
 mod head;
+mod kite;
+mod lighthouse;
 mod palette;
 mod path;
+mod raster;
 mod ribbon;
 mod skeleton;
+mod stances;
 #[cfg(test)]
 mod tests;
 mod train;
 
-pub use aloft::{KITE_STRING, LAMP};
 pub use canvas::{Canvas, Ink, Tones};
 pub use gait::{Foot, foot_contacts, stride};
+pub use kite::STRING as KITE_STRING;
+pub use lighthouse::LAMP;
 pub use palette::{CastLight, PALETTE, oklab, rgb};
 pub use path::{Path, Point};
 pub use train::funnel;
@@ -98,15 +105,15 @@ pub fn draw(
         SubjectKind::Man | SubjectKind::Woman | SubjectKind::Child => {
             figure::draw(subject, pose, brush, canvas);
         }
-        SubjectKind::Dog => animals::dog(subject, pose, brush, canvas),
-        SubjectKind::Birds => animals::birds(subject, pose, brush, canvas),
+        SubjectKind::Dog => dog::draw(subject, pose, brush, canvas),
+        SubjectKind::Birds => birds::draw(subject, pose, brush, canvas),
         SubjectKind::Sailboat => boats::sailboat(subject, pose, brush, canvas),
         SubjectKind::FishingBoat => boats::fishing_boat(subject, pose, brush, canvas),
-        SubjectKind::Balloon => aloft::balloon(subject, pose, brush, canvas),
+        SubjectKind::Balloon => balloon::draw(subject, pose, brush, canvas),
         SubjectKind::Train => train::train(subject, pose, brush, canvas),
-        SubjectKind::Ball => aloft::ball(subject, pose, brush, canvas),
-        SubjectKind::Kite => aloft::kite(subject, pose, brush, canvas),
-        SubjectKind::Lighthouse => aloft::lighthouse(subject, brush, canvas),
+        SubjectKind::Ball => ball::draw(subject, pose, brush, canvas),
+        SubjectKind::Kite => kite::draw(subject, pose, brush, canvas),
+        SubjectKind::Lighthouse => lighthouse::draw(subject, brush, canvas),
     }
     // The rim never gets thinner than can be seen.
     let width = (0.016 * gait::height(subject.kind).min(4.0) * pixels_per_meter).clamp(0.7, 3.5);

@@ -34,6 +34,16 @@ pub const fn hex(code: u32) -> [f32; 3] {
     ]
 }
 
+/// Colour that stripes a thing painted in `color`.
+pub fn stripe(color: Color) -> [f32; 3] {
+    match color {
+        Color::White => hex(0xC4_C8_CC),
+        Color::Grey => hex(0xD8_DA_DC),
+        Color::Black => hex(0x5E_61_68),
+        _ => hex(0xF6_EE_DC),
+    }
+}
+
 /// The light that falls on the cast.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CastLight {
@@ -111,9 +121,10 @@ impl CastLight {
     /// Ink for a shape whose shaded side is `shade` pixels wide.
     pub fn ink(&self, tones: Tones, shade: f32) -> Ink {
         let [x, y] = self.toward_sun();
+        let shade_shift = (shade > 0.0).then_some([-x * shade, -y * shade * 0.25]);
         Ink {
             tones,
-            shade_shift: [-x * shade, -y * shade * 0.25],
+            shade_shift,
             ..Ink::flat(tones.base)
         }
     }

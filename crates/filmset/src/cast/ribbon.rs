@@ -6,7 +6,8 @@ use super::figure::Figure;
 use super::gait::ease;
 use super::palette::hex;
 use super::path::{Point, between};
-use super::skeleton::{PULL_SECONDS, mid};
+use super::skeleton::mid;
+use super::stances::PULL_SECONDS;
 use crate::program::Garment;
 use std::f32::consts::{PI, TAU};
 
@@ -124,11 +125,13 @@ pub fn collar(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
 /// The rope from the hands to the net, which comes closer as it is pulled in.
 pub fn rope(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let pose = figure.pose;
-    let wrist = |i: usize| figure.view.at(brush, figure.joints.wrists[i]);
-    let (a, b) = (wrist(0), wrist(1));
     let side = if pose.facing < 0.0 { -1.0 } else { 1.0 };
-    let ahead = if (b[0] - a[0]) * side > 0.0 { b } else { a };
-    let behind = if ahead == a { b } else { a };
+    let wrists = figure
+        .joints
+        .wrists
+        .map(|wrist| figure.view.at(brush, wrist));
+    let first = usize::from((wrists[1][0] - wrists[0][0]) * side > 0.0);
+    let (ahead, behind) = (wrists[first], wrists[1 - first]);
     let pulls = pose.action_t / PULL_SECONDS;
     let gained = 0.10 * (2.0 * pulls).floor() + 0.10 * ease((2.0 * pulls).fract() / 0.8);
     let distance = (1.85 - gained).max(1.05);

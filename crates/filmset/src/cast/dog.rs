@@ -1,12 +1,12 @@
-//! Dogs and birds.
+//! Dogs: four legs that walk a foot after another or gallop in pairs, and a tail.
 
 use super::canvas::{Canvas, Tones};
 use super::gait::{self, Foot};
 use super::palette::{hex, rgb};
 use super::path::{Point, between};
-use super::skeleton::{Joint, View, mid, swing};
+use super::skeleton::{Joint, View, swing};
 use super::{Brush, Pose};
-use crate::program::{Action, Color, Subject, SubjectKind};
+use crate::program::{Action, Subject, SubjectKind};
 use std::f32::consts::TAU;
 
 /// Metres of a dog's body: shoulders and hips ahead of its middle, their height, leg length.
@@ -26,7 +26,7 @@ struct Dog<'a> {
 }
 
 /// Draws a dog.
-pub fn dog(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canvas) {
+pub fn draw(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canvas) {
     let color = rgb(subject.color);
     let turn = TAU * pose.phase;
     let (lift, pitch) = match pose.action {
@@ -72,10 +72,10 @@ impl Dog<'_> {
         } else {
             self.tail(brush, canvas);
         }
-        for z in [-near, near] {
-            let legs = [(false, SHOULDER), (true, HIP)];
-            for (hind, x) in legs {
-                self.leg(hind, x, z * 0.075, z != near, brush, canvas);
+        for far in [true, false] {
+            let z = if far { -near } else { near } * 0.075;
+            for (hind, x) in [(false, SHOULDER), (true, HIP)] {
+                self.leg(hind, [x, z], far, brush, canvas);
             }
         }
         self.trunk(brush, canvas);
@@ -131,7 +131,7 @@ impl Dog<'_> {
         }
     }
 
-    fn leg(&self, hind: bool, x: f32, z: f32, far: bool, brush: &mut Brush, canvas: &mut Canvas) {
+    fn leg(&self, hind: bool, [x, z]: [f32; 2], far: bool, brush: &mut Brush, canvas: &mut Canvas) {
         let foot = self.foot(hind, z > 0.0);
         let top = self.body(x, if hind { 0.42 } else { 0.38 }, z);
         let paw = [x + foot.x, foot.y + 0.03, z];
@@ -241,112 +241,12 @@ impl Dog<'_> {
                 };
                 let back = if running { 0.34 } else { 0.26 };
                 let p = self.body(HIP - 0.07 - back * s, 0.47 + up + 0.03 * wag, 0.09 * wag);
-                self.view.at(brush, mid(p, p, 0.0))
+                self.view.at(brush, p)
             })
             .collect();
         let m = brush.ppm;
         brush.path.ribbon(&spine, |s| m * (0.030 - 0.016 * s));
         let ink = brush.ink(self.coat, 0.012);
-        brush.print(canvas, &ink);
-    }
-}
-
-/// Draws a flock of five to nine birds; the point on the ground is the lowest of the flock.
-pub fn birds(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canvas) {
-    let count = 5 + (pose.chance(71) * 5.0) as usize % 5;
-    let tones = brush.light.tones(rgb(subject.color));
-    let far = brush.light.tones(rgb(subject.color).map(|v| v * 0.72));
-    let tip = brush.light.tones(if subject.color == Color::Black {
-        hex(0x55_58_60)
-    } else {
-        rgb(subject.color).map(|v| v * 0.42)
-    });
-    for i in 0..count {
-        bird(pose, i, count, [tones, far, tip], &mut brush, canvas);
-    }
-}
-
-/// Place of a bird in the flock in metres: a loose wedge behind the first.
-fn place(pose: &Pose, i: usize, count: usize) -> [f32; 2] {
-    let side = if i % 2 == 0 { 1.0 } else { -1.0 };
-    let rank = i.div_ceil(2) as f32;
-    let salt = 100 + i as u64 * 7;
-    let drift = |k: u64, hertz: f32| (TAU * (pose.t * hertz + pose.chance(salt + k))).sin();
-    let back = if pose.facing < 0.0 { 1.0 } else { -1.0 };
-    let ranks = (count / 2) as f32;
-    let x = back * (rank - ranks * 0.5) * (3.0 / ranks) + 0.30 * (pose.chance(salt) - 0.5);
-    let y = 1.45 + side * rank * (1.05 / ranks) + 0.35 * (pose.chance(salt + 1) - 0.5);
-    [x + 0.12 * drift(2, 0.17), y + 0.10 * drift(3, 0.23)]
-}
-
-fn bird(
-    pose: &Pose,
-    i: usize,
-    count: usize,
-    [body, far, tip]: [Tones; 3],
-    brush: &mut Brush,
-    canvas: &mut Canvas,
-) {
-    let [cx, cy] = place(pose, i, count);
-    let salt = 300 + i as u64 * 5;
-    // All follow the same slow turns, each a little later than the one ahead.
-    let late = pose.t - 0.15 * i.div_ceil(2) as f32;
-    let bank = 0.45 * (TAU * (late * 0.16 + pose.chance(72))).sin();
-    let hertz = 2.3 + 0.5 * pose.chance(salt);
-    let beat = TAU * (pose.t * hertz + pose.chance(salt + 1));
-    // A glide now and then stills the wings.
-    let work = (0.55 + 0.9 * (TAU * (pose.t * 0.21 + pose.chance(salt + 2))).sin()).clamp(0.4, 1.0);
-    let inner = 0.42 + 0.62 * work * beat.sin();
-    let outer = inner - 0.62 + 0.55 * work * (beat - 1.1).sin();
-    let size = 1.08 + 0.22 * pose.chance(salt + 3);
-    let ahead = pose.facing;
-    let open = (1.0 - ahead * ahead).sqrt().max(0.55) * if ahead < 0.0 { -1.0 } else { 1.0 };
-    let heave = -0.05 * work * beat.sin();
-    // Ahead, up, to the right side; seen a little from below.
-    let put = |x: f32, y: f32, z: f32| {
-        let along = x * (ahead.abs() * 0.85 + 0.15) * ahead.signum();
-        // The near wing hangs lower in the picture than the far one.
-        let y = y + z * (0.35 * bank - 0.26 * ahead);
-        brush.at(cx + (along - z * open * 0.72) * size, cy + heave + y * size)
-    };
-    let wing = |side: f32| {
-        let elbow = [0.36 * inner.cos(), 0.36 * inner.sin()];
-        let end = [elbow[0] + 0.46 * outer.cos(), elbow[1] + 0.46 * outer.sin()];
-        let outward = |t: f32| [0, 1].map(|k| elbow[k] + (end[k] - elbow[k]) * t);
-        let [middle, last] = [outward(0.5), outward(1.0)];
-        [
-            vec![
-                put(0.16, 0.0, side * 0.02),
-                put(0.21, elbow[1], side * elbow[0]),
-                put(0.06, middle[1], side * middle[0]),
-                put(-0.12, last[1], side * last[0]),
-                put(-0.16, middle[1] * 0.95, side * middle[0]),
-                put(-0.13, elbow[1] * 0.85, side * elbow[0]),
-                put(-0.16, 0.0, side * 0.02),
-            ],
-            vec![
-                put(0.06, middle[1], side * middle[0]),
-                put(-0.12, last[1], side * last[0]),
-                put(-0.16, middle[1] * 0.95, side * middle[0]),
-            ],
-        ]
-    };
-    let wings = [wing(1.0), wing(-1.0)];
-    let (beak, chest) = (put(0.36, 0.03, 0.0), put(0.20, 0.01, 0.0));
-    let (rump, tail) = (put(-0.20, 0.0, 0.0), put(-0.40, 0.02, 0.0));
-    let m = brush.ppm * size;
-    let parts = [(0, far), (1, body)];
-    for (k, tones) in parts {
-        if k == 1 {
-            brush.path.capsule(chest, 0.075 * m, rump, 0.055 * m);
-            brush.path.capsule(rump, 0.055 * m, tail, 0.035 * m);
-            brush.path.capsule(chest, 0.062 * m, beak, 0.012 * m);
-        }
-        brush.path.polygon(&wings[k][0]);
-        let ink = brush.ink(tones, 0.03);
-        brush.print(canvas, &ink);
-        brush.path.polygon(&wings[k][1]);
-        let ink = super::Ink::flat(tip.base).atop();
         brush.print(canvas, &ink);
     }
 }
