@@ -1,7 +1,7 @@
 //! Contact sheets of the film set, to look at: `cargo run --release -p kinora-filmset --example
 //! look -- OUT.png [setting=..] [time=..] [weather=..] [wind=..] [camera=..] [amount=..]
 //! [shot=..] [kind=..] [action=..] [focal=..] [f=..] [tone=..] [quality=..] [backlight=1]
-//! [seed=..] [aspect=tall] [half=1] [strip=N]`. Without `setting` one row a setting, without
+//! [seed=..] [aspect=tall] [half=2] [strip=N] [reps=N]`. Without `setting` one row a setting, without
 //! `time` one column an hour; `strip=N` makes the columns N moments of a clip.
 
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ fn main() {
             println!("{setting:?} {time:?}: built {built:?}, all {:?}", began.elapsed());
         }
     }
-    if args.contains_key("clock") {
+    for _ in 0..args.get("reps").map_or(0, |v| v.parse().expect("a number")) {
         let program = program(&args, settings[0], times[0]);
         let began = std::time::Instant::now();
         let film = kinora_filmset::render(&program, (w, h), 2);

@@ -211,7 +211,7 @@ impl Bitmap {
     fn blur_columns(&mut self, radius: usize) {
         let (w, h) = (self.width, self.height);
         let source = self.pixels.clone();
-        let n = (2 * radius + 1) as u32;
+        let share = 65536 / (2 * radius + 1) as u32;
         let clamp = |y: i64| y.clamp(0, h as i64 - 1) as usize;
         let mut sums = vec![[0u32; 4]; w];
         for y in -(radius as i64)..=radius as i64 {
@@ -225,7 +225,7 @@ impl Bitmap {
             let enter = &source[clamp(y + radius as i64 + 1) * w..][..w];
             let leave = &source[clamp(y - radius as i64) * w..][..w];
             for x in 0..w {
-                out[x] = average(&sums[x], n);
+                out[x] = average(&sums[x], share);
                 add(&mut sums[x], enter[x]);
                 subtract(&mut sums[x], leave[x]);
             }
@@ -270,8 +270,9 @@ fn subtract(sum: &mut [u32; 4], pixel: u32) {
     }
 }
 
-fn average(sum: &[u32; 4], n: u32) -> u32 {
-    u32::from_le_bytes(sum.map(|s| ((s + n / 2) / n) as u8))
+/// `share` is 65536 over the number of pixels in the sum.
+fn average(sum: &[u32; 4], share: u32) -> u32 {
+    u32::from_le_bytes(sum.map(|s| ((s * share + 0x8000) >> 16) as u8))
 }
 
 fn box_blur(row: &mut [u32], radius: usize, periodic: bool) {
@@ -280,11 +281,12 @@ fn box_blur(row: &mut [u32], radius: usize, periodic: bool) {
     let radius = (radius as i64).min(n / 2);
     let at = |i: i64| if periodic { wrap(i, n) } else { i.clamp(0, n - 1) as usize };
     let mut sum = [0u32; 4];
+    let share = 65536 / (2 * radius + 1) as u32;
     for i in -radius..=radius {
         add(&mut sum, source[at(i)]);
     }
     for i in 0..n {
-        row[i as usize] = average(&sum, (2 * radius + 1) as u32);
+        row[i as usize] = average(&sum, share);
         add(&mut sum, source[at(i + radius + 1)]);
         subtract(&mut sum, source[at(i - radius)]);
     }

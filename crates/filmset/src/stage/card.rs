@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use super::bitmap::{Bitmap, HALF, LANES, over, pack, saturate, spread};
+use super::bitmap::{Bitmap, HALF, LANES, over, pack, spread};
 use super::camera::{Pose, View};
 use super::frame::Frame;
 use super::noise::smooth_noise;
@@ -50,10 +50,14 @@ pub struct Card {
     pub plane: bool,
     /// Whether its last row goes on below it.
     pub extend_below: bool,
+    /// Whether its first row goes on above it.
+    pub extend_above: bool,
     /// Its own motion.
     pub motion: Motion,
     /// First row from which it hides everything behind, in its own rows.
     opaque_from: usize,
+    /// Rows with anything on them: first, and one past the last.
+    painted: (usize, usize),
 }
 
 impl Card {
@@ -76,8 +80,10 @@ impl Card {
             periodic,
             plane: false,
             extend_below: periodic,
+            extend_above: false,
             motion: Motion::Still,
             opaque_from: 0,
+            painted: (0, 0),
         };
         card.measure();
         card
@@ -103,6 +109,12 @@ impl Card {
         self
     }
 
+    /// Lets its first row go on above it, as trunks that leave the frame do.
+    pub fn rising(mut self) -> Self {
+        self.extend_above = true;
+        self
+    }
+
     fn measure(&mut self) {
         let bitmap = &self.bitmap;
         let solid = |y: &usize| bitmap.row(*y).iter().all(|p| p >> 24 == 255);
@@ -112,6 +124,10 @@ impl Card {
             0
         };
         self.opaque_from = bitmap.height - rows;
+        let blank = |y: &usize| bitmap.row(*y).iter().all(|p| *p == 0);
+        let first = (0..bitmap.height).take_while(blank).count();
+        let after = (first..bitmap.height).rev().take_while(blank).count();
+        self.painted = (first, bitmap.height - after);
     }
 
     /// First row of the frame from which this card hides everything behind it.
@@ -144,6 +160,7 @@ impl Card {
             _ => 0.0,
         };
         let mut line = std::mem::take(&mut frame.scratch);
+        let mut shifted = std::mem::take(&mut frame.shifted);
         for y in 0..bottom.min(frame.height) {
             let Some((scale, shift, source)) = self.row_map(view, pose, y) else { continue };
             let source = source - bob;
@@ -159,10 +176,13 @@ impl Card {
                 let height = 1.0 - (source / self.bitmap.height as f32).clamp(0.0, 1.0);
                 (table.as_slice(), height * height)
             });
-            self.fetch(&mut line, start, 1.0 / scale, frame.width, (r0, r1, weight));
-            lay(&line, start, 1.0 / scale, bend, frame.row_mut(y));
+            let spare = if bend.is_some() { BEND } else { 1 };
+            let span = (start.floor() as i64 - spare as i64, 1.0 / scale, spare);
+            self.fetch(&mut line, span, frame.width, (r0, r1, weight));
+            let from = start - span.0 as f32;
+            lay((&line, &mut shifted), from, 1.0 / scale, bend, frame.row_mut(y));
         }
-        frame.scratch = line;
+        (frame.scratch, frame.shifted) = (line, shifted);
     }
 
     /// Scale, shift of columns and source row of row `y` of the frame.
@@ -189,10 +209,13 @@ impl Card {
         let last = self.bitmap.height as i64 - 1;
         let floor = source.floor();
         let (i, weight) = (floor as i64, ((source - floor) * 256.0).round() as u16);
-        if i < -1 || (i > last && !self.extend_below) {
+        if (i < -1 && !self.extend_above) || (i > last && !self.extend_below) {
             return None;
         }
-        Some((i.clamp(0, last) as usize, (i + 1).clamp(0, last) as usize, weight))
+        let (r0, r1) = (i.clamp(0, last) as usize, (i + 1).clamp(0, last) as usize);
+        let (first, end) = self.painted;
+        let blank = r1 < first || (r0 >= end && !self.extend_below);
+        (!blank).then_some((r0, r1, weight))
     }
 
     /// Wobble of a reflection: two trains of waves, wider toward the viewer.
@@ -224,20 +247,20 @@ impl Card {
     }
 
     /// Puts the source pixels a row needs into `line`: two rows mixed, periodic ends unrolled,
-    /// clear outside, with [`MARGIN`] pixels to spare on both sides.
+    /// clear outside, from column `first`, for `width` steps with `spare` pixels on both sides.
     fn fetch(
         &self,
         line: &mut Vec<u32>,
-        start: f32,
-        step: f32,
+        (first, step, spare): (i64, f32, usize),
         width: usize,
         (r0, r1, weight): (usize, usize, u16),
     ) {
-        let count = (width as f32 * step).ceil() as usize + 2 + 2 * MARGIN;
-        line.clear();
+        let count = (width as f32 * step).ceil() as usize + 2 + 2 * spare;
         line.resize(count, 0);
+        if !self.periodic {
+            line.fill(0);
+        }
         let w = self.bitmap.width as i64;
-        let first = start.floor() as i64 - MARGIN as i64;
         let (a, b) = (self.bitmap.row(r0), self.bitmap.row(r1));
         let mut done = 0;
         while done < count {
@@ -261,8 +284,8 @@ impl Card {
     }
 }
 
-/// Spare pixels on both sides of a fetched row, for bending.
-const MARGIN: usize = 48;
+/// Spare pixels on both sides of a fetched row that bends.
+const BEND: usize = 48;
 
 fn mix_rows(a: &[u32], b: &[u32], weight: u16, out: &mut [u32]) {
     if weight == 0 {
@@ -276,10 +299,16 @@ fn mix_rows(a: &[u32], b: &[u32], weight: u16, out: &mut [u32]) {
     }
 }
 
-/// Composites a fetched row over `row`, sampling at `start + x * step` (+ bend).
-fn lay(line: &[u32], start: f32, step: f32, bend: Option<(&[f32], f32)>, row: &mut [u32]) {
+/// Composites a fetched row over `row`, sampling at `from + x * step` (+ bend).
+fn lay(
+    (line, shifted): (&[u32], &mut Vec<u32>),
+    from: f32,
+    step: f32,
+    bend: Option<(&[f32], f32)>,
+    row: &mut [u32],
+) {
     const ONE: f32 = 65536.0;
-    let base = ((start - start.floor() + MARGIN as f32) * ONE) as i64;
+    let base = (from * ONE) as i64;
     let step = f64::from(step) * f64::from(ONE);
     let limit = ((line.len() - 2) as i64) << 16;
     if let Some((table, amount)) = bend {
@@ -288,9 +317,13 @@ fn lay(line: &[u32], start: f32, step: f32, bend: Option<(&[f32], f32)>, row: &m
             let at = base + (x as f64 * step) as i64 + bent as i64;
             blend(line, at.clamp(0, limit), pixel);
         }
-    } else if step == f64::from(ONE) && base & 0xFFFF < 128 {
+    } else if step == f64::from(ONE) {
         let first = (base >> 16) as usize;
-        for (pixel, &source) in row.iter_mut().zip(&line[first..]) {
+        let sources = &line[first..first + row.len() + 1];
+        let weight = ((base >> 8) & 255) as u16;
+        shifted.resize(row.len(), 0);
+        mix_rows(&sources[..row.len()], &sources[1..], weight, shifted);
+        for (pixel, &source) in row.iter_mut().zip(&*shifted) {
             *pixel = lay_one(source, *pixel);
         }
     } else {
@@ -308,7 +341,7 @@ fn lay(line: &[u32], start: f32, step: f32, bend: Option<(&[f32], f32)>, row: &m
 fn blend(line: &[u32], at: i64, pixel: &mut u32) {
     let i = (at >> 16) as usize;
     let weight = ((at >> 8) & 255) as u64;
-    let (a, b) = (line[i], line[i + 1]);
+    let &[a, b] = line[i..].first_chunk().unwrap_or(&[0, 0]);
     if a | b == 0 {
         return;
     }
@@ -328,9 +361,4 @@ fn lay_one(source: u32, below: u32) -> u32 {
         0 if source == 0 => below,
         _ => over(source, below),
     }
-}
-
-/// Keeps the saturating helper in one place for painters that add light.
-pub fn add_light(light: u32, below: u32) -> u32 {
-    pack(saturate(spread(light & 0x00FF_FFFF) + spread(below)))
 }

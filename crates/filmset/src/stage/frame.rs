@@ -1,6 +1,6 @@
 //! One frame in the making, and the soft strokes that are drawn fresh into every frame.
 
-use super::bitmap::over;
+use super::bitmap::{HALF, LANES, over, pack, spread};
 use super::color::Rgb;
 use crate::cast::Canvas;
 
@@ -15,6 +15,8 @@ pub struct Frame {
     pub pixels: Vec<u32>,
     /// Reused by cards for the row at hand.
     pub scratch: Vec<u32>,
+    /// Reused by cards for a row between two columns.
+    pub shifted: Vec<u32>,
     /// Reused by subjects.
     pub cast: Canvas,
     /// First row that strokes must not touch: something nearer hides it anyway.
@@ -29,6 +31,7 @@ impl Frame {
             height,
             pixels: vec![0; width * height],
             scratch: Vec::new(),
+            shifted: Vec::new(),
             cast: Canvas::new(0, 0, [0, 0]),
             bottom: height,
         }
@@ -110,16 +113,19 @@ impl Frame {
         // No narrower than a pixel's reach, or it would flicker as it moves.
         let (rx, ry, thin) = (rx.max(1.2), ry.max(1.2), (rx.min(1.2) * ry.min(1.2) / 1.44).min(1.0));
         let mask = if light { 0x00FF_FFFF } else { u32::MAX };
-        let color = paint.0.0.map(|c| c * 255.0);
+        let lanes = spread(paint.0.pixel(1.0));
+        let strength = paint.1 * thin * 256.0;
         for y in self.rows(cy - ry, cy + ry) {
             let dy = (y as f32 + 0.5 - cy) / ry;
             let half = rx * (1.0 - dy * dy).max(0.0).sqrt();
             let (first, span) = self.span(y, cx - half, cx + half);
+            let (step, rest) = (1.0 / rx, 1.0 - dy * dy);
             for (i, pixel) in span.iter_mut().enumerate() {
-                let dx = ((first + i) as f32 + 0.5 - cx) / rx;
-                let t = (1.0 - dx * dx - dy * dy).max(0.0);
-                let alpha = paint.1 * thin * t * t;
-                *pixel = over(premultiply(color, alpha) & mask, *pixel);
+                let dx = ((first + i) as f32 + 0.5 - cx) * step;
+                let t = (rest - dx * dx).max(0.0);
+                let alpha = ((strength * t * t) as i32).min(256) as u64;
+                let ink = pack(((lanes * alpha + HALF) >> 8) & LANES);
+                *pixel = over(ink & mask, *pixel);
             }
         }
     }

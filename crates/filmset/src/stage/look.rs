@@ -179,15 +179,18 @@ impl Look {
         let night = self.is_night();
         let (grey, amount, dim) = match self.weather {
             Weather::Clear => return,
-            Weather::Overcast => (Rgb::hex(0xAEB6C0), 0.62, 0.96),
-            Weather::Fog => (Rgb::hex(0xC6CBD0), 0.60, 1.0),
-            Weather::Rain => (Rgb::hex(0x7F8B9A), 0.66, 0.82),
-            Weather::Snow => (Rgb::hex(0xC4CCDA), 0.60, 0.98),
+            Weather::Overcast => (Rgb::hex(0xAEB6C0), 0.80, 0.94),
+            Weather::Fog => (Rgb::hex(0xC6CBD0), 0.70, 1.0),
+            Weather::Rain => (Rgb::hex(0x7F8B9A), 0.82, 0.80),
+            Weather::Snow => (Rgb::hex(0xC4CCDA), 0.78, 0.98),
         };
         // Grey of the hour: as bright as its sky and faintly of its hue, so the hour stays told.
-        let level = self.middle.mix(self.horizon, 0.5);
+        let level = self.middle.mix(self.horizon, 0.5).desaturate(match program.time {
+            TimeOfDay::Morning | TimeOfDay::Noon => 0.6,
+            _ => 0.0,
+        });
         let bright = (level.luma() * 0.55 + 0.30).min(if night { 0.16 } else { 0.9 });
-        let tint = grey.scale(bright / grey.luma()).mix(level, 0.35).scale(dim);
+        let tint = grey.scale(bright / grey.luma()).mix(level, 0.30).scale(dim);
         let flatten = |c: Rgb, k: f32| c.mix(tint, amount * k);
         self.zenith = flatten(self.zenith, 1.0);
         self.middle = flatten(self.middle, 1.0);

@@ -3,6 +3,7 @@
 pub mod acting;
 pub mod actor;
 pub mod air;
+mod bake;
 pub mod bitmap;
 pub mod camera;
 pub mod card;
@@ -110,6 +111,9 @@ impl Stage {
         particles::fall(&mut scene);
         let mut layers = scene.layers;
         layers.sort_by(|a, b| b.z().total_cmp(&a.z()));
+        if camera.is_static() {
+            layers = bake::still(layers, &view, &actors, program.seconds());
+        }
         Self {
             width: size.0 as usize,
             height: size.1 as usize,
@@ -142,7 +146,7 @@ impl Stage {
         let mut hidden = self.height;
         for (item, bottom) in order.iter().zip(&mut bottoms).rev() {
             *bottom = hidden;
-            if let Item::Layer(Layer::Card(card)) = item {
+            if let Item::Layer(Layer::Card(card) | Layer::Still { picture: card, .. }) = item {
                 hidden = hidden.min(card.hides_from(&self.view, &pose));
             }
         }
@@ -169,7 +173,9 @@ impl Stage {
     ) {
         let view = &self.view;
         match item {
-            Item::Layer(Layer::Card(card)) => card.draw(view, pose, t, canvas.bottom, canvas),
+            Item::Layer(Layer::Card(card) | Layer::Still { picture: card, .. }) => {
+                card.draw(view, pose, t, canvas.bottom, canvas);
+            }
             Item::Layer(Layer::Live(live)) => live.draw(view, pose, t, canvas),
             Item::Actor(actor) => actor.draw((view, &self.look), pose, t, canvas, with_ground),
         }

@@ -21,6 +21,13 @@ pub trait Live: Send + Sync {
 pub enum Layer {
     /// Painted once.
     Card(Card),
+    /// Cards that a camera at rest always sees in the same way, laid into one picture.
+    Still {
+        /// All of them as one card that fills the frame.
+        picture: Card,
+        /// They themselves, farthest first, which know their depths.
+        cards: Vec<Card>,
+    },
     /// Drawn every frame.
     Live(Box<dyn Live>),
 }
@@ -29,7 +36,7 @@ impl Layer {
     /// Depth in metres. The ground counts as lying behind all that stands on it.
     pub fn z(&self) -> f32 {
         match self {
-            Self::Card(card) => card.z,
+            Self::Card(card) | Self::Still { picture: card, .. } => card.z,
             Self::Live(live) => live.z(),
         }
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::actor::{Actor, framing};
+use super::camera::Pose;
 use super::card::Card;
 use super::frame::Frame;
 use super::scene::Layer;
@@ -159,7 +160,7 @@ impl Stage {
                 Item::Layer(_) if !begun => continue,
                 // Rain, smoke and other strokes are thin air: they hide nobody.
                 Item::Layer(Layer::Live(_)) => continue,
-                Item::Layer(Layer::Card(_)) => 0,
+                Item::Layer(Layer::Card(_) | Layer::Still { .. }) => 0,
             };
             begun = true;
             layer.pixels.fill(0);
@@ -180,24 +181,46 @@ impl Stage {
         let pose = self.pose(t);
         let mut layer: Frame = self.canvas();
         for item in self.order(t) {
-            let z = match item {
-                Item::Layer(Layer::Live(_)) => continue,
-                Item::Layer(Layer::Card(card)) => card.z,
-                Item::Actor(actor) => actor.spot(&self.view, &pose, t).z,
-            };
-            if z.is_infinite() {
-                continue;
-            }
-            layer.pixels.fill(0);
-            self.paint_item(&item, &pose, t, &mut layer, false);
-            let plane = matches!(item, Item::Layer(Layer::Card(Card { plane: true, .. })));
-            for (at, (depth, pixel)) in out.iter_mut().zip(&layer.pixels).enumerate() {
-                if pixel >> 24 > 127 {
-                    let drop = (at / self.width) as f32 + 0.5 - self.view.horizon - pose.shift_y;
-                    let ground = self.view.focal * (self.view.eye + pose.y) / drop.max(0.05);
-                    *depth = if plane { ground } else { z - pose.z };
+            match item {
+                Item::Layer(Layer::Live(_)) => {}
+                Item::Layer(Layer::Card(card)) => {
+                    self.card_depth(card, (&pose, t), &mut layer, out);
+                }
+                Item::Layer(Layer::Still { cards, .. }) => {
+                    for card in cards {
+                        self.card_depth(card, (&pose, t), &mut layer, out);
+                    }
+                }
+                Item::Actor(actor) => {
+                    let z = actor.spot(&self.view, &pose, t).z - pose.z;
+                    layer.pixels.fill(0);
+                    self.paint_item(&item, &pose, t, &mut layer, false);
+                    lay_depth(&layer, out, |_| z);
                 }
             }
+        }
+    }
+
+    fn card_depth(&self, card: &Card, (pose, t): (&Pose, f32), layer: &mut Frame, out: &mut [f32]) {
+        if card.z.is_infinite() {
+            return;
+        }
+        layer.pixels.fill(0);
+        card.draw(&self.view, pose, t, self.height, layer);
+        let (view, width) = (self.view, self.width);
+        lay_depth(layer, out, |at| {
+            let drop = (at / width) as f32 + 0.5 - view.horizon - pose.shift_y;
+            let ground = view.focal * (view.eye + pose.y) / drop.max(0.05);
+            if card.plane { ground } else { card.z - pose.z }
+        });
+    }
+}
+
+/// Writes `depth` of each pixel that `layer` covers more than half.
+fn lay_depth(layer: &Frame, out: &mut [f32], depth: impl Fn(usize) -> f32) {
+    for (at, (out, pixel)) in out.iter_mut().zip(&layer.pixels).enumerate() {
+        if pixel >> 24 > 127 {
+            *out = depth(at);
         }
     }
 }
