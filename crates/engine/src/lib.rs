@@ -1,10 +1,47 @@
-//! From a request to a clip.
+//! From a request to a clip: content rules, prompt reading, defaults, memory plan, stages, files.
+//!
+//! ```no_run
+//! use kinora_engine::{Cancel, Engine, Output, Request};
+//!
+//! let engine = Engine::new();
+//! let request = Request { prompt: "A dog runs over a beach at dawn".into(), ..Request::default() };
+//! let job = engine.resolve(&request)?;
+//! let output = Output { path: "dog.mp4".into(), ..Output::default() };
+//! let clip = engine.run(&request, &job, &output, &mut (), &Cancel::default())?;
+//! println!("{} frames with seed {}", clip.frames, clip.seed);
+//! # Ok::<(), kinora_engine::Error>(())
+//! ```
 
+mod arrays;
+mod bundle;
+mod engine;
+mod error;
 pub mod finish;
-pub mod noise;
+mod job;
+pub mod model;
+mod native;
+mod noise;
+mod picture;
+mod pipeline;
+mod plan;
+mod progress;
 pub mod prompt;
-pub mod request;
+mod recipe;
+mod request;
 pub mod safety;
 pub mod size;
-pub mod text;
-pub mod timing;
+mod text;
+mod timing;
+
+pub use engine::{DEFAULT_MODEL, Engine};
+pub use error::{Error, Kind, Result};
+pub use finish::{Finish, Stock};
+pub use job::{Job, LARGEST_SEED, STRICT_COVERAGE, resolve};
+pub use noise::random_seed;
+pub use pipeline::{Clip, Output, Timings};
+pub use plan::{LIMIT_VARIABLE, Plan, available_bytes};
+pub use progress::{Cancel, Preview, Progress, Stage, Update};
+pub use recipe::{Effective, Recipe};
+pub use request::Request;
+pub use size::{Aspect, Resolution, Size};
+pub use timing::{RATES, Timing};

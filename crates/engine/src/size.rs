@@ -161,24 +161,13 @@ impl Resolution {
     }
 }
 
-/// A part of a picture, in pixels from its top left corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Crop {
-    /// Columns left out on the left.
-    pub x: u32,
-    /// Rows left out at the top.
-    pub y: u32,
-    /// The size of the part.
-    pub size: Size,
-}
-
 /// How the model's picture becomes the delivered one: paint `native`, cut `crop`, scale to `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Framing {
     /// What the decoder paints: one of the model's buckets.
     pub native: Size,
-    /// The centred part that is kept.
-    pub crop: Crop,
+    /// The centred part that is kept, to whole pixels.
+    pub crop: Size,
     /// What is delivered.
     pub size: Size,
 }
@@ -186,25 +175,25 @@ pub struct Framing {
 impl Framing {
     /// The bucket as it is.
     pub const fn whole(native: Size) -> Self {
-        Self { native, crop: Crop { x: 0, y: 0, size: native }, size: native }
+        Self { native, crop: native, size: native }
     }
 
     /// Cuts the bucket nearest in shape to `size` and scales it to `size`.
     fn scaled(size: Size, buckets: &[Size]) -> Self {
         let native = nearest(size.ratio(), buckets);
-        Self { native, crop: centred(native, size.ratio()), size }
+        Self { native, crop: largest_inside(native, size.ratio()), size }
     }
 
     /// Cuts the bucket nearest to `aspect`, without scaling.
     fn cut(aspect: Aspect, buckets: &[Size]) -> Self {
         let native = nearest(aspect.ratio(), buckets);
-        let crop = centred(native, aspect.ratio());
-        Self { native, crop, size: crop.size }
+        let crop = largest_inside(native, aspect.ratio());
+        Self { native, crop, size: crop }
     }
 
     /// Whether the model's pixels are scaled, so that the delivered size is not the native one.
     pub fn is_resized(&self) -> bool {
-        self.crop.size != self.size
+        self.crop != self.size
     }
 }
 
@@ -295,11 +284,6 @@ fn largest_inside(outer: Size, ratio: f64) -> Size {
     }
 }
 
-fn centred(native: Size, ratio: f64) -> Crop {
-    let size = largest_inside(native, ratio);
-    Crop { x: (native.width - size.width) / 2, y: (native.height - size.height) / 2, size }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,7 +299,7 @@ mod tests {
     fn check(ask: Ask, native: &str, crop: &str, size: &str) {
         let framing = frame(ask, BUCKETS).unwrap();
         assert_eq!(framing.native.to_string(), native, "native of {ask:?}");
-        assert_eq!(framing.crop.size.to_string(), crop, "crop of {ask:?}");
+        assert_eq!(framing.crop.to_string(), crop, "crop of {ask:?}");
         assert_eq!(framing.size.to_string(), size, "size of {ask:?}");
     }
 
@@ -357,12 +341,12 @@ mod tests {
     }
 
     #[test]
-    fn crops_are_centred_and_inside() {
+    fn crops_are_inside_and_keep_the_shape() {
         for width in (128..=320).step_by(2) {
             let size = Size::new(width, 128);
             let framing = frame(Ask { size: Some(size), ..Ask::default() }, BUCKETS).unwrap();
-            let Crop { x, y, size: crop } = framing.crop;
-            assert!(x + crop.width <= framing.native.width && y + crop.height <= framing.native.height);
+            let crop = framing.crop;
+            assert!(crop.width <= framing.native.width && crop.height <= framing.native.height);
             let off = (crop.ratio() / size.ratio()).ln().abs();
             assert!(off < 0.01, "{size}: crop {crop} changes the shape by {off}");
         }

@@ -1,0 +1,162 @@
+//! The engine: models by name, jobs from requests, clips from jobs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::bundle::Bundle;
+use crate::error::{Error, Result};
+use crate::job::{self, Job};
+use crate::model::{Family, ModelInfo, Reading, VideoModel};
+use crate::native::Native;
+use crate::pipeline::{Clip, Output, Run, Timings};
+use crate::plan;
+use crate::progress::{Cancel, Progress, Stage, Update};
+use crate::prompt::{Analysis, analyse};
+use crate::request::Request;
+use crate::text::nearest;
+
+/// The model that requests without one get.
+pub const DEFAULT_MODEL: &str = "kinora-1";
+
+/// Everything between a request and a clip. One engine runs one clip at a time and keeps the
+/// weights of the last model.
+#[derive(Default)]
+pub struct Engine {
+    loaded: Mutex<Option<Loaded>>,
+}
+
+#[derive(Clone)]
+struct Loaded {
+    hash: String,
+    model: Arc<dyn VideoModel>,
+}
+
+impl Engine {
+    /// An engine with the models inside the program; no weights are read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every model that can be named.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the files of one are damaged.
+    pub fn models(&self) -> Result<Vec<ModelInfo>> {
+        Bundle::embedded().map(|bundle| Ok(Native::open(bundle)?.info().clone())).collect()
+    }
+
+    /// Finds a model by name, or in a folder when the name is one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] with the nearest name, [`Error::Model`] for damaged files.
+    pub fn family(&self, name: Option<&str>) -> Result<Arc<dyn Family>> {
+        let name = name.unwrap_or(DEFAULT_MODEL);
+        let mut known: Vec<Bundle> = Bundle::embedded().collect();
+        let bundle = match known.iter().position(|bundle| bundle.name == name) {
+            Some(found) => known.swap_remove(found),
+            None if Path::new(name).is_dir() => Bundle::folder(Path::new(name)),
+            None => {
+                let known: Vec<String> = known.into_iter().map(|bundle| bundle.name).collect();
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                let nearest = nearest(name, &names).map(Into::into);
+                return Err(Error::UnknownModel { name: name.into(), nearest, known });
+            }
+        };
+        Ok(Arc::new(Native::open(bundle)?))
+    }
+
+    /// What a model makes of a prompt, without generating anything.
+    ///
+    /// # Errors
+    /// As [`Engine::family`].
+    pub fn analyse(&self, prompt: &str, model: Option<&str>) -> Result<Analysis> {
+        Ok(analyse(prompt, self.family(model)?.knowledge()))
+    }
+
+    /// What the model itself reads from a text; loads its weights.
+    ///
+    /// # Errors
+    /// As [`Engine::family`], and [`Error::Model`] for damaged weights.
+    pub fn read(&self, text: &str, model: Option<&str>) -> Result<Vec<Reading>> {
+        let family = self.family(model)?;
+        guard(|| Ok(self.load(&*family)?.read(text)))
+    }
+
+    /// Decides everything that a request leaves open; nothing is computed.
+    ///
+    /// # Errors
+    /// As [`Engine::family`], and everything that is wrong with the request.
+    pub fn resolve(&self, request: &Request) -> Result<Job> {
+        job::resolve(&*self.family(request.model.as_deref())?, request)
+    }
+
+    /// Makes the clip of a request's job.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] before the first operation; [`Error::Cancelled`] at the step after
+    /// `cancel`; files that cannot be read or written. No part of a file is left behind.
+    pub fn run(
+        &self,
+        request: &Request,
+        job: &Job,
+        output: &Output,
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Clip> {
+        let family = self.family(request.model.as_deref())?;
+        self.run_family(&*family, job, output, progress, cancel)
+    }
+
+    /// Makes a clip with a model that need not be one of [`Engine::models`].
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_family(
+        &self,
+        family: &dyn Family,
+        job: &Job,
+        output: &Output,
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Clip> {
+        let began = Instant::now();
+        job.plan.check(plan::available_bytes())?;
+        guard(|| {
+            let mut tell = |step, eta| {
+                let elapsed = began.elapsed();
+                progress.update(&Update { stage: Stage::Load, step, of: 1, elapsed, eta });
+            };
+            tell(0, None);
+            let model = self.load(family)?;
+            tell(1, None);
+            let effective = &job.recipe.effective;
+            let latent_shape =
+                family.latent_shape(effective.framing.native, effective.timing.native_frames);
+            let timings = Timings { load: began.elapsed(), ..Timings::default() };
+            Run { job, output, latent_shape, progress, cancel, began, timings }.clip(&*model)
+        })
+    }
+
+    fn load(&self, family: &dyn Family) -> Result<Arc<dyn VideoModel>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = loaded.as_ref().filter(|kept| kept.hash == family.info().hash) {
+            return Ok(Arc::clone(&kept.model));
+        }
+        // The old weights go before the new ones come.
+        *loaded = None;
+        let model: Arc<dyn VideoModel> = family.load()?.into();
+        *loaded = Some(Loaded { hash: family.info().hash.clone(), model: Arc::clone(&model) });
+        Ok(model)
+    }
+}
+
+/// The boundary of a job: a mistake of ours inside becomes an error of this job alone.
+fn guard<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Error::Internal { message: text.unwrap_or("a panic without words").into() })
+    })
+}

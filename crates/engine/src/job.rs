@@ -1,0 +1,189 @@
+//! From a request to a job: content rules, format words, defaults, validation, memory plan.
+
+use kinora_diffusion::Sampler;
+
+use crate::error::{Error, Result};
+use crate::model::{Defaults, Family, ModelInfo};
+use crate::noise;
+use crate::plan::Plan;
+use crate::prompt::{Analysis, analyse};
+use crate::recipe::{Effective, FORMAT, Recipe};
+use crate::request::Request;
+use crate::safety::moderate;
+use crate::size::{self, Ask, Framing};
+use crate::timing::{RATES, Timing};
+
+/// Most characters of a prompt, before its words are counted.
+const MOST_CHARACTERS: usize = 4000;
+/// Most denoising steps.
+const MOST_STEPS: u32 = 200;
+/// Largest guidance scale.
+const MOST_GUIDANCE: f64 = 20.0;
+/// The largest seed that JSON readers keep exactly.
+pub const LARGEST_SEED: u64 = (1 << 53) - 1;
+/// Coverage that a strict request asks for.
+pub const STRICT_COVERAGE: f64 = 0.8;
+
+/// A request that can be carried out.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What the clip will follow from.
+    pub recipe: Recipe,
+    /// What the prompt says.
+    pub analysis: Analysis,
+    /// Where memory will go.
+    pub plan: Plan,
+    /// Whether files are encoded more coarsely.
+    pub draft: bool,
+    /// What the user should know: resized, held frames, ignored words.
+    pub notes: Vec<String>,
+}
+
+/// Decides everything that `request` leaves open.
+///
+/// # Errors
+/// Every variant of [`Error`] that a request can cause; nothing has been computed then.
+pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
+    let info = family.info();
+    check_text("prompt", &request.prompt, info, 0)?;
+    check_text("negative prompt", &request.negative, info, family.count_words(&request.negative))?;
+    if let Some(category) = moderate(&request.prompt).category {
+        return Err(Error::Moderation { category });
+    }
+    let analysis = analyse(&request.prompt, family.knowledge());
+    if !analysis.text.chars().any(char::is_alphanumeric) {
+        return Err(Error::EmptyPrompt);
+    }
+    check_text("prompt", &analysis.text, info, family.count_words(&analysis.text))?;
+    if request.strict {
+        check_coverage(&analysis)?;
+    }
+    let framing = framing(request, &analysis, info)?;
+    let timing = timing(request, &analysis, info)?;
+    let plan = Plan::new(family, &framing, &timing);
+    let effective = effective(request, &analysis, &info.defaults, framing, timing)?;
+    let notes = notes(&effective, &analysis, request.size.is_none());
+    // A folder's path is no part of what a clip follows from.
+    let request = Request { model: Some(info.name.clone()), ..request.clone() };
+    let recipe = Recipe {
+        recipe: FORMAT,
+        program: format!("kinora {}", env!("CARGO_PKG_VERSION")),
+        model: info.name.clone(),
+        model_hash: info.hash.clone(),
+        request,
+        effective,
+    };
+    Ok(Job { draft: recipe.request.draft, recipe, analysis, plan, notes })
+}
+
+fn check_text(what: &'static str, text: &str, info: &ModelInfo, words: usize) -> Result<()> {
+    let too_long = |found, unit, limit| Error::PromptTooLong {
+        what,
+        found,
+        unit,
+        limit,
+        model: info.name.clone(),
+    };
+    let characters = text.chars().count();
+    if characters > MOST_CHARACTERS {
+        Err(too_long(characters, "characters", MOST_CHARACTERS))
+    } else if words > info.max_words {
+        Err(too_long(words, "words", info.max_words))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_coverage(analysis: &Analysis) -> Result<()> {
+    let ignored: Vec<String> = analysis.ignored().map(|word| word.text.clone()).collect();
+    if ignored.is_empty() && analysis.coverage >= STRICT_COVERAGE {
+        return Ok(());
+    }
+    Err(Error::Coverage { coverage: analysis.coverage, least: STRICT_COVERAGE, ignored })
+}
+
+/// Options win over the prompt's format words, and those over the model's own frame.
+fn framing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Framing> {
+    let ask = Ask {
+        size: request.size,
+        aspect: request.aspect.or(analysis.format.aspect),
+        resolution: request.resolution.or(analysis.format.resolution),
+    };
+    size::frame(ask, &info.sizes).map_err(|(message, hint)| Error::Size { message, hint })
+}
+
+fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Timing> {
+    let asked = request.seconds.or(analysis.format.seconds).unwrap_or(info.longest_seconds.min(4.0));
+    let (shortest, longest) = (info.shortest_seconds, info.longest_seconds);
+    if !(shortest..=longest).contains(&asked) {
+        let from_prompt = request.seconds.is_none().then(|| analysis.format.seconds_text.clone());
+        let model = info.name.clone();
+        return Err(Error::Seconds { model, asked, shortest, longest, from_prompt });
+    }
+    let fps = request.fps.or(analysis.format.fps).unwrap_or(info.fps);
+    if !RATES.contains(&fps) {
+        let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
+        let hint = format!("the model makes {} frames a second; {} can be delivered", info.fps, rates.join(", "));
+        return Err(value("--fps", fps, hint));
+    }
+    Ok(Timing::new(asked, fps, info.fps))
+}
+
+fn effective(
+    request: &Request,
+    analysis: &Analysis,
+    defaults: &Defaults,
+    framing: Framing,
+    timing: Timing,
+) -> Result<Effective> {
+    let usual = if request.draft { defaults.draft_steps } else { defaults.steps };
+    let steps = request.steps.unwrap_or(usual);
+    if !(1..=MOST_STEPS).contains(&steps) {
+        return Err(value("--steps", steps, format!("1 to {MOST_STEPS} steps; usual is {usual}")));
+    }
+    let guidance = request.guidance.unwrap_or(defaults.guidance);
+    if !(0.0..=MOST_GUIDANCE).contains(&guidance) {
+        let hint = format!("0 to {MOST_GUIDANCE}; usual is {}", defaults.guidance);
+        return Err(value("--guidance", guidance, hint));
+    }
+    let seed = request.seed.unwrap_or_else(noise::random_seed);
+    if seed > LARGEST_SEED {
+        return Err(value("--seed", seed, format!("0 to {LARGEST_SEED}")));
+    }
+    Ok(Effective {
+        prompt: analysis.text.clone(),
+        negative: request.negative.trim().to_owned(),
+        seed,
+        timing,
+        framing,
+        steps,
+        guidance,
+        guidance_interval: defaults.guidance_interval,
+        sampler: Sampler::Dpm.name().to_owned(),
+        shift: defaults.shift,
+        finish: request.finish,
+        noise_from_file: false,
+    })
+}
+
+fn value(name: &'static str, value: impl ToString, hint: String) -> Error {
+    Error::Value { name, value: value.to_string(), hint }
+}
+
+fn notes(effective: &Effective, analysis: &Analysis, mention_cut: bool) -> Vec<String> {
+    let (framing, timing) = (&effective.framing, &effective.timing);
+    let mut notes = Vec::new();
+    if framing.is_resized() {
+        notes.push(format!("painted at {}, resized to {}", framing.native, framing.size));
+    } else if framing.crop != framing.native && mention_cut {
+        notes.push(format!("painted at {}, cut to {}", framing.native, framing.size));
+    }
+    if timing.fps > timing.native_fps {
+        notes.push(format!("{} frames a second made, some shown twice", timing.native_fps));
+    }
+    let ignored: Vec<&str> = analysis.ignored().map(|word| word.text.as_str()).collect();
+    if !ignored.is_empty() {
+        notes.push(format!("not shown by this model: {}", ignored.join(", ")));
+    }
+    notes
+}

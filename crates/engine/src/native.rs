@@ -1,0 +1,247 @@
+//! kinora-1 as the pipeline sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use kinora_models::native::{
+    Conditioning, Config, Decoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, TextEncoder, TextStates,
+    Transformer, Word,
+};
+use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
+use kinora_tensor::{Precision, Tensor};
+
+use crate::bundle::Bundle;
+use crate::error::Result;
+use crate::model::{
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Towards, VideoModel,
+};
+use crate::prompt::{Coverage, Knowledge};
+use crate::size::Size;
+
+/// Sizes that the codec was trained on, the default first.
+const SIZES: [Size; 5] = [
+    Size::new(576, 320),
+    Size::new(320, 576),
+    Size::new(448, 448),
+    Size::new(512, 384),
+    Size::new(384, 512),
+];
+/// Below this noise level the velocity is taken as if at it (JiT, arXiv 2511.13720).
+const SMALLEST_SIGMA: f64 = 0.05;
+/// Readings below this probability are not told.
+const LEAST_PROBABILITY: f64 = 0.5;
+
+/// A native model without its weights.
+pub(crate) struct Native {
+    parts: Arc<Parts>,
+    info: ModelInfo,
+    knowledge: Knowledge,
+}
+
+/// What every use of the model shares.
+struct Parts {
+    bundle: Bundle,
+    config: Config,
+    tokenizer: WordTokenizer,
+}
+
+impl Native {
+    /// Reads the small files of a model.
+    pub(crate) fn open(bundle: Bundle) -> Result<Self> {
+        let config = Config::from_json(&bundle.text("config.json")?)
+            .map_err(|error| bundle.failed("config.json", error))?;
+        let vocabulary = bundle.text("vocabulary.txt")?;
+        let tokenizer = WordTokenizer::from_vocabulary(&vocabulary)
+            .map_err(|error| bundle.failed("vocabulary.txt", error))?;
+        let text = &config.text;
+        if tokenizer.vocab_size() > text.vocab_size || usize::from(NUM_NGRAMS) > text.num_ngrams {
+            let (words, rows) = (tokenizer.vocab_size(), text.vocab_size);
+            let reason = format!("{words} words for {rows} rows, {NUM_NGRAMS} spellings for {}", text.num_ngrams);
+            return Err(bundle.failed("vocabulary.txt", reason));
+        }
+        let coverage = Coverage::from_json(&bundle.text("coverage.json")?)
+            .map_err(|error| bundle.failed("coverage.json", error))?;
+        let info = ModelInfo {
+            name: config.name.clone(),
+            about: "layered cinematic miniatures, trained by this project on its own film set".into(),
+            hash: bundle.hash()?,
+            weight_bytes: bundle.weight_bytes()?,
+            shortest_seconds: 1.0,
+            longest_seconds: 4.0,
+            fps: config.transformer.fps as u32,
+            sizes: SIZES.to_vec(),
+            max_words: text.max_tokens,
+            defaults: Defaults {
+                steps: 20,
+                draft_steps: 8,
+                guidance: 3.0,
+                guidance_interval: (0.1, 1.0),
+                shift: 1.0,
+            },
+        };
+        let knowledge = Knowledge::new(coverage, &vocabulary);
+        Ok(Self { parts: Arc::new(Parts { bundle, config, tokenizer }), info, knowledge })
+    }
+}
+
+impl Family for Native {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    fn count_words(&self, text: &str) -> usize {
+        let encoding = self.parts.tokenizer.encode(text);
+        encoding.tokens.len() + encoding.dropped
+    }
+
+    fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
+        let side = |pixels: u32| pixels as usize / PIXEL_STRIDE;
+        let t = 1 + (frames as usize - 1) / LATENT_STRIDE;
+        [t, side(size.height), side(size.width), self.parts.config.codec.latent_channels]
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
+        let config = &self.parts.config.transformer;
+        let tokens = t * (h / config.patch_size) * (w / config.patch_size);
+        // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.
+        let width = 12 * config.hidden_size + 2 * config.ffn_size;
+        let text = 2 * 2 * config.num_layers * self.parts.config.text.max_tokens * config.hidden_size;
+        vec![
+            Part { name: "activations", bytes: (tokens * width * 4) as u64 },
+            Part { name: "text", bytes: (text * 4) as u64 },
+        ]
+    }
+
+    fn decode_memory(&self, size: Size) -> Vec<Part> {
+        let config = &self.parts.config.codec;
+        let pixels = size.area() * LATENT_STRIDE;
+        // The widest maps are the last level's, before and after a convolution and unfolded.
+        let last = pixels / config.patch_size.pow(2) * config.decoder_channels[3] * 4 * 6;
+        vec![
+            Part { name: "feature maps", bytes: last as u64 },
+            Part { name: "decoded frames", bytes: (pixels * 3 * (4 * 3 + 1)) as u64 },
+        ]
+    }
+
+    fn load(&self) -> Result<Box<dyn VideoModel>> {
+        let Parts { bundle, config, .. } = &*self.parts;
+        let (text, transformer) = std::thread::scope(|scope| {
+            let text = scope.spawn(|| {
+                let file = bundle.weights("text.safetensors")?;
+                let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
+                let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
+                encoder.map_err(|error| bundle.weights_error("text.safetensors", &error))
+            });
+            let transformer = || {
+                let file = bundle.weights("transformer.safetensors")?;
+                let model = Transformer::load(&file.weights(Precision::Bf16), config);
+                let model = model.and_then(|model| file.finish().map(|()| model));
+                model.map_err(|error| bundle.weights_error("transformer.safetensors", &error))
+            };
+            let transformer = transformer();
+            (text.join().expect("a panic of the loader"), transformer)
+        });
+        Ok(Box::new(Loaded {
+            parts: Arc::clone(&self.parts),
+            text: text?,
+            transformer: transformer?,
+            decoder: OnceLock::new(),
+        }))
+    }
+}
+
+/// A native model with its weights.
+struct Loaded {
+    parts: Arc<Parts>,
+    text: TextEncoder,
+    transformer: Transformer,
+    /// Read when it is first needed: the first denoising step does not wait for it.
+    decoder: OnceLock<Decoder>,
+}
+
+impl Loaded {
+    fn encode(&self, text: &str) -> TextStates {
+        let words: Vec<Word> = self
+            .parts
+            .tokenizer
+            .encode(text)
+            .tokens
+            .into_iter()
+            .map(|token| Word {
+                id: token.word_id,
+                ngrams: token.ngrams.iter().map(|&gram| u32::from(gram)).collect(),
+                number: token.number,
+                unit: token.unit as u32,
+            })
+            .collect();
+        self.text.encode(&words)
+    }
+}
+
+impl VideoModel for Loaded {
+    fn read(&self, text: &str) -> Vec<Reading> {
+        let belief = self.encode(text).belief.to_vec();
+        let mut at = 0;
+        let mut readings = Vec::new();
+        for slot in self.text.slots() {
+            let classes = &belief[at..at + slot.num_classes()];
+            at += classes.len();
+            let surest = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+            let Some((class, &probability)) = surest.filter(|(class, _)| *class > 0) else { continue };
+            let probability = f64::from(probability);
+            if probability >= LEAST_PROBABILITY {
+                let value = slot.values[class - 1].clone();
+                readings.push(Reading { slot: slot.name.clone(), value, probability });
+            }
+        }
+        readings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        readings
+    }
+
+    fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a> {
+        let condition = |text: &str| self.transformer.condition(&self.encode(text));
+        Box::new(Guided { model: &self.transformer, prompt: condition(prompt), negative: condition(negative) })
+    }
+
+    fn decoder<'a>(&'a self) -> Result<Box<dyn FrameStream + 'a>> {
+        let decoder = match self.decoder.get() {
+            Some(decoder) => decoder,
+            None => {
+                let bundle = &self.parts.bundle;
+                let file = bundle.weights("codec.safetensors")?;
+                let decoder = Decoder::load(&file.weights(Precision::Bf16), &self.parts.config.codec)
+                    .map_err(|error| bundle.weights_error("codec.safetensors", &error))?;
+                self.decoder.get_or_init(|| decoder)
+            }
+        };
+        Ok(Box::new(decoder.stream()))
+    }
+}
+
+struct Guided<'a> {
+    model: &'a Transformer,
+    prompt: Conditioning,
+    negative: Conditioning,
+}
+
+impl Denoiser for Guided<'_> {
+    fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
+        let conditioning = match towards {
+            Towards::Prompt => &self.prompt,
+            Towards::Negative => &self.negative,
+        };
+        let levels = vec![sigma as f32; latents.shape()[0]];
+        let clean = self.model.forward(latents, &levels, conditioning); // [t, h, w, c]
+        let scale = (1.0 / sigma.max(SMALLEST_SIGMA)) as f32;
+        latents.combine(scale, &clean, -scale)
+    }
+}
+
+impl FrameStream for Stream<'_> {
+    fn push(&mut self, latents: &Tensor) -> Tensor {
+        Stream::push(self, latents)
+    }
+}

@@ -1,0 +1,291 @@
+//! The stages of a run: text, denoise, decode with finishing and encoding.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use kinora_diffusion::samplers::{self, Progress as Sampled};
+use kinora_diffusion::{Guidance, Sampler, Schedule};
+use kinora_media::{Mp4Writer, Quality, Tags, VideoSettings};
+use kinora_tensor::Tensor;
+use serde::Serialize;
+
+use crate::arrays::{self, ArrayWriter};
+use crate::error::Result;
+use crate::finish::Finisher;
+use crate::job::Job;
+use crate::model::{Towards, VideoModel};
+use crate::noise::Gaussian;
+use crate::picture::{Picture, develop, fit, to_rgb};
+use crate::progress::{Cancel, Preview, Progress, Stage, Update};
+use crate::size::Size;
+
+/// Widest side of a preview in pixels.
+const PREVIEW_SIDE: u32 = 160;
+
+/// Where a clip goes.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// The MP4 file.
+    pub path: PathBuf,
+    /// Whether files that exist are replaced.
+    pub overwrite: bool,
+    /// Also the delivered frames, before encoding: safetensors, `frames` U8 `[t, h, w, 3]`.
+    pub save_frames: Option<PathBuf>,
+    /// Also the denoised latents: safetensors, `latents` F32 `[t, h, w, c]`.
+    pub save_latents: Option<PathBuf>,
+    /// The noise to start from instead of the seed's: safetensors, `latents` F32 `[t, h, w, c]`.
+    pub init_latents: Option<PathBuf>,
+}
+
+/// A clip that was made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Clip {
+    /// The file.
+    pub path: PathBuf,
+    /// Its seed.
+    pub seed: u64,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: u32,
+    /// Number of frames.
+    pub frames: u32,
+    /// Length in seconds.
+    pub seconds: f64,
+    /// Name of the model.
+    pub model: String,
+    /// Hash of the model's files.
+    pub model_hash: String,
+    /// The size that the model painted, before it was cut and scaled.
+    pub native_size: Size,
+    /// Size of the file in bytes.
+    #[serde(skip)]
+    pub bytes: u64,
+    /// Where the time went.
+    #[serde(skip)]
+    pub timings: Timings,
+}
+
+/// Where a run's time went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// Reading weights; nothing when they were read before.
+    pub load: Duration,
+    /// Encoding the prompts.
+    pub text: Duration,
+    /// Each denoising step.
+    pub steps: Vec<Duration>,
+    /// Decoding, finishing and encoding.
+    pub decode: Duration,
+    /// All of it.
+    pub total: Duration,
+    /// From the start of the run to the end of the first denoising step.
+    pub first_step: Duration,
+}
+
+/// One run in progress.
+pub(crate) struct Run<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) output: &'a Output,
+    pub(crate) latent_shape: [usize; 4],
+    pub(crate) progress: &'a mut dyn Progress,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) began: Instant,
+    pub(crate) timings: Timings,
+}
+
+impl Run<'_> {
+    /// Makes the clip. Nothing is left behind unless it is whole.
+    pub(crate) fn clip(mut self, model: &dyn VideoModel) -> Result<Clip> {
+        let noise = self.noise()?;
+        let mut files = Files::create(self.job, self.output, noise.is_given)?;
+        let latents = self.denoise(model, noise.latents)?;
+        if let Some(path) = &self.output.save_latents {
+            arrays::save(path, "latents", &latents, self.output.overwrite)?;
+        }
+        self.decode(model, &latents, &mut files)?;
+        self.cancel.check()?;
+        let bytes = files.finish()?;
+        self.timings.total = self.began.elapsed();
+        Ok(self.summary(bytes))
+    }
+
+    fn tell(&mut self, stage: Stage, step: u32, of: u32, since: Instant) {
+        let spent = since.elapsed();
+        let eta = (step > 0).then(|| spent / step * (of - step));
+        self.progress.update(&Update { stage, step, of, elapsed: self.began.elapsed(), eta });
+    }
+
+    fn noise(&self) -> Result<Noise> {
+        if let Some(path) = &self.output.init_latents {
+            let latents = arrays::load(path, "latents", self.latent_shape)?;
+            return Ok(Noise { latents, is_given: true });
+        }
+        let mut gaussian = Gaussian::new(self.job.recipe.effective.seed);
+        let latents = Tensor::from_fn(&self.latent_shape, |_| gaussian.next());
+        Ok(Noise { latents, is_given: false })
+    }
+
+    fn denoise(&mut self, model: &dyn VideoModel, noise: Tensor) -> Result<Tensor> {
+        let effective = &self.job.recipe.effective;
+        let since = Instant::now();
+        self.tell(Stage::Text, 0, 1, since);
+        self.cancel.check()?;
+        let denoiser = model.denoiser(&effective.prompt, &effective.negative);
+        self.timings.text = since.elapsed();
+        self.tell(Stage::Text, 1, 1, since);
+
+        let (from, to) = effective.guidance_interval;
+        let guidance = Guidance { scale: effective.guidance, from, to };
+        let schedule = Schedule::shifted(effective.steps as usize, effective.shift);
+        let cancel = self.cancel;
+        let velocity = |x: &Tensor, sigma: f64| {
+            let towards = denoiser.velocity(x, sigma, Towards::Prompt);
+            // A stop between the two calls is seen at the end of the step; skip the second.
+            if !guidance.applies(sigma) || cancel.is_cancelled() {
+                return towards;
+            }
+            guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative))
+        };
+        let since = Instant::now();
+        self.tell(Stage::Denoise, 0, effective.steps, since);
+        let on_step = |sampled: &Sampled| self.stepped(model, sampled, since);
+        samplers::sample(Sampler::Dpm, noise, &schedule, velocity, on_step)
+            .ok_or(crate::Error::Cancelled)
+    }
+
+    fn stepped(&mut self, model: &dyn VideoModel, sampled: &Sampled, since: Instant) -> ControlFlow<()> {
+        let before: Duration = self.timings.steps.iter().sum();
+        self.timings.steps.push(since.elapsed().saturating_sub(before));
+        if sampled.step.index == 0 {
+            self.timings.first_step = self.began.elapsed();
+        }
+        if self.cancel.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        self.tell(Stage::Denoise, sampled.step.index as u32 + 1, sampled.step.of as u32, since);
+        if self.progress.wants_preview()
+            && let Some(picture) = preview(model, sampled.denoised)
+        {
+            self.progress.preview(&picture);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Decodes group by group: memory does not grow with the length of the clip.
+    fn decode(&mut self, model: &dyn VideoModel, latents: &Tensor, files: &mut Files) -> Result<()> {
+        let effective = &self.job.recipe.effective;
+        let (framing, timing) = (&effective.framing, &effective.timing);
+        let finisher = Finisher::new(effective.finish, framing.size, effective.seed);
+        let since = Instant::now();
+        self.tell(Stage::Decode, 0, timing.frames, since);
+        let mut stream = model.decoder()?;
+        let (mut made, mut shown) = (0, 0);
+        for group in 0..latents.shape()[0] {
+            self.cancel.check()?;
+            let frames = stream.push(&latents.slice(group..group + 1)); // [n, h, w, 3]
+            let mut wanted = Vec::new();
+            for frame in 0..frames.shape()[0] {
+                let showings = timing.showings(made);
+                if showings > 0 {
+                    wanted.push((frame, shown, showings));
+                }
+                made += 1;
+                shown += showings;
+            }
+            for picture in develop(&frames, &wanted, framing, &finisher)? {
+                files.write(&picture)?;
+            }
+            self.tell(Stage::Decode, shown, timing.frames, since);
+        }
+        assert_eq!(shown, timing.frames, "every delivered frame was decoded");
+        self.timings.decode = since.elapsed();
+        Ok(())
+    }
+
+    fn summary(self, bytes: u64) -> Clip {
+        let recipe = &self.job.recipe;
+        let (framing, timing) = (&recipe.effective.framing, &recipe.effective.timing);
+        Clip {
+            path: self.output.path.clone(),
+            seed: recipe.effective.seed,
+            width: framing.size.width,
+            height: framing.size.height,
+            fps: timing.fps,
+            frames: timing.frames,
+            seconds: timing.seconds,
+            model: recipe.model.clone(),
+            model_hash: recipe.model_hash.clone(),
+            native_size: framing.native,
+            bytes,
+            timings: self.timings,
+        }
+    }
+}
+
+struct Noise {
+    latents: Tensor,
+    is_given: bool,
+}
+
+/// The middle of the clip as it looks now.
+fn preview(model: &dyn VideoModel, estimate: &Tensor) -> Option<Preview> {
+    let middle = estimate.shape()[0] / 2;
+    let frames = model.decoder().ok()?.push(&estimate.slice(middle..middle + 1));
+    let [n, h, w, _] = frames.dims();
+    let from = Size::new(w as u32, h as u32);
+    let scale = f64::from(PREVIEW_SIDE) / f64::from(from.width.max(from.height));
+    let side = |pixels: u32| ((f64::from(pixels) * scale / 2.0).round() as u32 * 2).max(2);
+    let size = Size::new(side(from.width), side(from.height));
+    fit(to_rgb(&frames, n - 1), from, size).ok().map(|rgb| Preview { size, rgb })
+}
+
+/// The files of a run, which appear when they are whole.
+struct Files {
+    video: Mp4Writer,
+    frames: Option<ArrayWriter>,
+}
+
+impl Files {
+    fn create(job: &Job, output: &Output, noise_from_file: bool) -> Result<Self> {
+        let mut recipe = job.recipe.clone();
+        recipe.effective.noise_from_file = noise_from_file;
+        let (size, timing) = (recipe.effective.framing.size, recipe.effective.timing);
+        let settings = VideoSettings {
+            quality: if job.draft { Quality::Draft } else { Quality::Standard },
+            tags: Tags {
+                title: Some(recipe.effective.prompt.clone()),
+                comment: Some(format!("Made with {}", recipe.program)),
+                recipe: Some(recipe.to_json()),
+            },
+            overwrite: output.overwrite,
+            ..VideoSettings::new(size.width, size.height, timing.fps)
+        };
+        let video = Mp4Writer::create(&output.path, settings)?;
+        let shape = [timing.frames as usize, size.height as usize, size.width as usize, 3];
+        let frames = output.save_frames.as_ref();
+        let frames =
+            frames.map(|path| ArrayWriter::create(path, "frames", "U8", &shape, output.overwrite));
+        Ok(Self { video, frames: frames.transpose()? })
+    }
+
+    fn write(&mut self, picture: &Picture) -> Result<()> {
+        for _ in 0..picture.showings {
+            self.video.write_frame(&picture.rgb)?;
+            if let Some(frames) = &mut self.frames {
+                frames.write(&picture.rgb)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<u64> {
+        if let Some(frames) = self.frames {
+            frames.finish()?;
+        }
+        Ok(self.video.finish()?.bytes)
+    }
+}

@@ -1,0 +1,121 @@
+//! The memory plan: computed before a run's first operation, so that what does not fit is refused
+//! with the plan and not killed halfway.
+
+use std::fmt;
+use std::fs;
+
+use serde::Serialize;
+
+use crate::error::mib;
+use crate::model::{Family, Part};
+use crate::size::{Framing, Size};
+use crate::timing::Timing;
+
+/// Frames that wait for the encoder, and its reference pictures, in delivered size.
+const ENCODER_FRAMES: usize = 14;
+/// Bits a pixel of encoded video, generously: the stream stays in memory until it is whole.
+const BITS_A_PIXEL: usize = 2;
+/// The program itself, its threads and tables.
+const PROGRAM_BYTES: u64 = 48 << 20;
+/// Environment variable that caps what is taken as available, in MiB.
+pub const LIMIT_VARIABLE: &str = "KINORA_MEMORY_MIB";
+
+/// Where a run's memory goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Kept for the whole run.
+    pub resident: Vec<Part>,
+    /// While denoising.
+    pub denoise: Vec<Part>,
+    /// While decoding, finishing and encoding.
+    pub decode: Vec<Part>,
+}
+
+impl Plan {
+    /// The plan of a clip.
+    pub fn new(family: &dyn Family, framing: &Framing, timing: &Timing) -> Self {
+        let latents = family.latent_shape(framing.native, timing.native_frames);
+        let latent_bytes = latents.iter().product::<usize>() as u64 * 4;
+        let mut denoise = family.denoise_memory(latents);
+        // Latents, two velocities, mixed velocity, two estimates.
+        denoise.push(Part { name: "sampler", bytes: 6 * latent_bytes });
+        let mut decode = family.decode_memory(framing.native);
+        decode.extend(output(framing.size, timing));
+        Self {
+            resident: vec![
+                Part { name: "program", bytes: PROGRAM_BYTES },
+                Part { name: "weights", bytes: family.info().weight_bytes },
+                Part { name: "latents", bytes: latent_bytes },
+            ],
+            denoise,
+            decode,
+        }
+    }
+
+    /// The most that is needed at a time.
+    pub fn peak_bytes(&self) -> u64 {
+        let sum = |parts: &[Part]| parts.iter().map(|part| part.bytes).sum::<u64>();
+        sum(&self.resident) + sum(&self.denoise).max(sum(&self.decode))
+    }
+
+    /// Refuses a plan that does not fit into what is available now.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] with the plan.
+    pub fn check(&self, available: Option<u64>) -> crate::Result<()> {
+        match available {
+            Some(available) if self.peak_bytes() > available => {
+                Err(crate::Error::Memory { plan: self.clone(), available })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn output(size: Size, timing: &Timing) -> Vec<Part> {
+    let stream = size.area() * timing.frames as usize * BITS_A_PIXEL / 8;
+    vec![
+        Part { name: "frames in flight", bytes: (ENCODER_FRAMES * size.rgb_bytes()) as u64 },
+        Part { name: "encoded video", bytes: stream as u64 },
+    ]
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = [("always", &self.resident), ("denoise", &self.denoise), ("decode", &self.decode)];
+        for (group, parts) in groups {
+            let parts = parts.iter().map(|part| format!("{} {}", part.name, mib(part.bytes)));
+            writeln!(f, "  {group:<8} {}", parts.collect::<Vec<_>>().join(", "))?;
+        }
+        write!(f, "  {:<8} {}", "peak", mib(self.peak_bytes()))
+    }
+}
+
+/// Bytes that this process may still take: what the system and the control group leave, capped by
+/// [`LIMIT_VARIABLE`]; `None` where neither tells.
+pub fn available_bytes() -> Option<u64> {
+    let limit = std::env::var(LIMIT_VARIABLE).ok().and_then(|mib| mib.parse::<u64>().ok());
+    [system_bytes(), group_bytes(), limit.map(|mib| mib << 20)].into_iter().flatten().min()
+}
+
+fn system_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// What a container's limit leaves (control groups version 2).
+fn group_bytes() -> Option<u64> {
+    let number = |file: &str| {
+        let text = fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
+        text.trim().parse::<u64>().ok() // "max" means no limit
+    };
+    let used = number("memory.current")?.saturating_sub(cached_bytes().unwrap_or(0));
+    Some(number("memory.max")?.saturating_sub(used))
+}
+
+/// Page cache of the group, which gives way to memory.
+fn cached_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("inactive_file "))?.trim().parse().ok()
+}

@@ -1,0 +1,78 @@
+//! The recipe: everything that a clip follows from, stored in its file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::finish::Finish;
+use crate::request::Request;
+use crate::size::Framing;
+use crate::timing::Timing;
+
+/// Layout of this document.
+pub const FORMAT: u32 = 1;
+
+/// What makes a clip again. No clock and no path: the same recipe is the same file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Layout of this document, [`FORMAT`].
+    pub recipe: u32,
+    /// The program and its version.
+    pub program: String,
+    /// Name of the model.
+    pub model: String,
+    /// Hash of its files.
+    pub model_hash: String,
+    /// What was asked for.
+    pub request: Request,
+    /// What that came to.
+    pub effective: Effective,
+}
+
+/// Every value that decides the clip, after format words and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effective {
+    /// The text that the model read.
+    pub prompt: String,
+    /// What it was told to leave out.
+    pub negative: String,
+    /// Decides the noise and the grain.
+    pub seed: u64,
+    /// Length, frame rate and frames, delivered and native.
+    pub timing: Timing,
+    /// Native size, cut and delivered size.
+    pub framing: Framing,
+    /// Denoising steps.
+    pub steps: u32,
+    /// Guidance scale.
+    pub guidance: f64,
+    /// Noise levels between which guidance worked.
+    pub guidance_interval: (f64, f64),
+    /// The sampler.
+    pub sampler: String,
+    /// Shift of the schedule.
+    pub shift: f64,
+    /// Film stock, grain, vignette.
+    pub finish: Finish,
+    /// Whether the noise came from a file and not from the seed; the recipe alone cannot repeat it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noise_from_file: bool,
+}
+
+impl Recipe {
+    /// As JSON, one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers are finite and keys are strings")
+    }
+
+    /// Reads the recipe of a clip.
+    ///
+    /// # Errors
+    /// [`crate::Error::Media`] when the file is no MP4 or holds no recipe, [`crate::Error::Array`]
+    /// when it holds one of another layout.
+    pub fn of_file(path: &std::path::Path) -> crate::Result<Self> {
+        let json = kinora_media::read_recipe(path)?;
+        serde_json::from_str(&json).map_err(|error| crate::Error::Array {
+            path: path.to_path_buf(),
+            reason: format!("its recipe is not one that this version reads: {error}"),
+        })
+    }
+}
