@@ -1,12 +1,314 @@
 //! A forest: rows of trunks and crowns that fade into the mist, under branches near the camera.
 
-use crate::stage::color::Rgb;
+use super::trees::{Foliage, conifer, leafy, sun_side, trunk, tuft};
+use crate::program::Weather;
+use crate::stage::air::{Bank, bank_card};
+use crate::stage::card::{Card, Motion};
+use crate::stage::color::{Rgb, smoothstep};
+use crate::stage::noise::Loop;
 use crate::stage::scene::Scene;
 use crate::stage::terrain::ground;
 
+/// Height of the trees, metres.
+const TALL: f32 = 18.0;
+
+/// What grows here, by seed.
+struct Wood {
+    /// Share of conifers.
+    conifers: f32,
+    /// Shade and light of the leafy trees.
+    leaves: (u32, u32),
+    /// Whether the leafy trees are birches.
+    birch: bool,
+    /// What lies in the air between the trees.
+    mist: Rgb,
+}
+
+/// One row of trees.
+#[derive(Clone, Copy)]
+struct Row {
+    z: f32,
+    /// Height of a tree, pixels.
+    tall: f32,
+    /// Amount of mist before it, 0 to 1.
+    mist: f32,
+    /// Trees a tree's height of row.
+    dense: f32,
+}
+
 /// Adds the layers of the forest.
 pub fn build(scene: &mut Scene) {
+    let leaves = match scene.rng.below(5) {
+        0 => (0xA8_4E_22, 0xF0_9A_3C),
+        1 => (0xA0_7A_22, 0xF2_CC_54),
+        2 => (0x34_6A_48, 0x7E_C0_6A),
+        _ => (0x3E_6E_30, 0x96_C8_50),
+    };
+    let wood = Wood {
+        conifers: [0.12, 0.5, 0.5, 0.85][scene.rng.below(4)],
+        leaves,
+        birch: scene.rng.chance(0.45),
+        mist: scene.look.air.mix(scene.look.horizon, 0.5),
+    };
+    floor(scene, &wood);
+    let view = scene.view;
+    let (near, far) = scene.land.unwrap_or((view.subject_z, view.subject_z));
+    let frame = scene.px(320.0);
+    for (share, mist, dense) in [(0.46, 0.60, 2.6), (0.74, 0.40, 1.6), (1.2, 0.22, 1.1)] {
+        let tall = frame * share;
+        let z = (view.focal * TALL / tall).max(far * (1.9 - 0.6 * share));
+        crowns(scene, &wood, Row { z, tall, mist, dense });
+    }
+    for (share, mist) in [(2.3, 0.10), (4.4, 0.02)] {
+        let z = view.focal * TALL / (frame * share);
+        if z > far * 1.12 {
+            trunks(scene, &wood, Row { z, tall: frame * share, mist, dense: 3.4 });
+        }
+    }
+    let bank = |ratio: f32, half: f32, alpha: f32| {
+        let z = far.max(near * 1.2) * ratio;
+        let row = view.ground_row(z) - view.horizon - half * view.unit * 0.3;
+        Bank { z, row, half: half * view.unit, alpha }
+    };
+    for mist in [bank(4.2, 30.0, 0.55), bank(1.7, 24.0, 0.30)] {
+        let card = bank_card(scene, &mist);
+        scene.card(card);
+    }
+    shafts(scene, far * 1.6);
+    frame_branches(scene, &wood, near.min(view.subject_z) * 0.55);
+}
+
+fn foliage(scene: &Scene, wood: &Wood, conifer: bool, row: &Row) -> Foliage {
+    let pigment = if conifer { (0x22_4A_3C, 0x5C_96_62) } else { wood.leaves };
+    let mut tones = Foliage::new(scene, pigment, row.z).misty(wood.mist, row.mist);
+    if !conifer && wood.birch {
+        let look = &scene.look;
+        tones.bark = look.paint(Rgb::hex(0x6A6460), 0.4, row.z).mix(wood.mist, row.mist);
+        tones.bark_light = look.paint(Rgb::hex(0xEAE4DC), 0.9, row.z).mix(wood.mist, row.mist);
+    }
+    tones
+}
+
+/// The ground: moss and fallen leaves, patches of light, a path that winds away.
+fn floor(scene: &mut Scene, wood: &Wood) {
     let look = scene.look.clone();
-    let floor = ground(scene, |z, share| look.paint(Rgb::hex(0x5C6A3C), 0.7 - 0.3 * share, z));
-    scene.card(floor);
+    let snow = scene.program.weather == Weather::Snow;
+    let pigment = if snow { Rgb::hex(0xE6ECF4) } else { Rgb::hex(wood.leaves.0).mix(Rgb::hex(0x5A6A34), 0.6) };
+    let mist = wood.mist;
+    let focus = scene.view.subject_z;
+    let veil = |z: f32| 0.62 * smoothstep(focus * 0.8, focus * 6.0, z);
+    let mut card = ground(scene, |z, share| {
+        look.paint(pigment, 0.75 - 0.35 * share, z).mix(mist, veil(z))
+    });
+    let view = scene.view;
+    let light = look.paint(pigment.mix(Rgb::hex(0xE8D48C), 0.45), 1.0, focus);
+    let dark = look.paint(pigment.scale(0.62), 0.3, focus);
+    let path = look.paint(if snow { Rgb::hex(0xC4CEDC) } else { Rgb::hex(0xC2A478) }, 0.8, focus);
+    let (bend, start) = (scene.rng.range(-0.9, 0.9), scene.rng.range(0.3, 0.7) * view.width);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for i in 0..=24 {
+        let y = card.bitmap.height as f32 * (i as f32 / 24.0).powf(1.6) + 1.0;
+        let m = view.per_meter(view.ground_z(view.horizon + y));
+        let x = start + (bend * (y / view.height * 7.0).sin()) * m * 1.2;
+        left.push((x - m * 0.8, y));
+        right.push((x + m * 0.8, y));
+    }
+    let outline: Vec<(f32, f32)> = left.into_iter().chain(right.into_iter().rev()).collect();
+    card.bitmap.polygon(&outline, path, 0.55);
+    for i in 0..70 {
+        let share = scene.rng.unit().powf(1.4);
+        let y = 4.0 + share * card.bitmap.height as f32;
+        let x = scene.rng.unit() * card.bitmap.width as f32;
+        let rx = scene.px(8.0 + 46.0 * share) * scene.rng.range(0.5, 1.2);
+        let color = if i % 5 < 2 { light } else { dark };
+        let veil = veil(view.ground_z(view.horizon + y));
+        let paint = (color.mix(mist, veil), if i % 5 < 2 { 0.34 } else { 0.30 });
+        card.bitmap.blob((x, y), (rx, rx * 0.16 + 1.0), 0.45, paint);
+    }
+    scene.card(card);
+}
+
+/// A row of whole trees with bushes at their feet.
+fn crowns(scene: &mut Scene, wood: &Wood, row: Row) {
+    let view = scene.view;
+    let foot = row.tall * 1.12;
+    let under = scene.px(10.0) + row.tall * 0.05;
+    let mut bitmap = scene.strip(foot + under);
+    let width = bitmap.width as f32;
+    let (needles, leaves) = (foliage(scene, wood, true, &row), foliage(scene, wood, false, &row));
+    let count = ((width / row.tall) * row.dense * 1.4).max(4.0) as usize;
+    for i in 0..count {
+        let x = (i as f32 + scene.rng.range(0.1, 0.9)) / count as f32 * width;
+        let height = row.tall * scene.rng.range(0.68, 1.08);
+        let at = (x, foot + scene.rng.range(-0.3, 0.3) * under);
+        if scene.rng.chance(wood.conifers) {
+            conifer(&mut bitmap, &mut scene.rng, at, height, &needles);
+        } else {
+            leafy(&mut bitmap, &mut scene.rng, at, height, &leaves);
+        }
+    }
+    bushes(scene, &mut bitmap, (foot, under), if wood.conifers > 0.6 { &needles } else { &leaves });
+    bitmap.blur(scene.defocus(row.z), true);
+    let mut card = Card::periodic(bitmap, view.ground_row(row.z) - foot, row.z).ending();
+    card.left = scene.rng.range(0.0, view.width);
+    if row.tall > scene.px(320.0) {
+        card = card.moving(sway(scene, row.tall * 0.012));
+    }
+    scene.card(card);
+}
+
+fn sway(scene: &Scene, size: f32) -> Motion {
+    let wind = scene.program.wind;
+    let strength = (wind.abs() / 8.0).clamp(0.15, 1.5) * if wind < 0.0 { -1.0 } else { 1.0 };
+    Motion::Sway {
+        lean: strength * size * 0.5,
+        gust: strength * size,
+        speed: (wind * 12.0) * scene.view.unit,
+        seed: scene.program.seed ^ 0xF0_4E57,
+    }
+}
+
+/// Undergrowth along the foot of a row, `under` pixels deep.
+fn bushes(
+    scene: &mut Scene,
+    bitmap: &mut crate::stage::bitmap::Bitmap,
+    (foot, under): (f32, f32),
+    tones: &Foliage,
+) {
+    let width = bitmap.width as f32;
+    let size = under * 0.75;
+    let count = (width / (size * 1.5)) as usize;
+    for i in 0..count {
+        if scene.rng.chance(0.35) {
+            continue;
+        }
+        let x = (i as f32 + scene.rng.unit()) / count as f32 * width;
+        let s = size * scene.rng.range(0.5, 1.1);
+        tuft(bitmap, &mut scene.rng, (x, foot + under - s * 0.8), s, tones);
+    }
+}
+
+/// A row of trunks that leave the frame, under a ceiling of leaves.
+fn trunks(scene: &mut Scene, wood: &Wood, row: Row) {
+    let view = scene.view;
+    let m = view.per_meter(row.z);
+    let above = scene.px(110.0);
+    let ground = view.ground_row(row.z);
+    let foot = ground + above;
+    let mut bitmap = scene.strip(foot + 0.6 * m);
+    let width = bitmap.width as f32;
+    let (needles, leaves) = (foliage(scene, wood, true, &row), foliage(scene, wood, false, &row));
+    let count = (width / (m * row.dense * 1.6)).clamp(2.0, 9.0) as usize;
+    let ceiling = Loop::new(&mut scene.rng, 2, 4, 0.6);
+    let low = above + scene.px(34.0);
+    for i in 0..count {
+        let x = (i as f32 + scene.rng.range(0.15, 0.85)) / count as f32 * width;
+        let wide = m * scene.rng.range(0.36, 0.62);
+        let dark = scene.rng.chance(wood.conifers);
+        let tones = if dark { &needles } else { &leaves };
+        let at = (x, foot + scene.rng.range(0.0, 0.2) * m);
+        trunk(&mut bitmap, &mut scene.rng, at, wide, tones, !dark && wood.birch);
+        let s = m * scene.rng.range(0.3, 0.6);
+        tuft(&mut bitmap, &mut scene.rng, (x + wide, foot - s * 0.2), s, tones);
+    }
+    let tones = if wood.conifers > 0.6 { &needles } else { &leaves };
+    ceiling_of_leaves(scene, &mut bitmap, (low, m), &ceiling, tones);
+    bitmap.blur(scene.defocus(row.z), true);
+    let mut card = Card::periodic(bitmap, -above, row.z).ending().rising();
+    card.left = scene.rng.range(0.0, view.width);
+    scene.card(card);
+}
+
+/// Fills a bitmap down to about row `low` with tufts of leaves.
+fn ceiling_of_leaves(
+    scene: &mut Scene,
+    bitmap: &mut crate::stage::bitmap::Bitmap,
+    (low, m): (f32, f32),
+    line: &Loop,
+    tones: &Foliage,
+) {
+    let width = bitmap.width as f32;
+    let size = (m * 0.55).clamp(scene.px(13.0), scene.px(34.0));
+    let columns = (width / size) as usize;
+    for i in 0..columns {
+        let turn = i as f32 / columns as f32;
+        let edge = low + scene.px(40.0) * line.at(turn);
+        let mut y = 0.0;
+        while y < edge {
+            let x = (i as f32 + scene.rng.unit()) * size;
+            let s = size * scene.rng.range(0.7, 1.15);
+            tuft(bitmap, &mut scene.rng, (x, y), s, tones);
+            y += size * 0.95;
+        }
+    }
+}
+
+/// Shafts of sunlight between the trunks; they spread from above the sun.
+fn shafts(scene: &mut Scene, z: f32) {
+    let look = scene.look.clone();
+    if look.sun_clear < 0.5 || look.is_night() {
+        return;
+    }
+    let view = scene.view;
+    let (mx, my) = (view.width * 0.35 + scene.margin.0, scene.margin.1 + scene.px(20.0));
+    let mut bitmap = crate::stage::bitmap::Bitmap::new(
+        (view.width + 2.0 * mx) as usize,
+        (view.ground_row(z) + my + scene.px(14.0)) as usize,
+    );
+    let source = (look.sun_at.0 + mx - sun_side(scene) * -scene.px(60.0), my - view.height * 0.55);
+    let beams = Loop::new(&mut scene.rng, 9, 5, 0.9);
+    let color = look.halo.mix(look.sun, 0.35);
+    let strength = if look.weather == Weather::Fog { 0.30 } else { 0.36 };
+    let (w, h) = (bitmap.width as f32, bitmap.height as f32);
+    bitmap.fill(|x, y| {
+        let angle = (x - source.0) / (y - source.1).max(1.0);
+        let beam = smoothstep(0.12, 0.62, beams.at(angle * 0.32 + 0.5));
+        let ends = smoothstep(0.0, 0.18, x / w) * smoothstep(1.0, 0.82, x / w);
+        let fall = smoothstep(1.0, 0.55, y / h) * (1.0 - 0.35 * y / h);
+        let side = (-(angle * angle) * 0.45).exp();
+        (color, strength * beam * ends * fall * side)
+    });
+    for pixel in &mut bitmap.pixels {
+        *pixel &= 0x00FF_FFFF; // light adds and hides nothing
+    }
+    scene.card(Card::single(bitmap, (-mx, -my), z));
+}
+
+/// Dark trunks and boughs near the camera, at the edges of the first frame.
+fn frame_branches(scene: &mut Scene, wood: &Wood, z: f32) {
+    let view = scene.view;
+    let row = Row { z, tall: 0.0, mist: 0.0, dense: 0.0 };
+    let dark_wood = scene.rng.chance(wood.conifers);
+    let mut tones = foliage(scene, wood, dark_wood, &row);
+    tones.light = tones.dark.mix(tones.light, 0.4);
+    tones.dark = tones.dark.scale(0.62);
+    tones.bark = tones.bark.scale(0.7);
+    tones.bark_light = tones.bark.mix(tones.bark_light, 0.45);
+    let above = scene.px(150.0);
+    let mut bitmap = scene.strip(above + view.height * 0.42);
+    let low = above - scene.px(8.0);
+    let line = Loop::new(&mut scene.rng, 2, 3, 0.5);
+    let width = bitmap.width as f32;
+    let size = scene.px(26.0);
+    let columns = (width / (size * 0.8)) as usize;
+    let phase = scene.rng.range(0.0, 1.0);
+    for i in 0..columns {
+        let turn = i as f32 / columns as f32;
+        // Deep at the corners of the frame, thin above its middle.
+        let along = turn * width / view.width;
+        let corner = smoothstep(0.30, 0.0, along) + smoothstep(0.68, 1.05, along);
+        let deep = corner.min(1.0) * scene.px(70.0) * (0.6 + 0.4 * phase);
+        let edge = low + deep + scene.px(14.0) * line.at(turn);
+        let mut y = 0.0;
+        while y < edge {
+            let s = size * scene.rng.range(0.6, 1.0);
+            let x = (i as f32 + scene.rng.unit()) * size * 0.8;
+            tuft(&mut bitmap, &mut scene.rng, (x, y), s, &tones);
+            y += size;
+        }
+    }
+    bitmap.blur(scene.defocus(z).max(scene.px(0.9)), true);
+    let size = scene.px(1.0 + scene.program.wind.abs() * 0.22);
+    let motion = Motion::Bob(size, scene.rng.unit());
+    scene.card(Card::periodic(bitmap, -above, z).ending().rising().moving(motion));
 }

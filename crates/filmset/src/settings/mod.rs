@@ -10,6 +10,7 @@ mod sea;
 mod skyline;
 mod snow_village;
 mod street;
+mod trees;
 mod wheat_field;
 
 use crate::program::{Program, Setting, SubjectKind, Weather};
