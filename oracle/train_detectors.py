@@ -25,6 +25,7 @@ SETTINGS, TIMES, WEATHERS, KINDS, COLORS, MOVES = 10, 6, 5, 12, 12, 11
 GRID, FLOW_CHANNELS, PATH = 12, 24, 7
 PAN_LEFT, PAN_RIGHT = 3, 4
 DENSITY = 0.1  # members a cell that one unit of the network's last channel stands for
+NOISE = torch.randn(6_000_000)  # drawn once: drawing it costs more than the network
 
 
 class Data:
@@ -70,6 +71,7 @@ class SceneNet(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
+        self.subject.weight.data *= 0.1
 
     def forward(self, x):
         """x [n, 4, h, w] -> logits of settings, times, weathers; subject maps [n, 26, h/4, w/4]."""
@@ -123,8 +125,9 @@ def augment(x):
     curve = torch.randn(n, 1, 1, 1) * 0.08  # about a gamma, without its cost
     rgb = x[:, :3] * (gain + curve - curve * x[:, :3])
     unrest = x[:, 3:] * torch.exp(torch.randn(n, 1, 1, 1) * 0.15)
-    if random.random() < 0.25:
-        rgb = rgb + torch.randn_like(rgb) * random.uniform(0, 0.03)
+    if random.random() < 0.3:
+        at = random.randrange(NOISE.numel() - rgb.numel())
+        rgb = rgb + NOISE[at : at + rgb.numel()].view_as(rgb) * random.uniform(0, 0.03)
     return torch.cat([rgb.clamp(0, 1), unrest.clamp(0, 1)], 1)
 
 
@@ -301,7 +304,8 @@ def main():
         group = random.choices(groups, [len(g) for g in groups])[0]
         ids = random.sample(group, min(arguments.clips, len(group)))
         loss = scene_loss(scene, data, ids)
-        loss = loss + camera_loss(camera, data, random.sample(everything, min(48, len(everything))))
+        if step % 2:
+            loss = loss + camera_loss(camera, data, random.sample(everything, min(64, len(everything))))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)

@@ -62,7 +62,10 @@ class Point(nn.Module):
 
 
 class MemoryBlock(nn.Module):
-    """Residual block that sees this frame and the one before: x + conv2(relu(conv1([x, past])))."""
+    """Residual block that sees this frame and the one before: x + conv2(relu(conv1([x, past]))).
+
+    Outside the branch the stream is linear from end to end, which is what lets the codec learn
+    colours and gradients in its first steps."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -72,7 +75,7 @@ class MemoryBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         past = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
         y = F.relu(self.conv1(torch.cat([x, past], dim=-1)))
-        return F.relu(x + self.conv2(y))
+        return x + self.conv2(y)
 
 
 class Encoder(nn.Module):
@@ -96,12 +99,12 @@ class Encoder(nn.Module):
         self.head = Point(channels[-1], config.latent_channels)
 
     def forward(self, video: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.stem(fold(video, 1, self.patch)))
+        x = self.stem(fold(video, 1, self.patch))
         for i, blocks in enumerate(self.levels):
             for block in blocks:
                 x = block(x)
             if i < len(self.folds):
-                x = F.relu(self.downs[i](fold(x, *self.folds[i])))
+                x = self.downs[i](fold(x, *self.folds[i]))
         return self.head(x)
 
 
@@ -112,7 +115,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.patch = config.patch_size
         channels = config.decoder_channels
-        self.stem = Conv(config.latent_channels, channels[0])
+        self.stem = Conv(config.latent_channels, channels[0], gain=0.7)
         self.levels = nn.ModuleList(
             nn.ModuleList(MemoryBlock(c) for _ in range(n))
             for c, n in zip(channels, config.decoder_blocks)
@@ -127,13 +130,13 @@ class Decoder(nn.Module):
         self.head = Conv(channels[-1], 3 * self.patch**2, gain=0.3)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.stem(latents))
+        x = self.stem(latents)
         for i, blocks in enumerate(self.levels):
             for block in blocks:
                 x = block(x)
             if i < len(self.ups):
-                x = F.relu(unfold(self.ups[i](x), 2, 2))
-        x = F.relu(x + self.refine2(F.relu(self.refine1(x))))
+                x = unfold(self.ups[i](x), 2, 2)
+        x = x + self.refine2(F.relu(self.refine1(x)))
         return unfold(self.head(x), 1, self.patch)
 
 

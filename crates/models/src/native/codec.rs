@@ -8,7 +8,7 @@
 //! Dimension key: t frames, h rows, w columns, c channels; all maps are channels-last.
 
 use kinora_nn::{Conv, Linear, Weights, WeightsError};
-use kinora_tensor::{Activation, Conv as ConvOptions, DType, Precision, Tensor};
+use kinora_tensor::{Conv as ConvOptions, DType, Precision, Tensor};
 
 use super::config::CodecConfig;
 
@@ -24,7 +24,7 @@ const FOLDS: [(usize, usize); 3] = [(2, 2), (2, 2), (2, 1)];
 /// How the decoder unfolds between its levels.
 const UNFOLD: (usize, usize) = (2, 2);
 
-/// Residual block over this frame and the one before: `relu(x + conv2(relu(conv1([x, past]))))`.
+/// Residual block over this frame and the one before: `x + conv2(relu(conv1([x, past])))`.
 struct MemoryBlock {
     conv1: Conv,
     conv2: Conv,
@@ -152,7 +152,7 @@ impl Decoder {
     /// `latents` F32 `[t, h, w, c]` to frames `[8t, 32h, 32w, 3]` in [-1, 1], about.
     fn forward(&self, latents: &Tensor, past: &mut [Option<Tensor>]) -> Tensor {
         let latents = latents.mul(&self.scaling.std).add(&self.scaling.mean);
-        let mut x = self.stem.forward_relu(&latents.to_dtype(self.dtype));
+        let mut x = self.stem.forward(&latents.to_dtype(self.dtype));
         let mut past = past.iter_mut();
         for level in &self.levels {
             for (block, past) in level.blocks.iter().zip(&mut past) {
@@ -238,14 +238,14 @@ impl Encoder {
         parts.push(film);
         let film = Tensor::concat(&parts, 0).to_dtype(self.dtype);
         let stem = film.fold(1, self.patch_size);
-        let mut x = self.stem.forward_activation(&stem, Activation::Relu);
+        let mut x = self.stem.forward(&stem);
         for (i, level) in self.levels.iter().enumerate() {
             for block in &level.blocks {
                 x = block.forward(&x, &mut None);
             }
             if let Some(down) = &level.next {
                 let (time, space) = FOLDS[i];
-                x = down.forward_activation(&x.fold(time, space), Activation::Relu);
+                x = down.forward(&x.fold(time, space));
             }
         }
         let latents = self.head.forward(&x).to_dtype(DType::F32);
