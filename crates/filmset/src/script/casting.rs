@@ -173,7 +173,7 @@ fn action_of(kind: SubjectKind, scene: Scene, rng: &mut Rng) -> Action {
                 (A::Wave, 1.0),
                 (A::Turn, 0.9),
                 (A::Jump, 0.9),
-                (A::Haul, if nets { 3.5 } else { 0.0 }),
+                (A::Haul, if nets { 7.0 } else { 0.0 }),
             ])
         }
         Dog => rng.weighted(&[
@@ -262,7 +262,16 @@ fn count_of(kind: SubjectKind, rng: &mut Rng) -> u8 {
     }
 }
 
-/// Metres per second (turns per second for [`Action::Sweep`]); dense inside each pace's band.
+/// Seconds that one turn of a lighthouse's beam takes.
+pub const fn turn_seconds(pace: Pace) -> f32 {
+    match pace {
+        Pace::Slow => 6.0,
+        Pace::Normal => 4.0,
+        Pace::Fast => 2.5,
+    }
+}
+
+/// Metres per second over ground; dense inside each pace's band.
 pub fn speed_of(kind: SubjectKind, action: Action, pace: Pace, scene: Scene, rng: &mut Rng) -> f32 {
     let size = if kind == Child { 0.8 } else { 1.0 };
     let bands = match (kind, action) {
@@ -278,7 +287,6 @@ pub fn speed_of(kind: SubjectKind, action: Action, pace: Pace, scene: Scene, rng
         (_, Action::Roll) => [(0.6, 1.0), (1.5, 2.2), (3.2, 4.5)],
         (_, Action::Bounce) => [(0.2, 0.4), (0.6, 1.0), (1.4, 2.2)],
         (_, Action::Ride) => [(5.0, 8.0), (11.0, 15.0), (19.0, 26.0)],
-        (_, Action::Sweep) => [(0.1, 0.13), (0.15, 0.2), (0.25, 0.34)],
         (Balloon, Action::Drift) => return scene.wind.abs() * 0.25,
         (_, Action::Drift) => return scene.wind.abs() * 0.03,
         _ => return 0.0,

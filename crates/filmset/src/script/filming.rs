@@ -16,8 +16,9 @@ pub fn shot_of(subject: Option<&Subject>, rng: &mut Rng) -> Shot {
     let close = match subject.kind {
         _ if subject.count > 1 => 0.0,
         kind if kind.is_figure() => 0.38,
-        SubjectKind::Dog | SubjectKind::Ball => 0.25,
-        _ => 0.0,
+        SubjectKind::Dog | SubjectKind::Ball => 0.3,
+        SubjectKind::Train => 0.0,
+        _ => 0.18,
     };
     rng.weighted(&[
         (Shot::Wide, 0.38),
@@ -26,16 +27,17 @@ pub fn shot_of(subject: Option<&Subject>, rng: &mut Rng) -> Shot {
     ])
 }
 
-/// Width of the frame at the subject in metres, for kinds that move on the ground.
+/// Width of the frame at the subject in metres, for kinds that move on the ground: height of the
+/// kind and the share of the frame it fills when wide, medium and close.
 fn frame_width(subject: &Subject, shot: Shot, aspect: Aspect) -> f32 {
-    let height = if subject.kind == SubjectKind::Child {
-        1.25
-    } else {
-        1.75
+    let (height, shares) = match subject.kind {
+        SubjectKind::Dog => (0.65, [0.14, 0.27, 0.48]),
+        SubjectKind::Ball => (0.56, [0.09, 0.14, 0.2]),
+        SubjectKind::Child => (1.2, [0.2, 0.42, 0.8]),
+        _ => (1.75, [0.2, 0.42, 0.8]),
     };
-    let share = [0.2, 0.42, 0.8][shot as usize];
     let (w, h) = aspect.size();
-    height / share * w as f32 / h as f32
+    height / shares[shot as usize] * w as f32 / h as f32
 }
 
 /// Turns or slows a subject that would leave the frame of a camera that does not follow it.

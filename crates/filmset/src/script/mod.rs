@@ -9,7 +9,7 @@ mod sample;
 pub mod slots;
 
 pub use caption::{Caption, Style, caption};
-pub use casting::settings_of;
+pub use casting::{settings_of, turn_seconds};
 pub use recipe::{Recipe, Split, belongs, is_held_out};
 pub use sample::{is_absent, sample};
 pub use slots::{SLOTS, Slot, SlotSpec, truth};

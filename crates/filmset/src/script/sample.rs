@@ -61,7 +61,7 @@ fn draft(seed: u64, recipe: &Recipe, rng: &mut Rng) -> Program {
     let camera = filming::rig(subjects.first(), shot, follow, aspect, seconds, rng);
     if let Some(main) = subjects.first_mut() {
         main.place = filming::place_for(camera.motion, main.place, rng);
-        if rng.chance(recipe.events * 1.45) && seconds >= 1.0 {
+        if rng.chance(recipe.events * 2.0) && seconds >= 1.0 {
             main.event = event_of(main, camera.motion, seconds, rng);
         }
     }
@@ -179,8 +179,14 @@ fn light_of(scene: Scene, rng: &mut Rng) -> Light {
 fn companion(main: &Subject, scene: Scene, rng: &mut Rng) -> Subject {
     let mut second = loop {
         // Often two people: what prompts about meetings ask for.
-        let kind = if main.kind.is_figure() && rng.chance(0.35) {
-            rng.pick(&[SubjectKind::Man, SubjectKind::Woman, SubjectKind::Child])
+        let kind = if main.kind.is_figure() && rng.chance(0.5) {
+            let kinds = [
+                SubjectKind::Man,
+                SubjectKind::Woman,
+                SubjectKind::Child,
+                main.kind,
+            ];
+            rng.pick(&kinds)
         } else {
             casting::kind_for(scene.setting, rng)
         };
@@ -189,6 +195,13 @@ fn companion(main: &Subject, scene: Scene, rng: &mut Rng) -> Subject {
             break casting::subject(kind, scene, rng);
         }
     };
+    if second.kind == main.kind && rng.chance(0.6) {
+        // Alike but for the colour: "two children in green and yellow coats wave".
+        second = Subject {
+            place: second.place,
+            ..main.clone()
+        };
+    }
     second.color = casting::other_color(main.color, rng);
     second.count = 1;
     second.scarf = None;
@@ -253,13 +266,15 @@ fn event_of(subject: &Subject, motion: CameraMove, seconds: f32, rng: &mut Rng) 
         _ => return None,
     };
     let action = rng.weighted(options);
-    let at = rng.range(0.25, 0.75) * seconds;
+    let at = rng.range(0.14, 0.9) * seconds;
     let step = if seconds >= 3.0 && rng.chance(0.6) {
         1.0
     } else {
         0.5
     };
-    let at_seconds = (at / step).round().max(1.0) * step;
+    // What begins with the last frame cannot be seen.
+    let last = ((seconds - 0.4) * 2.0).floor() / 2.0;
+    let at_seconds = ((at / step).round().max(1.0) * step).min(last);
     Some(Event { at_seconds, action })
 }
 
@@ -289,12 +304,22 @@ fn lamps_of(scene: Scene, rng: &mut Rng) -> bool {
 /// Up to two things a caption may name as absent, each truly so.
 fn absent(program: &Program, rng: &mut Rng) -> Vec<Exclusion> {
     let mut absent = Vec::new();
-    if !rng.chance(0.26) {
+    if !rng.chance(0.21) {
+        return absent;
+    }
+    let weight = |exclusion| match exclusion {
+        _ if !is_absent(program, exclusion) => 0.0,
+        Exclusion::Boats => 3.0,
+        Exclusion::Clouds => 1.8,
+        _ => 1.0,
+    };
+    let options: Vec<_> = Exclusion::ALL.iter().map(|&e| (e, weight(e))).collect();
+    if options.iter().all(|option| option.1 == 0.0) {
         return absent;
     }
     for _ in 0..rng.weighted(&[(1, 0.7), (2, 0.3)]) {
-        let exclusion = rng.pick(Exclusion::ALL);
-        if is_absent(program, exclusion) && !absent.contains(&exclusion) {
+        let exclusion = rng.weighted(&options);
+        if !absent.contains(&exclusion) {
             absent.push(exclusion);
         }
     }

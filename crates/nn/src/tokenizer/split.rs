@@ -94,7 +94,6 @@ fn fold(text: &str) -> Vec<Letter> {
         };
         match c {
             'a'..='z' | '0'..='9' | ' ' => push(c),
-            // Joiners, variation selectors and combining marks belong to the sign before.
             '\u{200b}'..='\u{200f}'
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{0300}'..='\u{036f}'
@@ -115,10 +114,20 @@ fn fold(text: &str) -> Vec<Letter> {
             'ß' => ['s', 's'].into_iter().for_each(push),
             'ƒ' => push('f'),
             _ if c.is_control() => push(' '),
-            _ => c.to_lowercase().map(without_accent).for_each(push),
+            _ => c
+                .to_lowercase()
+                .filter(|c| !is_mark(*c))
+                .map(without_accent)
+                .for_each(push),
         }
     }
     letters
+}
+
+/// Joiners, variation selectors and combining marks, which belong to the sign before.
+const fn is_mark(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' | '\u{0300}'..='\u{036f}')
+        || matches!(c, '\u{feff}' | '\u{00ad}')
 }
 
 /// The plain letter under a Latin accent.

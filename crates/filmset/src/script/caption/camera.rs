@@ -2,7 +2,7 @@
 
 use super::number;
 use super::writer::{Writer, with_article};
-use crate::program::{CameraMove, Pace, Shot};
+use crate::program::{CameraMove, Pace, Shot, SubjectKind};
 use crate::script::slots::Slot;
 
 /// "slow push in from medium to close", "locked camera".
@@ -246,7 +246,17 @@ fn pace_adverb(w: &mut Writer, pace: Pace) -> Option<&'static str> {
 /// "wide shot".
 pub fn shot_tag(w: &mut Writer) -> &'static str {
     w.say(Slot::Shot);
+    let small = w.main().is_some_and(|subject| {
+        subject.kind.is_figure()
+            || matches!(
+                subject.kind,
+                SubjectKind::Dog | SubjectKind::Ball | SubjectKind::Kite
+            )
+    });
     let phrases: &[&'static str] = match w.program.camera.shot {
+        Shot::Wide if !small && w.rng.chance(0.12) => {
+            &["wide drone shot", "wide aerial shot", "establishing shot"]
+        }
         Shot::Wide => &[
             "wide shot",
             "wide shot",

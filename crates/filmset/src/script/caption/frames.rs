@@ -72,7 +72,7 @@ fn opening(w: &mut Writer, form: Form) -> Opening {
     let acts = w.rng.chance(0.55 + 0.5 * w.detail);
     if acts {
         let doing = subject::doing(w, main, noun.plural, form);
-        text = format!("{text} {doing}");
+        text = noun.before(&doing);
     } else if form == Form::Finite && w.rng.chance(0.3) {
         text = format!("there {} {text}", if noun.plural { "are" } else { "is" });
     }
@@ -110,11 +110,13 @@ fn circumstances(w: &mut Writer) -> String {
         .chance(if weathered { 0.4 } else { 0.15 } + 0.25 * w.detail)
         && !w.has_said(Slot::Weather);
     let adjective = weather_adjective(w.program.weather);
-    if time && weather && w.rng.chance(0.25) {
+    let part_of_day = place::part_of_day(w.program.time);
+    if let (true, true, Some(hours)) = (time, weather && w.rng.chance(0.3), part_of_day) {
         w.say(Slot::Weather);
+        w.say(Slot::Time);
         let adjective = w.pick(adjective);
-        let preposition = w.pick(&["on", "during"]);
-        let hour = place::hour(w);
+        let preposition = w.pick(&["on", "on", "during"]);
+        let hour = w.pick(hours);
         return format!(
             " {preposition} {} {hour}",
             super::writer::with_article(adjective)
@@ -211,6 +213,10 @@ fn air_tags(w: &mut Writer) -> Vec<String> {
     if w.wants_rarely() {
         tags.extend(motion::water(w).map(str::to_owned));
     }
+    if w.wants_rarely() && w.has_said(Slot::Setting) && w.rng.chance(0.6) {
+        tags.push(place::detail(w.program).map_or_else(String::new, |all| w.pick(all).to_owned()));
+    }
+    tags.retain(|tag| !tag.is_empty());
     tags
 }
 
@@ -267,11 +273,12 @@ fn director(w: &mut Writer) -> String {
 fn sentences(w: &mut Writer) -> String {
     let Opening { text, noun } = opening(w, Form::Finite);
     let mut layers: Vec<String> = Vec::new();
+    let mut first = vec![sentence(&text)];
     if let Some(main) = w.main().filter(|main| main.count == 1) {
         if let (Some(noun), true) = (&noun, w.wants_rarely()) {
             let position = subject::position(w, main);
             let verb = if noun.plural { "are" } else { "is" };
-            layers.push(sentence(&format!("{} {verb} {position}", noun.pronoun)));
+            first.push(sentence(&format!("{} {verb} {position}", noun.pronoun)));
         }
     }
     let motion: Vec<String> = motion_tags(w, noun.as_ref());
@@ -284,8 +291,8 @@ fn sentences(w: &mut Writer) -> String {
     if !absences.is_empty() {
         layers.push(sentence(&subject::listed(&absences)));
     }
-    layers.insert(0, sentence(&text));
-    layers.join(" ")
+    first.extend(layers);
+    first.join(" ")
 }
 
 fn air_sentence(w: &mut Writer) -> Option<String> {
@@ -376,7 +383,7 @@ fn tags(w: &mut Writer) -> String {
         }
         parts.extend(place_tag(w));
     }
-    if w.rng.chance(0.75 + 0.3 * w.detail) {
+    if noun.is_none() || w.rng.chance(0.75 + 0.3 * w.detail) {
         let name = place::name(w);
         let bare = ["a ", "an ", "the "]
             .iter()
@@ -448,7 +455,7 @@ fn setting_first(w: &mut Writer) -> String {
     } else {
         (":", false)
     };
-    let clause = format!("{} {doing}", noun.text);
+    let clause = noun.before(&doing);
     let clause = if capital {
         capitalised(&clause)
     } else {
@@ -471,7 +478,7 @@ fn setting_first(w: &mut Writer) -> String {
 /// Held out: "We see a woman in a red coat walking on a pier at dawn. ..."
 fn we_see(w: &mut Writer) -> String {
     let Opening { text, noun } = opening(w, Form::Participle);
-    let lead = w.pick(&["we see", "the shot shows", "in this clip there is"]);
+    let lead = w.pick(&["we see", "the shot shows", "the picture shows"]);
     let mut parts = Vec::new();
     parts.extend(camera_tags(w));
     parts.extend(light_tags(w, noun.as_ref()));
@@ -499,7 +506,7 @@ fn semicolons(w: &mut Writer) -> String {
     let mut scene = format!("{} {}", place::name(w), place::when(w));
     if let (Some(noun), Some(main)) = (&noun, w.main()) {
         let doing = subject::doing(w, main, noun.plural, Form::Participle);
-        scene = format!("{scene}; {} {doing}", noun.text);
+        scene = format!("{scene}; {}", noun.before(&doing));
     }
     parts.push(scene);
     parts.extend(motion_tags(w, noun.as_ref()));

@@ -3,7 +3,9 @@
 use super::number;
 use super::subject::{Form, Noun, color_word, second_doing, second_noun};
 use super::writer::Writer;
-use crate::program::{Action, Exclusion, Headwear, Setting, SubjectKind, TimeOfDay, Weather};
+use crate::program::{
+    Action, Exclusion, Garment, Headwear, Setting, SubjectKind, TimeOfDay, Weather,
+};
 use crate::script::slots::{BREEZE, STRONG_WIND, Slot, exclusion_slot};
 
 /// "after two seconds she stops"; `None` without an event.
@@ -102,8 +104,20 @@ pub fn wind_effect(w: &mut Writer, noun: Option<&Noun>) -> Option<String> {
             if subject.scarf.is_some() && w.has_said(Slot::Scarf) {
                 worn.extend(["scarf flutters in the wind", "scarf trails in the wind"]);
             }
+            if w.has_said(Slot::Garment) {
+                worn.extend(match subject.garment {
+                    Some(Garment::Coat) => ["coat flutters in the wind", "coat moves in the wind"],
+                    Some(Garment::Dress) => {
+                        ["dress flutters in the wind", "dress sways in the breeze"]
+                    }
+                    _ => ["clothes flutter in the wind", "clothes move in the wind"],
+                });
+            }
             if subject.kind == SubjectKind::Woman && subject.headwear != Some(Headwear::Hood) {
                 worn.extend(["hair moves in the wind", "hair sways in the breeze"]);
+                if subject.speed > 0.0 {
+                    worn.push("hair swings with every step");
+                }
             }
         }
     }
@@ -113,7 +127,12 @@ pub fn wind_effect(w: &mut Writer, noun: Option<&Noun>) -> Option<String> {
     }
     let index = w.rng.below(all);
     Some(match options.get(index) {
-        Some(phrase) => (*phrase).to_owned(),
+        Some(phrase) => {
+            if w.program.setting == Setting::WheatField {
+                w.say(Slot::Setting);
+            }
+            (*phrase).to_owned()
+        }
         None => format!("{possessive} {}", worn[index - options.len()]),
     })
 }
@@ -141,7 +160,14 @@ pub fn extras(w: &mut Writer) -> Vec<String> {
     }
     if w.program.lamps && w.wants() {
         w.say(Slot::Lamps);
-        said.push(lamps(w).to_owned());
+        let lamps = lamps(w);
+        if ["street", "harbor", "pier"]
+            .iter()
+            .any(|place| lamps.contains(place))
+        {
+            w.say(Slot::Setting);
+        }
+        said.push(lamps.to_owned());
     }
     said
 }
@@ -212,15 +238,9 @@ fn lamps(w: &mut Writer) -> &'static str {
 pub fn second(w: &mut Writer) -> Option<String> {
     let subject = w.second()?;
     let noun = second_noun(w, subject);
-    let form = w.rng.pick(&[Form::Finite, Form::Participle]);
-    let verb = second_doing(w, subject, noun.plural, form);
-    Some(match form {
-        Form::Finite => format!("{} {verb}", noun.text),
-        Form::Participle => {
-            let link = w.pick(&["nearby", "close by", "also in the frame"]);
-            format!("{link}, {} {verb}", noun.text)
-        }
-    })
+    let verb = second_doing(w, subject, noun.plural, Form::Finite);
+    let lead = w.pick(&["", "", "nearby ", "close by ", "also in the frame: "]);
+    Some(format!("{lead}{} {verb}", noun.text))
 }
 
 /// "two children in green and yellow coats": both subjects in one noun, where they are alike.

@@ -2,7 +2,7 @@
 
 use super::number;
 use super::writer::Writer;
-use crate::program::{Setting, SubjectKind, TimeOfDay, Weather};
+use crate::program::{Program, Setting, SubjectKind, TimeOfDay, Weather};
 use crate::script::slots::{BREEZE, STRONG_WIND, Slot};
 
 /// Where a subject is in the setting.
@@ -173,7 +173,6 @@ const fn on_land(setting: Setting) -> &'static [&'static str] {
             "in front of a city skyline",
             "before a skyline",
             "against a city skyline",
-            "on a rooftop above the city skyline",
             "with a skyline behind",
         ],
         Setting::Forest => &[
@@ -359,6 +358,49 @@ pub fn when(w: &mut Writer) -> &'static str {
     w.pick(phrases)
 }
 
+/// The hour as a noun that takes an adjective: "a foggy dawn".
+pub const fn part_of_day(time: TimeOfDay) -> Option<&'static [&'static str]> {
+    Some(match time {
+        TimeOfDay::Dawn => &["dawn", "dawn", "daybreak"],
+        TimeOfDay::Morning => &["morning"],
+        TimeOfDay::Noon => &["noon", "midday"],
+        TimeOfDay::GoldenHour => return None,
+        TimeOfDay::Dusk => &["evening", "dusk"],
+        TimeOfDay::Night => &["night"],
+    })
+}
+
+/// Things that always stand in a setting.
+pub const fn detail(program: &Program) -> Option<&'static [&'static str]> {
+    let wet = matches!(program.weather, Weather::Rain);
+    Some(match program.setting {
+        Setting::Street if wet => &[
+            "wet asphalt",
+            "the road is wet",
+            "a row of shops",
+            "reflections on the wet road",
+            "wet pavement",
+        ],
+        Setting::Street => &["a row of shops", "shop fronts", "houses along the street"],
+        Setting::Mountains => &[
+            "snow on the peaks",
+            "ridge behind ridge",
+            "a meadow with firs",
+        ],
+        Setting::Desert => &["mesas far off", "dunes in rows", "dunes and mesas"],
+        Setting::SnowVillage => &[
+            "white roofs",
+            "snow-covered roofs",
+            "a church among the houses",
+        ],
+        Setting::Forest => &["tall trunks", "rows of trunks", "branches overhead"],
+        Setting::Skyline => &["towers in rows", "towers behind towers", "tall buildings"],
+        Setting::WheatField => &["low hills behind", "golden stalks", "ears of wheat"],
+        Setting::Harbor => &["houses on the far shore", "sheds on the far shore"],
+        Setting::Beach | Setting::Sea => return None,
+    })
+}
+
 /// "dawn": the hour as a tag.
 pub fn hour(w: &mut Writer) -> &'static str {
     w.say(Slot::Time);
@@ -461,6 +503,16 @@ pub fn air(w: &mut Writer) -> String {
 /// "in thick ground fog" or, without preposition, "haze on the horizon, visibility 150 meters".
 fn fog(w: &mut Writer, preposition: bool) -> String {
     let meters = w.program.visibility_meters.unwrap_or(60.0);
+    if meters >= 120.0 && !preposition && w.rng.chance(0.4) {
+        w.say(Slot::Visibility);
+        let skyline = w.program.setting == Setting::Skyline;
+        let phrases: &[&'static str] = if skyline {
+            &["haze between the towers"]
+        } else {
+            &["haze on the horizon", "haze in the distance"]
+        };
+        return w.pick(phrases).to_owned();
+    }
     let text = if w.rng.chance(0.65) {
         w.say(Slot::Visibility);
         if meters < 35.0 {

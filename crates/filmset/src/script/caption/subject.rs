@@ -6,7 +6,9 @@ use super::words;
 use super::writer::{Writer, with_article};
 use crate::program::{
     Action, Color, Direction, Garment, Headwear, Pace, Place, Setting, Subject, SubjectKind,
+    Weather,
 };
+use crate::script::casting::turn_seconds;
 use crate::script::slots::Slot;
 
 /// A subject as a sentence needs it.
@@ -20,6 +22,14 @@ pub struct Noun {
     pub pronoun: &'static str,
     /// "her"
     pub possessive: &'static str,
+}
+
+impl Noun {
+    /// "a woman in a red coat walks": the noun before what it does.
+    pub fn before(&self, verb: &str) -> String {
+        let comma = if self.text.contains(", ") { "," } else { "" };
+        format!("{}{comma} {verb}", self.text)
+    }
 }
 
 type Names = &'static [(&'static str, &'static str)];
@@ -348,15 +358,17 @@ pub fn doing(w: &mut Writer, subject: &Subject, plural: bool, form: Form) -> Str
         .pick(verbs(subject.kind, subject.action, subject.pace));
     let mut text = inflect(verb, form, plural).to_owned();
     let moves = subject.speed > 0.0 && subject.action != Action::Drift;
+    let turns = subject.action == Action::Sweep;
     if verb.pace.is_some() {
         w.say(Slot::Pace);
-    } else if moves && w.wants() && (subject.pace != Pace::Normal || w.rng.chance(0.35)) {
+    } else if (moves || turns) && w.wants() && (subject.pace != Pace::Normal || w.rng.chance(0.35))
+    {
         w.say(Slot::Pace);
         text = format!("{text} {}", w.pick(adverbs(subject.pace)));
     }
-    if subject.action == Action::Sweep && w.wants_rarely() {
-        // One turn takes the reciprocal of the turns per second.
-        let period = super::number::seconds(w, 1.0 / subject.speed);
+    if turns && w.wants_rarely() {
+        w.say(Slot::Pace);
+        let period = super::number::seconds(w, turn_seconds(subject.pace));
         text = format!("{text}, one turn every {period}");
     }
     if w.wants() || (moves && w.rng.chance(0.4)) {
@@ -377,6 +389,17 @@ fn heading(w: &mut Writer, subject: &Subject) -> String {
     }
     w.say(Slot::Direction);
     let moves = subject.speed > 0.0;
+    let toward = matches!(subject.direction, Direction::Toward | Direction::Away);
+    if w.program.weather == Weather::Fog && moves && toward && w.rng.chance(0.35) {
+        w.say(Slot::Weather);
+        let out = subject.direction == Direction::Toward;
+        return if out {
+            " out of the fog"
+        } else {
+            " into the fog"
+        }
+        .to_owned();
+    }
     let phrases: &[&'static str] = match (subject.direction, moves) {
         (Direction::Left, true) => &[
             " to the left",

@@ -76,10 +76,7 @@ const STAND: &[Verb] = &[
     ),
     v("waits", "wait", "waiting"),
 ];
-const TOWER: &[Verb] = &[
-    v("stands", "stand", "standing"),
-    v("rises tall", "rise tall", "standing tall"),
-];
+const TOWER: &[Verb] = &[v("stands", "stand", "standing")];
 const WAVE: &[Verb] = &[
     v("waves", "wave", "waving"),
     v("waves a hand", "wave a hand", "waving a hand"),
@@ -122,6 +119,11 @@ const SAIL: &[Verb] = &[
     v("sails", "sail", "sailing"),
     v("sails past", "sail past", "sailing past"),
     v("sails by", "sail by", "sailing by"),
+    v(
+        "glides over the water",
+        "glide over the water",
+        "gliding over the water",
+    ),
 ];
 const MOTOR: &[Verb] = &[
     v("sails", "sail", "sailing"),
@@ -168,7 +170,7 @@ const BOUNCE: &[Verb] = &[
         "bounce up and down",
         "bouncing up and down",
     ),
-    v("hops along", "hop along", "hopping along"),
+    v("bounces along", "bounce along", "bouncing along"),
 ];
 const ROLL: &[Verb] = &[
     v("rolls", "roll", "rolling"),
@@ -179,7 +181,7 @@ const RIDE: &[Verb] = &[
     v("passes", "pass", "passing"),
     v("passes by", "pass by", "passing by"),
     v("rolls past", "roll past", "rolling past"),
-    v("travels through", "travel through", "traveling through"),
+    v("rides past", "ride past", "riding past"),
 ];
 const DRIFT: &[Verb] = &[
     v("drifts", "drift", "drifting"),
