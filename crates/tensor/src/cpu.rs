@@ -1,8 +1,14 @@
 //! The processor as a backend.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
+mod conv;
+mod gemm;
 mod isa;
+mod linear;
 mod pool;
 mod reference;
+mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
 pub use pool::{parallel_for, set_threads, threads};
@@ -54,7 +60,10 @@ impl Backend for Cpu {
     }
 
     fn linear(&self, x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor {
-        reference::linear(x, weight, epilogue)
+        match Isa::current() {
+            Isa::Reference => reference::linear(x, weight, epilogue),
+            isa => linear::linear(isa, x, weight, epilogue),
+        }
     }
 
     fn rms_norm(
@@ -86,7 +95,10 @@ impl Backend for Cpu {
     }
 
     fn conv(&self, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
-        reference::conv(x, weight, options)
+        match Isa::current() {
+            Isa::Reference => reference::conv(x, weight, options),
+            isa => conv::conv(isa, x, weight, options),
+        }
     }
 
     fn upsample2x(&self, x: &Tensor) -> Tensor {

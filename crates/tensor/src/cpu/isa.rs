@@ -138,7 +138,7 @@ impl Isa {
             Self::Avx512 => {
                 has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq")
             }
-            Self::Amx => Self::Avx512.is_available() && has!("avx512bf16") && false,
+            Self::Amx => Self::Avx512.is_available() && has!("avx512bf16") && super::amx::enabled(),
         }
     }
 

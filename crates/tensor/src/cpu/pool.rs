@@ -5,8 +5,11 @@
 //! never depends on who computes it, so results are the same for any number of threads.
 
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "see `simd`")]
 
 use std::any::Any;
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError, TryLockError};
@@ -221,6 +224,63 @@ fn physical_cores() -> usize {
     let siblings = std::fs::read_to_string("/sys/devices/system/cpu/smt/active");
     let shared = siblings.is_ok_and(|active| active.trim() == "1");
     if shared { logical.div_ceil(2) } else { logical }
+}
+
+/// An output that the chunks of a job write, each its own part.
+pub(super) struct Shared<'a, T> {
+    pointer: *mut T,
+    len: usize,
+    lifetime: PhantomData<&'a mut [T]>,
+}
+
+impl<T> Clone for Shared<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<'_, T> {}
+
+// SAFETY: it stands for the unique slice it was made from; see `with`.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(super) fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            pointer: slice.as_mut_ptr(),
+            len: slice.len(),
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Lends a part for the time of `f`. Kernels divide outputs so that no two threads ask for
+    /// overlapping parts, and do not ask within `f`.
+    #[inline(always)]
+    pub(super) fn with<R>(&self, range: Range<usize>, f: impl FnOnce(&mut [T]) -> R) -> R {
+        assert!(
+            range.start <= range.end && range.end <= self.len,
+            "a part outside its output"
+        );
+        // SAFETY: inside the slice, which is borrowed for `'a`; unique by the rule above, which
+        // every kernel that calls this argues at the call.
+        f(unsafe { std::slice::from_raw_parts_mut(self.pointer.add(range.start), range.len()) })
+    }
+}
+
+/// Divides `out` into parts of `len` elements and calls `task(i, part)` for each, in parallel.
+pub(super) fn parallel_parts<T: Send>(
+    out: &mut [T],
+    len: usize,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let len = len.max(1);
+    let (total, shared) = (out.len(), Shared::new(out));
+    // Parts of different chunks do not overlap.
+    parallel_for(total.div_ceil(len), |i| {
+        shared.with(i * len..total.min((i + 1) * len), |part| task(i, part));
+    });
 }
 
 #[cfg(test)]

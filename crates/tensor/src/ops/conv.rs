@@ -92,6 +92,11 @@ impl Tensor {
                 out,
             ];
             assert_eq!(residual.shape(), dims, "the residual of {:?}", self.shape());
+            assert_eq!(
+                residual.dtype(),
+                self.dtype(),
+                "a residual and its sum have one dtype"
+            );
         }
         self.backend().conv(self, weight, options)
     }

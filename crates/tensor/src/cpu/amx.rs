@@ -1,0 +1,162 @@
+//! AMX: tiles of 16 rows of 64 bytes, and their product of bf16 into f32.
+//!
+//! Intrinsics are unstable, so the instructions stand in `asm!` blocks. Tile registers do not live
+//! across blocks for the compiler; one block holds a whole sum.
+
+#![allow(unsafe_code)]
+
+use std::arch::asm;
+use std::arch::x86_64::__cpuid_count;
+use std::sync::LazyLock;
+
+use half::bf16;
+
+use super::gemm::{Operand, Tile};
+use crate::packed::{PANEL, SLICE};
+
+/// Whether processor and system let this process use AMX with bf16. Asks the system once.
+pub(super) fn enabled() -> bool {
+    static ENABLED: LazyLock<bool> = LazyLock::new(|| {
+        const BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
+        let has = __cpuid_count(7, 0).edx & BF16_AND_TILE == BF16_AND_TILE;
+        has && request_permission()
+    });
+    *ENABLED
+}
+
+/// Linux saves the large tile state only for processes that ask; it covers all threads.
+#[cfg(target_os = "linux")]
+fn request_permission() -> bool {
+    const ARCH_PRCTL: u64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const XFEATURE_XTILEDATA: u64 = 18;
+    let mut result = ARCH_PRCTL;
+    // SAFETY: the call takes two numbers and touches no memory of ours; `syscall` overwrites rcx
+    // and r11.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn request_permission() -> bool {
+    false
+}
+
+/// The thread's tiles, configured as eight full ones while this lives.
+pub(super) struct Tiles(());
+
+/// The operand of `ldtilecfg`.
+#[repr(C, align(64))]
+struct Config {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+static CONFIG: Config = {
+    let mut config = Config {
+        palette: 1,
+        start_row: 0,
+        reserved: [0; 14],
+        row_bytes: [0; 16],
+        rows: [0; 16],
+    };
+    let mut i = 0;
+    while i < 8 {
+        config.row_bytes[i] = 64;
+        config.rows[i] = 16;
+        i += 1;
+    }
+    config
+};
+
+impl Tiles {
+    /// Configures the tiles of this thread.
+    ///
+    /// # Safety
+    /// [`enabled`] has returned true.
+    pub(super) unsafe fn configure() -> Self {
+        // SAFETY: the caller vouches for AMX; the operand is a valid configuration.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly)) };
+        Self(())
+    }
+
+    /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel.
+    pub(super) fn multiply(
+        &self,
+        a: &Operand<bf16>,
+        first_row: usize,
+        panel: &[bf16],
+        c: &mut Tile,
+    ) {
+        let slices = a.offsets.len();
+        assert!(
+            slices > 0 && panel.len() == slices * SLICE * PANEL,
+            "a panel for another depth"
+        );
+        // SAFETY: `self` says that tiles are configured. `Operand::tile` has checked that 16 rows
+        // of 32 elements at every offset lie inside the operand; the panel's length is checked
+        // above; `c` is 32 rows of 128 bytes.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "mov {offset}, qword ptr [{offsets}]",
+                "lea {a}, [{upper} + {offset}*2]",
+                "tileloadd tmm4, [{a} + {a_line}*1]",
+                "tileloadd tmm6, [{b} + {b_line}*1]",
+                "lea {a}, [{lower} + {offset}*2]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{b} + {b_line}*1 + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{a} + {a_line}*1]",
+                "add {offsets}, 8",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "add {b}, 2048",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "dec {slices}",
+                "jnz 2b",
+                "add {b_line}, {b_line}",
+                "tilestored [{c} + {b_line}*1], tmm0",
+                "tilestored [{c} + {b_line}*1 + 64], tmm1",
+                "tilestored [{c} + {b_line}*1 + 2048], tmm2",
+                "tilestored [{c} + {b_line}*1 + 2112], tmm3",
+                a = out(reg) _,
+                offset = out(reg) _,
+                offsets = inout(reg) a.offsets.as_ptr() => _,
+                upper = in(reg) a.tile(first_row),
+                lower = in(reg) a.tile(first_row + 16),
+                a_line = in(reg) a.row_stride * size_of::<bf16>(),
+                b = inout(reg) panel.as_ptr() => _,
+                b_line = inout(reg) 64_usize => _,
+                c = in(reg) c.0.as_mut_ptr(),
+                slices = inout(reg) slices => _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        // SAFETY: `self` says that this thread has tiles.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+    }
+}

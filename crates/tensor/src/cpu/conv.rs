@@ -1,0 +1,340 @@
+//! `conv` as a matrix product over positions, without a copy for each tap.
+//!
+//! A chunk is a band of output rows. Its input rows are gathered once into scratch memory with
+//! their zero border; then position `p` of the band, counted along padded rows, meets tap
+//! `(dy, dx)` at `p + dy * width + dx`. The sums at border positions are thrown away. For a stride
+//! of 2 the scratch holds even and odd rows and columns apart, so that steps are 1 again.
+
+#![allow(clippy::inline_always, reason = "see `simd`")]
+
+use half::bf16;
+
+use super::Isa;
+use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, multiplies_bf16};
+use super::linear::{End, product};
+use super::pool::{Shared, parallel_for};
+use super::simd::{Kernel, LANES, Simd, SimdElement, Vector, dispatch};
+use crate::buffer::Buffer;
+use crate::dtype::with_element;
+use crate::ops::{Activation, Conv};
+use crate::packed::{PANEL, Panels, SLICE};
+use crate::{ConvWeight, Precision, Tensor};
+
+/// Scratch memory of a chunk stays below about this, within the second cache.
+const BAND_BYTES: usize = 512 << 10;
+
+pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
+    let [t, h, w, _] = x.dims();
+    let stride = options.stride;
+    let dims = [
+        t,
+        h.div_ceil(stride),
+        w.div_ceil(stride),
+        weight.out_channels(),
+    ];
+    let panels = weight.panels();
+    with_element!(x.dtype(), T => Tensor::build(&dims, |out: &mut [T]| {
+        let out = Shared::new(out);
+        let bias = options.bias.map(Tensor::as_f32);
+        let residual = options.residual.map(Tensor::as_slice::<T>);
+        if weight.kernel() == 1 && weight.frames() == 1 && stride == 1 {
+            let activation = if options.relu { Activation::Relu } else { Activation::None };
+            // The activation comes after the residual, which `End` adds last.
+            if residual.is_none() || !options.relu {
+                let end = End {
+                    out, columns: dims[3], swiglu: false, bias, activation, residual, gate: None,
+                    first_row: 0,
+                };
+                return product(isa, x, panels, &end);
+            }
+        }
+        let job = Job {
+            frames: x.as_slice::<T>(),
+            past: options.past.map(Tensor::as_slice::<T>),
+            shape: x.dims(),
+            grid: Grid::new(weight, stride, [dims[1], dims[2]]),
+            panels,
+            end: Positions {
+                out, size: dims, bias, residual, relu: options.relu, frame: 0, row: 0, width: 0,
+            },
+        };
+        if multiplies_bf16(isa, panels) {
+            job.run::<bf16>(isa);
+        } else {
+            job.run::<f32>(isa);
+        }
+    }))
+}
+
+/// The geometry of the scratch memory.
+struct Grid {
+    kernel: usize,
+    stride: usize,
+    /// Frames that an output sees.
+    depth: usize,
+    channels: usize,
+    /// Even and odd parts along an axis.
+    planes: usize,
+    /// Border columns and rows of a plane.
+    border: usize,
+    /// Height and width of the output.
+    out: [usize; 2],
+}
+
+impl Grid {
+    fn new(weight: &ConvWeight, stride: usize, out: [usize; 2]) -> Self {
+        let kernel = weight.kernel();
+        Self {
+            kernel,
+            stride,
+            depth: weight.frames(),
+            channels: weight.padded_channels(),
+            planes: if kernel == 1 { 1 } else { stride },
+            border: (kernel - 1) / stride,
+            out,
+        }
+    }
+
+    /// Positions along a row of a plane.
+    fn width(&self) -> usize {
+        self.out[1] + self.border
+    }
+
+    /// Elements of a plane for a band of `rows`.
+    fn plane(&self, rows: usize) -> usize {
+        (rows + self.border) * self.width() * self.channels
+    }
+
+    /// Elements of the scratch memory, with what the last strip reads beyond its positions.
+    fn len(&self, rows: usize) -> usize {
+        let planes = self.depth * self.planes * self.planes;
+        planes * self.plane(rows) + (STRIP + self.border) * self.channels
+    }
+
+    /// Rows of a band.
+    fn band(&self, element_bytes: usize) -> usize {
+        let row = self.len(1) * element_bytes / (1 + self.border);
+        (BAND_BYTES / row).clamp(1, self.out[0].div_ceil(2).max(1))
+    }
+
+    /// Where each slice of the packed weight's depth lies, from a position.
+    fn offsets(&self, rows: usize) -> Vec<usize> {
+        let taps = self.kernel * self.kernel;
+        let mut offsets = Vec::with_capacity(self.depth * taps * self.channels / SLICE);
+        for tap in 0..self.depth * taps {
+            let (frame, dy, dx) = (tap / taps, tap % taps / self.kernel, tap % self.kernel);
+            let plane = (dy % self.planes) * self.planes + dx % self.planes;
+            let plane = frame * self.planes * self.planes + plane;
+            let position = dy / self.planes * self.width() + dx / self.planes;
+            let start = plane * self.plane(rows) + position * self.channels;
+            offsets.extend((0..self.channels / SLICE).map(|i| start + i * SLICE));
+        }
+        offsets
+    }
+}
+
+struct Job<'a, T> {
+    frames: &'a [T],
+    past: Option<&'a [T]>,
+    shape: [usize; 4],
+    grid: Grid,
+    panels: &'a Panels,
+    end: Positions<'a, T>,
+}
+
+impl<T: SimdElement> Job<'_, T> {
+    fn run<A: Multiplicand>(&self, isa: Isa) {
+        let band = self.grid.band(size_of::<A>());
+        let bands = self.grid.out[0].div_ceil(band);
+        let offsets = self.grid.offsets(band);
+        parallel_for(self.shape[0] * bands, |chunk| {
+            let (frame, row) = (chunk / bands, chunk % bands * band);
+            let mut scratch = Buffer::arbitrary(self.grid.len(band) * size_of::<A>());
+            dispatch(
+                isa,
+                Band {
+                    job: self,
+                    frame,
+                    row,
+                    rows: band.min(self.grid.out[0] - row),
+                    band,
+                    offsets: &offsets,
+                    scratch: &mut scratch.as_mut_slice::<A>()[..self.grid.len(band)],
+                },
+            );
+        });
+    }
+
+    /// The frame `back` before `frame`; none before the first without a past.
+    #[inline(always)]
+    fn frame(&self, frame: usize, back: usize) -> Option<&[T]> {
+        let len = self.shape[1] * self.shape[2] * self.shape[3];
+        match frame.checked_sub(back) {
+            Some(frame) => Some(&self.frames[frame * len..(frame + 1) * len]),
+            None => self.past,
+        }
+    }
+}
+
+/// One chunk: some rows of one frame.
+struct Band<'a, T, A> {
+    job: &'a Job<'a, T>,
+    frame: usize,
+    row: usize,
+    rows: usize,
+    band: usize,
+    offsets: &'a [usize],
+    scratch: &'a mut [A],
+}
+
+impl<T: SimdElement, A: Multiplicand> Kernel for Band<'_, T, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        self.gather(s);
+        let grid = &self.job.grid;
+        let a = Operand {
+            data: &*self.scratch,
+            row_stride: grid.channels,
+            tile_stride: 16 * grid.channels,
+            offsets: self.offsets,
+        };
+        let (rows, panels) = (self.rows * grid.width(), self.job.panels);
+        let range = 0..panels.columns / PANEL;
+        let finish = Positions {
+            frame: self.frame,
+            row: self.row,
+            width: grid.width(),
+            ..self.job.end
+        };
+        Product {
+            a,
+            rows,
+            panels,
+            range,
+            finish,
+        }
+        .run(s);
+    }
+}
+
+impl<T: SimdElement, A: Multiplicand> Band<'_, T, A> {
+    /// Copies the band's input with its border.
+    #[inline(always)]
+    fn gather<S: Simd>(&mut self, s: S) {
+        let (job, grid) = (self.job, &self.job.grid);
+        let line = grid.width() * grid.channels;
+        for plane in 0..grid.depth * grid.planes * grid.planes {
+            let frame = job.frame(self.frame, plane / grid.planes / grid.planes);
+            let py = plane / grid.planes % grid.planes;
+            let px = plane % grid.planes;
+            for j in 0..self.rows + grid.border {
+                let y = (grid.stride * (self.row + j) + py).checked_sub(grid.kernel / 2);
+                let source = match (frame, y.filter(|&y| y < job.shape[1])) {
+                    (Some(frame), Some(y)) => {
+                        let len = job.shape[2] * job.shape[3];
+                        Some(&frame[y * len..(y + 1) * len])
+                    }
+                    _ => None,
+                };
+                let start = plane * grid.plane(self.band) + j * line;
+                let out = &mut self.scratch[start..start + line];
+                match source {
+                    Some(source) => gather_line(s, job, source, out, px),
+                    None => out.fill(A::default()),
+                }
+            }
+        }
+    }
+}
+
+/// Copies one row of pixels with its border columns.
+#[inline(always)]
+fn gather_line<S: Simd, T: SimdElement, A: Multiplicand>(
+    s: S,
+    job: &Job<T>,
+    source: &[T],
+    out: &mut [A],
+    px: usize,
+) {
+    let (grid, c) = (&job.grid, job.shape[3]);
+    let round = job.panels.precision() == Precision::Bf16;
+    if grid.stride == 1 && c == grid.channels {
+        let border = grid.kernel / 2 * c;
+        let (left, rest) = out.split_at_mut(border);
+        let (middle, right) = rest.split_at_mut(source.len());
+        left.fill(A::default());
+        right.fill(A::default());
+        return convert(s, source, middle, round);
+    }
+    for (i, out) in out.chunks_exact_mut(grid.channels).enumerate() {
+        let x = (grid.stride * i + px).checked_sub(grid.kernel / 2);
+        match x.filter(|&x| x < job.shape[2]) {
+            Some(x) => {
+                convert(s, &source[x * c..(x + 1) * c], &mut out[..c], round);
+                out[c..].fill(A::default());
+            }
+            None => out.fill(A::default()),
+        }
+    }
+}
+
+/// Bias, residual and relu, at the positions that are not border.
+#[derive(Clone, Copy)]
+struct Positions<'a, T> {
+    out: Shared<'a, T>,
+    /// `[t, h, w, c]` of the output.
+    size: [usize; 4],
+    bias: Option<&'a [f32]>,
+    residual: Option<&'a [T]>,
+    relu: bool,
+    frame: usize,
+    row: usize,
+    /// Positions along a row, border included.
+    width: usize,
+}
+
+impl<T: SimdElement> Finish for Positions<'_, T> {
+    #[inline(always)]
+    fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
+        let [_, h, w, channels] = self.size;
+        let (mut y, mut x) = (first_row / self.width, first_row % self.width);
+        for sums in &sums.0[..rows] {
+            if x < w {
+                let pixel = (self.frame * h + self.row + y) * w + x;
+                for half in 0..PANEL / LANES {
+                    let column = panel * PANEL + half * LANES;
+                    if column < channels {
+                        let sum = s.load(&sums.as_chunks().0[half]);
+                        self.put(s, sum, pixel * channels, column);
+                    }
+                }
+            }
+            x += 1;
+            if x == self.width {
+                (y, x) = (y + 1, 0);
+            }
+        }
+    }
+}
+
+impl<T: SimdElement> Positions<'_, T> {
+    #[inline(always)]
+    fn put<S: Simd>(&self, s: S, sum: S::V, pixel: usize, column: usize) {
+        let width = LANES.min(self.size[3] - column);
+        let at = pixel + column;
+        let mut y = sum;
+        if let Some(bias) = self.bias {
+            y = y + f32::load_some(s, &bias[column..column + width]);
+        }
+        if let Some(residual) = self.residual {
+            y = y + T::load_some(s, &residual[at..at + width]);
+        }
+        if self.relu {
+            y = y.max(s.splat(0.0));
+        }
+        // Each pixel belongs to one band.
+        self.out.with(at..at + width, |out| T::store_some(y, out));
+    }
+}

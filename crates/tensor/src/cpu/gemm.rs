@@ -1,0 +1,259 @@
+//! The matrix product that `linear` and `conv` share: strips of 32 rows times panels of 32
+//! outputs, each sum finished by its operation while it is still in cache.
+
+#![allow(clippy::inline_always, reason = "see `simd`")]
+
+use std::ops::Range;
+
+use half::bf16;
+
+#[cfg(target_arch = "x86_64")]
+use super::amx::Tiles;
+use super::simd::{LANES, Simd, SimdElement, Vector};
+use crate::packed::{PANEL, Panels, SLICE};
+use crate::{Element, Precision};
+
+/// Rows of a strip.
+pub(super) const STRIP: usize = 32;
+
+/// The sums of one strip and one panel.
+#[repr(C, align(64))]
+pub(super) struct Tile(pub(super) [[f32; PANEL]; STRIP]);
+
+/// The left factor in scratch memory: slice `i` of row `r` is the 32 elements from
+/// `r / 16 * tile_stride + r % 16 * row_stride + offsets[i]`.
+///
+/// `linear` packs whole tiles; for `conv` rows are positions and offsets are taps, so that no
+/// element is copied for each tap.
+#[derive(Clone, Copy)]
+pub(super) struct Operand<'a, A> {
+    pub(super) data: &'a [A],
+    pub(super) row_stride: usize,
+    pub(super) tile_stride: usize,
+    pub(super) offsets: &'a [usize],
+}
+
+impl<A> Operand<'_, A> {
+    /// The first element of the 16 rows from `first_row`, checked to lie inside with all slices.
+    #[inline(always)]
+    pub(super) fn tile(&self, first_row: usize) -> *const A {
+        let start = first_row / 16 * self.tile_stride;
+        let last = self
+            .offsets
+            .last()
+            .copied()
+            .unwrap_or(0)
+            .max(self.offsets[0]);
+        assert!(
+            first_row % 16 == 0 && start + 15 * self.row_stride + last + SLICE <= self.data.len(),
+            "a strip outside its operand"
+        );
+        self.data[start..].as_ptr()
+    }
+
+    #[inline(always)]
+    fn slice(&self, row: usize, offset: usize) -> &[A; SLICE] {
+        let start = row / 16 * self.tile_stride + row % 16 * self.row_stride + offset;
+        self.data[start..]
+            .first_chunk()
+            .expect("a row outside its operand")
+    }
+}
+
+/// What an operation does with finished sums.
+pub(super) trait Finish {
+    /// Takes the sums of `rows` rows from `first_row`, and of panel `panel`.
+    fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize);
+}
+
+/// An element type of the left factor, and how it is multiplied.
+pub(super) trait Multiplicand: SimdElement {
+    /// What a thread holds while it multiplies.
+    type Machine;
+
+    /// Prepares the calling thread. Only called where the instruction set was chosen.
+    fn machine() -> Self::Machine;
+
+    /// Sums of the strip at `first_row`.
+    fn multiply<S: Simd>(
+        s: S,
+        machine: &Self::Machine,
+        a: &Operand<Self>,
+        first_row: usize,
+        panels: &Panels,
+        panel: usize,
+        sums: &mut Tile,
+    );
+}
+
+/// One chunk of a product.
+pub(super) struct Product<'a, A, F> {
+    pub(super) a: Operand<'a, A>,
+    pub(super) rows: usize,
+    pub(super) panels: &'a Panels,
+    pub(super) range: Range<usize>,
+    pub(super) finish: F,
+}
+
+impl<A: Multiplicand, F: Finish> Product<'_, A, F> {
+    #[inline(always)]
+    pub(super) fn run<S: Simd>(self, s: S) {
+        let machine = A::machine();
+        let mut sums = Tile([[0.0; PANEL]; STRIP]);
+        for first in (0..self.rows).step_by(STRIP) {
+            let rows = STRIP.min(self.rows - first);
+            for panel in self.range.clone() {
+                A::multiply(s, &machine, &self.a, first, self.panels, panel, &mut sums);
+                self.finish.tile(s, &sums, first, rows, panel);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+impl Multiplicand for bf16 {
+    type Machine = Tiles;
+
+    fn machine() -> Tiles {
+        // SAFETY: bf16 is the left factor only of `Isa::Amx`, which exists where AMX is enabled.
+        unsafe { Tiles::configure() }
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        _: S,
+        tiles: &Tiles,
+        a: &Operand<Self>,
+        first_row: usize,
+        panels: &Panels,
+        panel: usize,
+        sums: &mut Tile,
+    ) {
+        let size = panels.depth * PANEL;
+        tiles.multiply(
+            a,
+            first_row,
+            &panels.as_bf16()[panel * size..][..size],
+            sums,
+        );
+    }
+}
+
+impl Multiplicand for f32 {
+    type Machine = ();
+
+    fn machine() {}
+
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        s: S,
+        (): &(),
+        a: &Operand<Self>,
+        first_row: usize,
+        panels: &Panels,
+        panel: usize,
+        sums: &mut Tile,
+    ) {
+        let size = panels.depth * PANEL;
+        let range = panel * size..(panel + 1) * size;
+        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
+            for half in 0..PANEL / LANES {
+                let at = (first_row + row, row, half);
+                match (panels.precision(), S::GEMM_ROWS) {
+                    (Precision::Bf16, 8) => {
+                        rows_bf16::<S, 8>(s, a, &panels.as_bf16()[range.clone()], at, sums);
+                    }
+                    (Precision::Bf16, _) => {
+                        rows_bf16::<S, 4>(s, a, &panels.as_bf16()[range.clone()], at, sums);
+                    }
+                    (Precision::F32, 8) => {
+                        rows_f32::<S, 8>(s, a, &panels.as_f32()[range.clone()], at, sums);
+                    }
+                    (Precision::F32, _) => {
+                        rows_f32::<S, 4>(s, a, &panels.as_f32()[range.clone()], at, sums);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `R` rows times half a panel of bf16, whose odd and even inputs are widened to f32.
+#[inline(always)]
+fn rows_bf16<S: Simd, const R: usize>(
+    s: S,
+    a: &Operand<f32>,
+    panel: &[bf16],
+    (from, to, half): (usize, usize, usize),
+    sums: &mut Tile,
+) {
+    let mut all = [s.splat(0.0); R];
+    let pairs = panel.as_chunks::<{ 2 * LANES }>().0;
+    for (i, &offset) in a.offsets.iter().enumerate() {
+        let rows: [&[f32; SLICE]; R] = std::array::from_fn(|r| a.slice(from + r, offset));
+        for (k, pair) in pairs[(2 * i + half) * 16..][..16].iter().enumerate() {
+            let (even, odd) = s.load_pairs(pair);
+            for r in 0..R {
+                all[r] = s.splat(rows[r][2 * k]).mul_add(even, all[r]);
+                all[r] = s.splat(rows[r][2 * k + 1]).mul_add(odd, all[r]);
+            }
+        }
+    }
+    put(&all, to, half, sums);
+}
+
+/// `R` rows times half a panel of f32.
+#[inline(always)]
+fn rows_f32<S: Simd, const R: usize>(
+    s: S,
+    a: &Operand<f32>,
+    panel: &[f32],
+    (from, to, half): (usize, usize, usize),
+    sums: &mut Tile,
+) {
+    let mut all = [s.splat(0.0); R];
+    let lines = panel.as_chunks::<LANES>().0;
+    for (i, &offset) in a.offsets.iter().enumerate() {
+        let rows: [&[f32; SLICE]; R] = std::array::from_fn(|r| a.slice(from + r, offset));
+        let lines = &lines[2 * SLICE * i..][..2 * SLICE];
+        for k in 0..SLICE {
+            let line = s.load(&lines[2 * k + half]);
+            for r in 0..R {
+                all[r] = s.splat(rows[r][k]).mul_add(line, all[r]);
+            }
+        }
+    }
+    put(&all, to, half, sums);
+}
+
+#[inline(always)]
+fn put<V: Vector>(all: &[V], to: usize, half: usize, sums: &mut Tile) {
+    for (sum, row) in all.iter().zip(&mut sums.0[to..]) {
+        sum.store(&mut row.as_chunks_mut().0[half]);
+    }
+}
+
+/// Copies elements into the type of the left factor, rounded to bf16 where the weight is.
+#[inline(always)]
+pub(super) fn convert<S: Simd, T: SimdElement, A: SimdElement>(
+    s: S,
+    source: &[T],
+    out: &mut [A],
+    round: bool,
+) {
+    for (source, out) in source.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        let mut x = T::load_some(s, source);
+        if round && A::DTYPE != bf16::DTYPE && T::DTYPE != bf16::DTYPE {
+            let mut rounded = [bf16::ZERO; LANES];
+            x.store_bf16(&mut rounded);
+            x = s.load_bf16(&rounded);
+        }
+        A::store_some(x, &mut out[..source.len().min(LANES)]);
+    }
+}
+
+/// Whether a weight meets bf16 tiles or f32 vectors.
+pub(super) fn multiplies_bf16(isa: super::Isa, panels: &Panels) -> bool {
+    cfg!(target_arch = "x86_64") && isa == super::Isa::Amx && panels.precision() == Precision::Bf16
+}

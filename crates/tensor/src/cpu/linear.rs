@@ -1,0 +1,199 @@
+//! `linear`: rows packed into tiles, multiplied by panels, finished in place.
+
+#![allow(clippy::inline_always, reason = "see `simd`")]
+
+use std::ops::Range;
+
+use half::bf16;
+
+use super::Isa;
+use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, multiplies_bf16};
+use super::pool::{Shared, parallel_for};
+use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
+use crate::buffer::Buffer;
+use crate::dtype::with_element;
+use crate::ops::{Activation, Epilogue};
+use crate::packed::{PANEL, Panels, SLICE};
+use crate::{PackedWeight, Precision, Tensor};
+
+/// Rows that a chunk packs at once; with the model's widths they stay in the second cache.
+const BLOCK: usize = 64;
+/// Few rows are shared among about this many chunks of panels.
+const CHUNKS: usize = 8;
+
+pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor {
+    let [n, _] = weight.dims();
+    let mut dims = x.shape().to_vec();
+    *dims.last_mut().expect("at least one axis") = n;
+    let dtype = epilogue.dtype.unwrap_or(x.dtype());
+    let panels = weight.panels();
+    with_element!(dtype, O => Tensor::build(&dims, |out: &mut [O]| {
+        let finish = End::<O> {
+            out: Shared::new(out),
+            columns: n,
+            swiglu: weight.is_swiglu(),
+            bias: epilogue.bias.map(Tensor::as_f32),
+            activation: epilogue.activation,
+            residual: epilogue.residual.map(|residual| residual.x.as_slice()),
+            gate: epilogue.residual.and_then(|r| r.gate).map(|(gate, rows)| (gate.as_f32(), rows)),
+            first_row: 0,
+        };
+        product(isa, x, panels, &finish);
+    }))
+}
+
+/// `x` times `panels`, each row finished by `end`.
+pub(super) fn product<O: SimdElement>(isa: Isa, x: &Tensor, panels: &Panels, end: &End<O>) {
+    with_element!(x.dtype(), T => {
+        let x: (&[T], usize) = (x.as_slice(), x.last_dim());
+        if multiplies_bf16(isa, panels) {
+            chunks::<T, bf16, O>(isa, x, panels, end);
+        } else {
+            chunks::<T, f32, O>(isa, x, panels, end);
+        }
+    });
+}
+
+fn chunks<T: SimdElement, A: Multiplicand, O: SimdElement>(
+    isa: Isa,
+    (x, k): (&[T], usize),
+    panels: &Panels,
+    end: &End<O>,
+) {
+    let rows = x.len() / k.max(1);
+    let count = panels.columns / PANEL;
+    let blocks = rows.div_ceil(BLOCK);
+    let groups = if blocks * 2 > CHUNKS {
+        1
+    } else {
+        CHUNKS.div_ceil(blocks.max(1)).min(count)
+    };
+    let width = count.div_ceil(groups.max(1));
+    let groups = count.div_ceil(width);
+    let offsets: Vec<usize> = (0..panels.depth / SLICE).map(|i| i * 16 * SLICE).collect();
+    parallel_for(blocks * groups, |chunk| {
+        let (first, group) = (chunk / groups * BLOCK, chunk % groups);
+        let rows = BLOCK.min(rows - first);
+        let mut scratch = Buffer::arbitrary(BLOCK * panels.depth * size_of::<A>());
+        dispatch(
+            isa,
+            Rows {
+                x: &x[first * k..(first + rows) * k],
+                k,
+                panels,
+                range: group * width..count.min((group + 1) * width),
+                offsets: &offsets,
+                scratch: scratch.as_mut_slice::<A>(),
+                end: End {
+                    first_row: first,
+                    ..*end
+                },
+            },
+        );
+    });
+}
+
+/// One chunk: some rows times some panels.
+struct Rows<'a, T, A, O> {
+    x: &'a [T],
+    k: usize,
+    panels: &'a Panels,
+    range: Range<usize>,
+    offsets: &'a [usize],
+    scratch: &'a mut [A],
+    end: End<'a, O>,
+}
+
+impl<T: SimdElement, A: Multiplicand, O: SimdElement> Kernel for Rows<'_, T, A, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let rows = self.x.len() / self.k;
+        let tile_stride = self.panels.depth * 16;
+        let round = self.panels.precision() == Precision::Bf16;
+        for (r, row) in self.x.chunks_exact(self.k).enumerate() {
+            for (source, offset) in row.chunks(SLICE).zip(self.offsets) {
+                let start = r / 16 * tile_stride + r % 16 * SLICE + offset;
+                let out = &mut self.scratch[start..start + SLICE];
+                convert(s, source, out, round);
+                out[source.len()..].fill(A::default());
+            }
+        }
+        let a = Operand {
+            data: &*self.scratch,
+            row_stride: SLICE,
+            tile_stride,
+            offsets: self.offsets,
+        };
+        let (panels, range, finish) = (self.panels, self.range, self.end);
+        Product {
+            a,
+            rows,
+            panels,
+            range,
+            finish,
+        }
+        .run(s);
+    }
+}
+
+/// Bias, activation, gate and residual.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a, O> {
+    pub(super) out: Shared<'a, O>,
+    pub(super) columns: usize,
+    pub(super) swiglu: bool,
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) activation: Activation,
+    pub(super) residual: Option<&'a [O]>,
+    pub(super) gate: Option<(&'a [f32], &'a [u32])>,
+    pub(super) first_row: usize,
+}
+
+impl<O: SimdElement> Finish for End<'_, O> {
+    #[inline(always)]
+    fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
+        debug_assert!(rows <= STRIP);
+        for (r, sums) in sums.0[..rows].iter().enumerate() {
+            let row = self.first_row + first_row + r;
+            let [low, high] = [0, 1].map(|half| s.load(&sums.as_chunks().0[half]));
+            if self.swiglu {
+                self.put(s, s.silu(low) * high, row, panel * LANES);
+            } else {
+                self.put(s, low, row, panel * PANEL);
+                self.put(s, high, row, panel * PANEL + LANES);
+            }
+        }
+    }
+}
+
+impl<O: SimdElement> End<'_, O> {
+    #[inline(always)]
+    fn put<S: Simd>(&self, s: S, sum: S::V, row: usize, column: usize) {
+        if column >= self.columns {
+            return;
+        }
+        let width = LANES.min(self.columns - column);
+        let mut y = sum;
+        if let Some(bias) = self.bias {
+            y = y + f32::load_some(s, &bias[column..column + width]);
+        }
+        y = match self.activation {
+            Activation::None => y,
+            Activation::Relu => y.max(s.splat(0.0)),
+            Activation::Silu => s.silu(y),
+            Activation::Gelu => s.gelu(y),
+        };
+        if let Some((table, rows)) = self.gate {
+            let at = rows[row] as usize * self.columns + column;
+            y = y * f32::load_some(s, &table[at..at + width]);
+        }
+        let at = row * self.columns + column;
+        if let Some(residual) = self.residual {
+            y = y + O::load_some(s, &residual[at..at + width]);
+        }
+        // Each row and panel belongs to one chunk.
+        self.out.with(at..at + width, |out| O::store_some(y, out));
+    }
+}

@@ -1,0 +1,170 @@
+//! Sixteen numbers at a time, written once and compiled for each instruction set.
+//!
+//! A kernel is a [`Kernel`], generic over [`Simd`]; [`dispatch`] runs the version for an
+//! instruction set. A value of a `Simd` type is the proof that the processor has its instructions,
+//! and vectors are made from it alone, so kernels need no `unsafe`. All of them are
+//! `#[inline(always)]`, as code is compiled for an instruction set only where it ends up in one of
+//! the functions that `dispatch` calls.
+
+#![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "see above")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod math;
+mod portable;
+
+pub(super) use math::Math;
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use half::bf16;
+
+use super::Isa;
+use crate::Element;
+
+/// How many numbers a vector holds, on every instruction set.
+pub(super) const LANES: usize = 16;
+
+/// An instruction set that this processor has.
+pub(super) trait Simd: Copy {
+    /// Sixteen numbers.
+    type V: Vector;
+
+    /// Rows of a matrix product that fit in registers.
+    const GEMM_ROWS: usize;
+
+    fn splat(self, x: f32) -> Self::V;
+    fn load(self, x: &[f32; LANES]) -> Self::V;
+    fn load_bf16(self, x: &[bf16; LANES]) -> Self::V;
+
+    /// The numbers at even and at odd places.
+    fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Self::V, Self::V);
+}
+
+/// Sixteen numbers.
+pub(super) trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    fn store(self, out: &mut [f32; LANES]);
+    fn store_bf16(self, out: &mut [bf16; LANES]);
+
+    /// `self * x + y`, rounded once where the processor can.
+    fn mul_add(self, x: Self, y: Self) -> Self;
+    fn max(self, x: Self) -> Self;
+    fn min(self, x: Self) -> Self;
+    fn sqrt(self) -> Self;
+
+    /// `2^self` for integers from -126 to 127.
+    fn power_of_two(self) -> Self;
+
+    /// The sum of all lanes, the upper half added to the lower until one is left.
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        fold(self, |a, b| a + b)
+    }
+
+    /// The greatest lane.
+    #[inline(always)]
+    fn max_lane(self) -> f32 {
+        fold(self, |a, b| if a > b { a } else { b })
+    }
+}
+
+#[inline(always)]
+fn fold<V: Vector>(x: V, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    x.store(&mut lanes);
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = f(lanes[i], lanes[i + half]);
+        }
+    }
+    lanes[0]
+}
+
+/// An element that vectors are loaded from.
+pub(super) trait SimdElement: Element {
+    fn load<S: Simd>(s: S, x: &[Self; LANES]) -> S::V;
+    fn store<V: Vector>(x: V, out: &mut [Self; LANES]);
+
+    /// A vector of fewer elements, the rest zero.
+    #[inline(always)]
+    fn load_some<S: Simd>(s: S, x: &[Self]) -> S::V {
+        match x.first_chunk() {
+            Some(x) => Self::load(s, x),
+            None => {
+                let mut all = [Self::default(); LANES];
+                all[..x.len()].copy_from_slice(x);
+                Self::load(s, &all)
+            }
+        }
+    }
+
+    /// Stores as many lanes as fit.
+    #[inline(always)]
+    fn store_some<V: Vector>(x: V, out: &mut [Self]) {
+        if let Some(out) = out.first_chunk_mut() {
+            Self::store(x, out);
+        } else {
+            let mut all = [Self::default(); LANES];
+            Self::store(x, &mut all);
+            out.copy_from_slice(&all[..out.len()]);
+        }
+    }
+}
+
+impl SimdElement for f32 {
+    #[inline(always)]
+    fn load<S: Simd>(s: S, x: &[Self; LANES]) -> S::V {
+        s.load(x)
+    }
+
+    #[inline(always)]
+    fn store<V: Vector>(x: V, out: &mut [Self; LANES]) {
+        x.store(out);
+    }
+}
+
+impl SimdElement for bf16 {
+    #[inline(always)]
+    fn load<S: Simd>(s: S, x: &[Self; LANES]) -> S::V {
+        s.load_bf16(x)
+    }
+
+    #[inline(always)]
+    fn store<V: Vector>(x: V, out: &mut [Self; LANES]) {
+        x.store_bf16(out);
+    }
+}
+
+/// Code compiled once for each instruction set. `run` and all that it calls must be
+/// `#[inline(always)]`.
+pub(super) trait Kernel {
+    /// The result.
+    type Output;
+
+    /// The code.
+    fn run<S: Simd>(self, s: S) -> Self::Output;
+}
+
+/// Runs the version of `kernel` for `isa`.
+#[inline]
+pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
+    match isa {
+        Isa::Reference | Isa::Portable => kernel.run(portable::Portable),
+        // SAFETY: an `Isa` other than these is only made where the processor has it.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2::run(kernel) },
+        // SAFETY: as above; AMX includes AVX-512 with BF16.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512::run(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Amx => unsafe { avx512::run_bf16(kernel) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 | Isa::Amx => unreachable!("not available on this processor"),
+    }
+}

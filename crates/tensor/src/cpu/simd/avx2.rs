@@ -1,0 +1,176 @@
+//! AVX2 and FMA: two registers of eight.
+
+use std::arch::x86_64::{
+    __m128i, __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
+    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32,
+    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
+    _mm256_min_ps, _mm256_mul_ps, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srli_epi32, _mm256_storeu_ps,
+    _mm256_storeu_si256, _mm256_sub_ps,
+};
+use std::ops::{Add, Div, Mul, Sub};
+
+use half::bf16;
+
+use super::{Kernel, LANES, Simd, Vector};
+
+/// The proof of AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Runs a kernel compiled for AVX2.
+///
+/// # Safety
+/// The processor has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Sixteen numbers; exists only where [`Avx2`] does.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers(__m256, __m256);
+
+impl Simd for Avx2 {
+    type V = Numbers;
+
+    const GEMM_ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Numbers {
+        // SAFETY: `self` proves AVX2.
+        let x = unsafe { _mm256_set1_ps(x) };
+        Numbers(x, x)
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> Numbers {
+        // SAFETY: `self` proves AVX2; sixteen numbers are readable.
+        unsafe {
+            Numbers(
+                _mm256_loadu_ps(x.as_ptr()),
+                _mm256_loadu_ps(x.as_ptr().add(8)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[bf16; LANES]) -> Numbers {
+        let half = |i: usize| {
+            // SAFETY: `self` proves AVX2; eight elements from `8 i` are readable.
+            unsafe {
+                let bits = _mm_loadu_si128(x.as_ptr().add(8 * i).cast::<__m128i>());
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)))
+            }
+        };
+        Numbers(half(0), half(1))
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Numbers, Numbers) {
+        let half = |i: usize| {
+            // SAFETY: `self` proves AVX2; sixteen elements from `16 i` are readable.
+            unsafe {
+                let bits = _mm256_loadu_si256(x.as_ptr().add(16 * i).cast::<__m256i>());
+                let upper = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff_0000_u32 as i32));
+                (
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)),
+                    _mm256_castsi256_ps(upper),
+                )
+            }
+        };
+        let (low, high) = (half(0), half(1));
+        (Numbers(low.0, high.0), Numbers(low.1, high.1))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $instruction:ident) => {
+        impl $trait for Numbers {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: a value of this type proves AVX2.
+                unsafe { Self($instruction(self.0, other.0), $instruction(self.1, other.1)) }
+            }
+        }
+    };
+}
+
+operator!(Add, add, _mm256_add_ps);
+operator!(Sub, sub, _mm256_sub_ps);
+operator!(Mul, mul, _mm256_mul_ps);
+operator!(Div, div, _mm256_div_ps);
+
+impl Vector for Numbers {
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        // SAFETY: a value of this type proves AVX2; sixteen numbers are writable.
+        unsafe {
+            _mm256_storeu_ps(out.as_mut_ptr(), self.0);
+            _mm256_storeu_ps(out.as_mut_ptr().add(8), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, out: &mut [bf16; LANES]) {
+        // Nearest, ties to even: add half of the last place, less one bit where that place is even.
+        let round = |x: __m256| {
+            // SAFETY: a value of this type proves AVX2.
+            unsafe {
+                let bits = _mm256_castps_si256(x);
+                let even = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let half = _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff));
+                _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half))
+            }
+        };
+        // SAFETY: as above; sixteen elements are writable.
+        unsafe {
+            let packed = _mm256_packus_epi32(round(self.0), round(self.1));
+            let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(packed);
+            _mm256_storeu_si256(out.as_mut_ptr().cast::<__m256i>(), packed);
+        }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, x: Self, y: Self) -> Self {
+        // SAFETY: a value of this type proves FMA.
+        unsafe {
+            Self(
+                _mm256_fmadd_ps(self.0, x.0, y.0),
+                _mm256_fmadd_ps(self.1, x.1, y.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, x: Self) -> Self {
+        // SAFETY: a value of this type proves AVX2.
+        unsafe { Self(_mm256_max_ps(self.0, x.0), _mm256_max_ps(self.1, x.1)) }
+    }
+
+    #[inline(always)]
+    fn min(self, x: Self) -> Self {
+        // SAFETY: a value of this type proves AVX2.
+        unsafe { Self(_mm256_min_ps(self.0, x.0), _mm256_min_ps(self.1, x.1)) }
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: a value of this type proves AVX2.
+        unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        let power = |x: __m256| {
+            // SAFETY: a value of this type proves AVX2.
+            unsafe {
+                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+            }
+        };
+        Self(power(self.0), power(self.1))
+    }
+}

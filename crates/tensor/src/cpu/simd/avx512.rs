@@ -1,0 +1,161 @@
+//! AVX-512: one register of sixteen, and its BF16 extension for the one instruction that rounds.
+
+use std::arch::x86_64::{
+    __m256bh, __m256i, __m512, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
+    _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_cvtps_epi32,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
+    _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+};
+use std::ops::{Add, Div, Mul, Sub};
+
+use half::bf16;
+
+use super::{Kernel, LANES, Simd, Vector};
+
+/// The proof of AVX-512 F, BW, VL and DQ, and with `BF16` of its BF16 extension.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512<const BF16: bool>(());
+
+/// Runs a kernel compiled for AVX-512.
+///
+/// # Safety
+/// The processor has AVX-512 F, BW, VL and DQ.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<false>(()))
+}
+
+/// Runs a kernel compiled for AVX-512 with BF16.
+///
+/// # Safety
+/// The processor has AVX-512 F, BW, VL, DQ and BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")]
+pub(super) unsafe fn run_bf16<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true>(()))
+}
+
+/// Sixteen numbers; exists only where [`Avx512`] does.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<const BF16: bool>(__m512);
+
+impl<const BF16: bool> Simd for Avx512<BF16> {
+    type V = Numbers<BF16>;
+
+    const GEMM_ROWS: usize = 8;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: `self` proves AVX-512.
+        Numbers(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> Self::V {
+        // SAFETY: `self` proves AVX-512; sixteen numbers are readable.
+        Numbers(unsafe { _mm512_loadu_ps(x.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[bf16; LANES]) -> Self::V {
+        // SAFETY: `self` proves AVX-512; sixteen elements are readable.
+        Numbers(unsafe {
+            let bits = _mm256_loadu_si256(x.as_ptr().cast::<__m256i>());
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits)))
+        })
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Self::V, Self::V) {
+        // SAFETY: `self` proves AVX-512; thirty-two elements are readable.
+        unsafe {
+            let bits = _mm512_loadu_si512(x.as_ptr().cast::<__m512i>());
+            let upper = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+            let lower = _mm512_slli_epi32::<16>(bits);
+            (
+                Numbers(_mm512_castsi512_ps(lower)),
+                Numbers(_mm512_castsi512_ps(upper)),
+            )
+        }
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $instruction:ident) => {
+        impl<const BF16: bool> $trait for Numbers<BF16> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: a value of this type proves AVX-512.
+                Self(unsafe { $instruction(self.0, other.0) })
+            }
+        }
+    };
+}
+
+operator!(Add, add, _mm512_add_ps);
+operator!(Sub, sub, _mm512_sub_ps);
+operator!(Mul, mul, _mm512_mul_ps);
+operator!(Div, div, _mm512_div_ps);
+
+impl<const BF16: bool> Vector for Numbers<BF16> {
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        // SAFETY: a value of this type proves AVX-512; sixteen numbers are writable.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, out: &mut [bf16; LANES]) {
+        // SAFETY: a value of this type proves AVX-512, with `BF16` that extension; sixteen
+        // elements are writable.
+        unsafe {
+            let packed = if BF16 {
+                std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0))
+            } else {
+                // Nearest, ties to even, as in `Element::from_f32`.
+                let bits = _mm512_castps_si512(self.0);
+                let even = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let half = _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff));
+                let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+                _mm512_cvtepi32_epi16(rounded)
+            };
+            _mm256_storeu_si256(out.as_mut_ptr().cast::<__m256i>(), packed);
+        }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, x: Self, y: Self) -> Self {
+        // SAFETY: a value of this type proves AVX-512.
+        Self(unsafe { _mm512_fmadd_ps(self.0, x.0, y.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, x: Self) -> Self {
+        // SAFETY: a value of this type proves AVX-512.
+        Self(unsafe { _mm512_max_ps(self.0, x.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, x: Self) -> Self {
+        // SAFETY: a value of this type proves AVX-512.
+        Self(unsafe { _mm512_min_ps(self.0, x.0) })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: a value of this type proves AVX-512.
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: a value of this type proves AVX-512.
+        Self(unsafe {
+            let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        })
+    }
+}

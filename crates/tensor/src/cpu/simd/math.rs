@@ -1,0 +1,74 @@
+//! Functions of vectors.
+
+use super::{LANES, Simd, Vector};
+
+/// Functions made from the operations of an instruction set.
+pub(in crate::cpu) trait Math: Simd {
+    /// `e^x`, to about one part in 10^7; zero far below, the greatest power of two far above.
+    ///
+    /// `x = (n + f) ln 2` with integer `n` and `f` in [-1/2, 1/2]; `2^f` by its Taylor series.
+    #[inline(always)]
+    fn exp(self, x: Self::V) -> Self::V {
+        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
+        let t = x * self.splat(std::f32::consts::LOG2_E);
+        let t = t.max(self.splat(-126.0)).min(self.splat(127.0));
+        let n = (t + self.splat(ROUND)) - self.splat(ROUND);
+        let f = t - n;
+        let mut power = self.splat(1.540_353e-4);
+        for c in [
+            1.333_355_8e-3,
+            9.618_129e-3,
+            5.550_411e-2,
+            2.402_265e-1,
+            6.931_472e-1,
+            1.0,
+        ] {
+            power = power.mul_add(f, self.splat(c));
+        }
+        power * n.power_of_two()
+    }
+
+    /// `1 / (1 + e^-x)`.
+    #[inline(always)]
+    fn sigmoid(self, x: Self::V) -> Self::V {
+        let one = self.splat(1.0);
+        one / (one + self.exp(self.splat(0.0) - x))
+    }
+
+    /// `x * sigmoid(x)`.
+    #[inline(always)]
+    fn silu(self, x: Self::V) -> Self::V {
+        x * self.sigmoid(x)
+    }
+
+    /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written with one exponential.
+    #[inline(always)]
+    fn gelu(self, x: Self::V) -> Self::V {
+        let cubic = (x * x).mul_add(self.splat(0.071_354_814), self.splat(1.595_769_1));
+        x * self.sigmoid(x * cubic)
+    }
+
+    /// `2 sigmoid(2 x) - 1`.
+    #[inline(always)]
+    fn tanh(self, x: Self::V) -> Self::V {
+        let two = self.splat(2.0);
+        self.sigmoid(x * two).mul_add(two, self.splat(-1.0))
+    }
+
+    /// Zeros.
+    #[inline(always)]
+    fn zero(self) -> Self::V {
+        self.splat(0.0)
+    }
+
+    /// `count` lanes as they are, the others `other`.
+    #[inline(always)]
+    fn keep(self, x: Self::V, count: usize, other: f32) -> Self::V {
+        let mut lanes = [0.0; LANES];
+        x.store(&mut lanes);
+        lanes[count.min(LANES)..].fill(other);
+        self.load(&lanes)
+    }
+}
+
+impl<S: Simd> Math for S {}

@@ -1,0 +1,119 @@
+//! Plain arrays, for processors without kernels of their own; compilers vectorise them.
+
+use std::array::from_fn;
+use std::ops::{Add, Div, Mul, Sub};
+
+use half::bf16;
+
+use super::{LANES, Simd, Vector};
+use crate::Element;
+
+/// Any processor.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+/// Sixteen numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers([f32; LANES]);
+
+impl Simd for Portable {
+    type V = Numbers;
+
+    const GEMM_ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Numbers {
+        Numbers([x; LANES])
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> Numbers {
+        Numbers(*x)
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[bf16; LANES]) -> Numbers {
+        Numbers(x.map(Element::to_f32))
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Numbers, Numbers) {
+        let lanes = |odd: usize| Numbers(from_fn(|i| Element::to_f32(x[2 * i + odd])));
+        (lanes(0), lanes(1))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        impl $trait for Numbers {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(from_fn(|i| $trait::$method(self.0[i], other.0[i])))
+            }
+        }
+    };
+}
+
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl Vector for Numbers {
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        *out = self.0;
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, out: &mut [bf16; LANES]) {
+        *out = self.0.map(Element::from_f32);
+    }
+
+    #[inline(always)]
+    fn mul_add(self, x: Self, y: Self) -> Self {
+        // Where the processor has no such instruction `f32::mul_add` would be a slow call.
+        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+            Self(from_fn(|i| self.0[i].mul_add(x.0[i], y.0[i])))
+        } else {
+            self * x + y
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, x: Self) -> Self {
+        Self(from_fn(|i| {
+            if self.0[i] > x.0[i] {
+                self.0[i]
+            } else {
+                x.0[i]
+            }
+        }))
+    }
+
+    #[inline(always)]
+    fn min(self, x: Self) -> Self {
+        Self(from_fn(|i| {
+            if self.0[i] < x.0[i] {
+                self.0[i]
+            } else {
+                x.0[i]
+            }
+        }))
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        Self(
+            self.0
+                .map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)),
+        )
+    }
+}

@@ -1,0 +1,161 @@
+//! `linear` and `conv` on every instruction set against the reference, at odd sizes.
+
+mod common;
+
+use common::{check, random};
+use kinora_tensor::{
+    Activation, Conv, ConvWeight, DType, Epilogue, Isa, PackedWeight, Precision, Residual, Tensor,
+    set_threads, threads, with_isa,
+};
+
+const DTYPES: [DType; 2] = [DType::F32, DType::Bf16];
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+#[test]
+fn linear_at_odd_sizes() {
+    for [m, k, n] in [
+        [1, 1, 1],
+        [3, 31, 33],
+        [16, 32, 32],
+        [65, 100, 47],
+        [130, 70, 96],
+    ] {
+        for dtype in DTYPES {
+            for precision in PRECISIONS {
+                let x = random(&[m, k], dtype, 1);
+                let weight = PackedWeight::new(&random(&[n, k], DType::F32, 2), precision);
+                let bias = random(&[n], DType::F32, 3);
+                check(&format!("{m}x{k}x{n} {dtype:?} {precision:?}"), || {
+                    x.linear(&weight, Some(&bias))
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn linear_with_every_ending() {
+    let [m, k, n] = [37, 64, 50];
+    let gate = random(&[3, n], DType::F32, 4);
+    let rows: Vec<u32> = (0..m as u32).map(|i| i % 3).collect();
+    for dtype in DTYPES {
+        let x = random(&[m, k], DType::Bf16, 1);
+        let weight = PackedWeight::new(&random(&[n, k], DType::F32, 2), Precision::Bf16);
+        let stream = random(&[m, n], dtype, 5);
+        for activation in [
+            Activation::None,
+            Activation::Relu,
+            Activation::Silu,
+            Activation::Gelu,
+        ] {
+            for gate in [None, Some((&gate, &rows[..]))] {
+                let residual = Some(Residual { x: &stream, gate });
+                let dtype = Some(dtype);
+                let epilogue = Epilogue {
+                    bias: None,
+                    activation,
+                    residual,
+                    dtype,
+                };
+                check(&format!("{activation:?}"), || {
+                    x.linear_with(&weight, &epilogue)
+                });
+            }
+        }
+        let [a, b] = [6, 7].map(|seed| random(&[n, k], DType::F32, seed));
+        for precision in PRECISIONS {
+            let pair = PackedWeight::swiglu(&a, &b, precision);
+            check("swiglu", || x.to_dtype(dtype).swiglu(&pair));
+        }
+    }
+}
+
+#[test]
+fn conv_at_odd_sizes() {
+    for [t, h, w, c, out] in [
+        [1, 1, 1, 1, 1],
+        [2, 5, 7, 32, 33],
+        [3, 9, 4, 20, 48],
+        [1, 33, 18, 64, 64],
+    ] {
+        for (dtype, precision) in DTYPES.iter().flat_map(|d| PRECISIONS.map(|p| (*d, p))) {
+            let x = random(&[t, h, w, c], dtype, 1);
+            let bias = random(&[out], DType::F32, 3);
+            for (kernel, frames, stride) in [
+                (1, 1, 1),
+                (3, 1, 1),
+                (3, 2, 1),
+                (3, 1, 2),
+                (1, 2, 1),
+                (1, 1, 2),
+            ] {
+                let dims = [out, frames * c, kernel, kernel];
+                let weight = ConvWeight::new(&random(&dims, DType::F32, 2), frames, precision);
+                let past = (frames == 2).then(|| random(&[1, h, w, c], dtype, 8));
+                let dims = [t, h.div_ceil(stride), w.div_ceil(stride), out];
+                let residual = random(&dims, dtype, 9);
+                let what = format!(
+                    "{:?} k{kernel} f{frames} s{stride} {precision:?}",
+                    x.shape()
+                );
+                check(&what, || {
+                    x.conv(
+                        &weight,
+                        &Conv {
+                            bias: Some(&bias),
+                            stride,
+                            ..Conv::default()
+                        },
+                    )
+                });
+                check(&what, || {
+                    let past = past.as_ref();
+                    let residual = Some(&residual);
+                    x.conv(
+                        &weight,
+                        &Conv {
+                            bias: None,
+                            stride,
+                            past,
+                            residual,
+                            relu: true,
+                        },
+                    )
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_of_frames_is_the_whole_clip() {
+    let x = random(&[5, 8, 6, 32], DType::Bf16, 1);
+    let weight = ConvWeight::new(&random(&[32, 64, 3, 3], DType::F32, 2), 2, Precision::Bf16);
+    let whole = x.conv(&weight, &Conv::default());
+    let mut parts = Vec::new();
+    for frame in 0..5 {
+        let past = (frame > 0).then(|| x.slice(frame - 1..frame));
+        let options = Conv {
+            past: past.as_ref(),
+            ..Conv::default()
+        };
+        parts.push(x.slice(frame..frame + 1).conv(&weight, &options));
+    }
+    let joined = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0);
+    assert_eq!(joined.as_bf16(), whole.as_bf16());
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let x = random(&[300, 96], DType::F32, 1);
+    let weight = PackedWeight::new(&random(&[80, 96], DType::F32, 2), Precision::Bf16);
+    let before = threads();
+    for isa in Isa::available() {
+        let results = [1, 3].map(|count| {
+            set_threads(count);
+            with_isa(isa, || x.linear(&weight, None)).to_vec()
+        });
+        assert_eq!(results[0], results[1], "{}", isa.name());
+    }
+    set_threads(before);
+}
