@@ -388,6 +388,61 @@ fn things(folder: &Path) {
     sheet.save(&folder.join("things.png"));
 }
 
+/// Every colour at every hour, and strong wind.
+fn palette(folder: &Path) {
+    let mut sheet = Sheet::new(1500, 6 * 100 + 230, [120, 128, 140]);
+    for (row, &time) in TimeOfDay::ALL.iter().enumerate() {
+        let light = CastLight::at(time, -0.7, row % 2 == 1);
+        for (column, &color) in Color::ALL.iter().enumerate() {
+            let role = (
+                Woman,
+                color,
+                [Coat, Jacket, Dress][column % 3],
+                Bare,
+                None,
+                Action::Walk,
+            );
+            let person = dressed(role);
+            let at = (70.0 + 122.0 * column as f32, 92.0 + 100.0 * row as f32);
+            put(
+                &mut sheet,
+                &person,
+                &pose(&person, 0.4, 1.0),
+                &light,
+                46.0,
+                at,
+            );
+        }
+    }
+    let light = CastLight::at(TimeOfDay::Noon, -0.7, false);
+    for column in 0..8 {
+        let garment = [Coat, Dress, Raincoat, Sweater][column / 2];
+        let person = dressed((
+            Woman,
+            Color::Teal,
+            garment,
+            Bare,
+            Some(Color::Red),
+            Action::Stand,
+        ));
+        let mut pose = pose(
+            &person,
+            0.4 + 0.2 * column as f32,
+            if column < 4 { 1.0 } else { 0.0 },
+        );
+        pose.wind = if column % 2 == 0 { 13.0 } else { -6.0 };
+        put(
+            &mut sheet,
+            &person,
+            &pose,
+            &light,
+            110.0,
+            (90.0 + 180.0 * column as f32, 815.0),
+        );
+    }
+    sheet.save(&folder.join("palette.png"));
+}
+
 /// Trains in four colours, one of them the other way round.
 fn trains(folder: &Path) {
     let light = CastLight::at(TimeOfDay::Morning, -0.7, false);
@@ -448,7 +503,7 @@ fn main() {
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).expect("a folder that can be made");
     let only = arguments.next();
-    let sheets: [Print; 8] = [
+    let sheets: [Print; 9] = [
         ("gaits", gaits),
         ("facings", facings),
         ("acts", acts),
@@ -456,6 +511,7 @@ fn main() {
         ("large", large),
         ("beasts", beasts),
         ("things", things),
+        ("palette", palette),
         ("trains", trains),
     ];
     for (name, print) in sheets {

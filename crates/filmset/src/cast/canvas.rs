@@ -17,6 +17,16 @@ pub struct Tones {
     pub shade: [f32; 3],
 }
 
+impl Tones {
+    /// Both tones as opaque little-endian RGBA pixels, `fade` times as bright.
+    fn packed(&self, fade: f32) -> [u32; 2] {
+        [self.base, self.shade].map(|color| {
+            let [r, g, b] = color.map(|v| ((v * fade).min(1.0) * 255.0 + 0.5) as i32 as u32);
+            r | g << 8 | b << 16 | 255 << 24
+        })
+    }
+}
+
 /// How a shape is printed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ink {
@@ -216,6 +226,7 @@ impl Canvas {
         ];
         self.shades.clear();
         self.shades.resize(columns, 0.0);
+        let mut tones = ink.tones.packed(1.0);
         for row in 0..rows {
             let [first, last] = self.spans[row + pad].map(|x| x as usize);
             let (first, end) = (first.max(pad), (last + 1).min(area.width - pad));
@@ -229,12 +240,13 @@ impl Canvas {
                 let shades = &mut self.shades[..columns];
                 look_aside(&self.mask, at, area.width, shift, shades);
             }
-            let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / rows as f32);
-            let tone = |c: [f32; 3]| c.map(|v| ((v * fade).min(1.0) * 255.0 + 0.5) as i32);
+            if ink.gradient != 0.0 {
+                let fade = 1.0 + ink.gradient * (0.5 - (row as f32 + 0.5) / rows as f32);
+                tones = ink.tones.packed(fade);
+            }
             let out = &mut self.pixels[((top + row) * self.width + left) * 4..][..columns * 4];
             let covers = &self.mask[at..at + columns];
-            let (base, shade) = (tone(ink.tones.base), tone(ink.tones.shade));
-            blend_row(out, covers, &self.shades, ink, base, shade);
+            blend_row(out, covers, &self.shades, ink, tones);
         }
     }
 
@@ -284,40 +296,42 @@ fn light_edge(pixel: &mut [u8], color: [i32; 3], bare: i32, cover: i32) {
     }
 }
 
-/// Blends one row; `covers` and `shades` hold one value a pixel.
-fn blend_row(
-    out: &mut [u8],
-    covers: &[f32],
-    shades: &[f32],
-    ink: &Ink,
-    base: [i32; 3],
-    shade: [i32; 3],
-) {
+/// Two of a pixel's four bytes, each with room for a product: red and blue, or green and opacity.
+const LANES: u32 = 0x00FF_00FF;
+
+/// Mixes two pixels byte by byte: `(a * share_a + b * share_b) / 256`; the shares add up to at
+/// most 256.
+fn mix(a: u32, share_a: u32, b: u32, share_b: u32) -> u32 {
+    const HALF: u32 = 0x0080_0080;
+    let low = ((a & LANES) * share_a + (b & LANES) * share_b + HALF) >> 8;
+    let high = ((a >> 8) & LANES) * share_a + ((b >> 8) & LANES) * share_b + HALF;
+    (low & LANES) | (high & !LANES)
+}
+
+/// Blends one row of opaque tones; `covers` and `shades` hold one value a pixel.
+fn blend_row(out: &mut [u8], covers: &[f32], shades: &[f32], ink: &Ink, tones: [u32; 2]) {
     let alpha = ink.alpha * 256.0;
-    let opaque = |c: [i32; 3]| [c[0] as u8, c[1] as u8, c[2] as u8, 255];
-    let (full, full_shade) = (opaque(base), opaque(shade));
+    let [base, shade] = tones;
     for ((pixel, &cover), &s) in out.chunks_exact_mut(4).zip(covers).zip(shades) {
-        let mut cover = (cover * alpha + 0.5) as i32;
-        let s = (s * 256.0 + 0.5) as i32;
+        let cover = (cover * alpha + 0.5) as i32 as u32;
         if cover == 0 {
             continue;
         }
-        if cover == 256 && !ink.atop && (s == 0 || s == 256) {
-            // Most of a shape is its plain face or its plain shade.
-            pixel.copy_from_slice(if s == 0 { &full } else { &full_shade });
-            continue;
-        }
-        if ink.atop {
-            cover = cover * i32::from(pixel[3]) / 255;
-        }
-        let keep = 256 - cover;
-        for k in 0..3 {
-            let tone = (base[k] << 8) + (shade[k] - base[k]) * s;
-            pixel[k] = (((tone >> 8) * cover + i32::from(pixel[k]) * keep + 128) >> 8) as u8;
-        }
-        if !ink.atop {
-            pixel[3] = ((255 * cover + i32::from(pixel[3]) * keep + 128) >> 8) as u8;
-        }
+        let s = (s * 256.0 + 0.5) as i32 as u32;
+        let tone = if s == 0 {
+            base
+        } else {
+            mix(base, 256 - s, shade, s)
+        };
+        let old = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], pixel[3]]);
+        let new = if ink.atop {
+            mix(tone, cover * (old >> 24) / 255, old, 256 - cover)
+        } else if cover == 256 {
+            tone
+        } else {
+            mix(tone, cover, old, 256 - cover)
+        };
+        pixel.copy_from_slice(&new.to_le_bytes());
     }
 }
 

@@ -72,7 +72,7 @@ impl CastLight {
             TimeOfDay::Noon => ([0.60, 0.59, 0.56], [0.44, 0.45, 0.47]),
             TimeOfDay::GoldenHour => ([0.72, 0.50, 0.26], [0.38, 0.34, 0.36]),
             TimeOfDay::Dusk => ([0.46, 0.32, 0.36], [0.36, 0.33, 0.46]),
-            TimeOfDay::Night => ([0.22, 0.26, 0.34], [0.24, 0.28, 0.40]),
+            TimeOfDay::Night => ([0.28, 0.32, 0.40], [0.31, 0.35, 0.46]),
         };
         let night = time == TimeOfDay::Night;
         Self {
@@ -89,10 +89,11 @@ impl CastLight {
     /// The two tones of a material whose daylight colour is `color`.
     pub fn tones(&self, color: [f32; 3]) -> Tones {
         let behind = if self.backlight { 0.62 } else { 1.0 };
-        let lit = self.sum(behind);
-        let dark = self.sum(0.34 * behind);
-        let base = self.through_air(tint(color, lit));
-        let shade = self.through_air(tint(color, dark));
+        let (lit, dark) = (self.sum(behind), self.sum(0.34 * behind));
+        let gain = gain(level(lit));
+        let base = self.through_air(tint(color, lit, gain));
+        let depth = 0.35 + 0.65 * level(dark) / level(lit);
+        let shade = self.through_air(tint(color, dark, gain * depth));
         Tones { base, shade }
     }
 
@@ -147,11 +148,21 @@ impl CastLight {
 /// Share of a colour's chroma that no light takes away.
 const KEPT_CHROMA: f32 = 0.68;
 
-/// Multiplies a colour by light, gently: the hue stays close to its own, at least
-/// [`KEPT_CHROMA`] of the chroma stays, greys stay grey, and night never turns black.
-pub fn tint(color: [f32; 3], light: [f32; 3]) -> [f32; 3] {
-    let level = (light[0] + light[1] + light[2]) / 3.0;
-    let gain = (0.30 + 0.70 * level).min(1.05);
+/// Mean of a light's channels.
+fn level(light: [f32; 3]) -> f32 {
+    (light[0] + light[1] + light[2]) / 3.0
+}
+
+/// Brightness that a light of this level gives to the cast: darker than daylight at night, but
+/// never so dark that a colour loses its name.
+fn gain(level: f32) -> f32 {
+    (0.46 + 0.54 * level).min(1.05)
+}
+
+/// Multiplies a colour by `gain` and by the cast of a light, gently: the hue stays close to its
+/// own, at least [`KEPT_CHROMA`] of the chroma stays, and greys stay grey.
+pub fn tint(color: [f32; 3], light: [f32; 3], gain: f32) -> [f32; 3] {
+    let level = level(light);
     let scaled = [0, 1, 2].map(|k| color[k] * gain * (1.0 + (light[k] / level - 1.0) * 0.7));
     let ([_, a0, b0], [l1, a1, b1]) = (oklab(color), oklab(scaled));
     let (c0, c1) = (a0.hypot(b0), a1.hypot(b1));

@@ -62,11 +62,16 @@ fn blend(a: &Stance, b: &Stance, t: f32) -> Stance {
         upper: mix(a.arms[i].upper, b.arms[i].upper),
         bend: mix(a.arms[i].bend, b.arms[i].bend),
     };
-    let foot = |i: usize| Foot {
-        x: mix(a.feet[i].x, b.feet[i].x),
-        y: mix(a.feet[i].y, b.feet[i].y),
-        pitch: mix(a.feet[i].pitch, b.feet[i].pitch),
-        planted: b.feet[i].planted,
+    let foot = |i: usize| {
+        let (from, to) = (a.feet[i], b.feet[i]);
+        // A foot that has to go somewhere else is lifted there.
+        let step = 0.9 * t * (1.0 - t) * (to.x - from.x).abs();
+        Foot {
+            x: mix(from.x, to.x),
+            y: mix(from.y, to.y) + step,
+            pitch: mix(from.pitch, to.pitch),
+            planted: to.planted && step < 1e-3,
+        }
     };
     Stance {
         pelvis: mix(a.pelvis, b.pelvis),
