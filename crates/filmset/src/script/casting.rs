@@ -86,13 +86,15 @@ fn kind_table() -> &'static KindTable {
         for _ in 0..200 {
             for (k, &kind) in SubjectKind::ALL.iter().enumerate() {
                 let sum: f32 = table.iter().map(|row| row[k].1).sum();
-                table
-                    .iter_mut()
-                    .for_each(|row| row[k].1 *= share_of(kind) / sum);
+                for row in &mut table {
+                    row[k].1 *= share_of(kind) / sum;
+                }
             }
             for row in &mut table {
                 let sum: f32 = row.iter().map(|cell| cell.1).sum();
-                row.iter_mut().for_each(|cell| cell.1 *= 0.1 / sum);
+                for cell in row {
+                    cell.1 *= 0.1 / sum;
+                }
             }
         }
         table

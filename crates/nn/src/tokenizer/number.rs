@@ -83,7 +83,7 @@ fn spelled(pieces: &[Piece], at: usize) -> Option<(f32, usize)> {
     let word = |i: usize| pieces.get(i).and_then(|piece| word_value(&piece.text));
     let small = |i: usize| -> Option<(f32, usize)> {
         let value = word(i)?;
-        let tens = value >= 20.0 && value < 100.0;
+        let tens = (20.0..100.0).contains(&value);
         match word(i + 1) {
             Some(ones) if tens && (1.0..10.0).contains(&ones) => Some((value + ones, i + 2)),
             _ => Some((value, i + 1)),

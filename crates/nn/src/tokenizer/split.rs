@@ -90,15 +90,11 @@ fn fold(text: &str) -> Vec<Letter> {
             letters.push(Letter {
                 letter,
                 span: span.clone(),
-            })
+            });
         };
         match c {
             'a'..='z' | '0'..='9' | ' ' => push(c),
-            '\u{200b}'..='\u{200f}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{0300}'..='\u{036f}'
-            | '\u{feff}'
-            | '\u{00ad}' => {}
+            _ if is_mark(c) => {}
             '\u{2018}' | '\u{2019}' | '\u{02bc}' | '`' => push('\''),
             '\u{201c}' | '\u{201d}' | '\u{00ab}' | '\u{00bb}' => push('"'),
             '\u{2010}'..='\u{2015}' | '\u{2212}' => push('-'),

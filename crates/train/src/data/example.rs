@@ -69,7 +69,7 @@ impl Source {
 
     /// The example of `seed`.
     pub fn draw(&self, seed: u64) -> Example {
-        let mut rng = Rng::new(mix(seed) ^ 0x6361_7074_696f_6e);
+        let mut rng = Rng::new(mix(seed) ^ 0x63_6170_7469_6f6e);
         let frames = if self.stills {
             rng.pick(&[25, 49, 97])
         } else {

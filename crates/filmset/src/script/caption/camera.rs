@@ -76,10 +76,11 @@ pub fn move_tag(w: &mut Writer) -> String {
         ],
     };
     let mut text = w.pick(phrases).to_owned();
-    if paced(rig.motion) && (w.wants() || w.rng.chance(0.4)) {
-        if let Some(word) = pace_word(w, rig.pace) {
-            text = format!("{word} {text}");
-        }
+    if paced(rig.motion)
+        && (w.wants() || w.rng.chance(0.4))
+        && let Some(word) = pace_word(w, rig.pace)
+    {
+        text = format!("{word} {text}");
     }
     text.push_str(&extent(w));
     text

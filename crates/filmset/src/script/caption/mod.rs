@@ -6,10 +6,12 @@
 
 mod camera;
 mod frames;
+mod layers;
 mod light;
 mod motion;
 mod number;
 mod place;
+mod scenery;
 mod subject;
 mod verbs;
 mod words;

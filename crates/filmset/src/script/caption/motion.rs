@@ -89,52 +89,51 @@ pub fn wind_effect(w: &mut Writer, noun: Option<&Noun>) -> Option<String> {
     if speed < BREEZE {
         return None;
     }
-    let possessive = noun.map_or("the", |noun| noun.possessive);
-    let mut options: Vec<&'static str> = Vec::new();
-    let mut worn: Vec<&'static str> = Vec::new();
-    match w.program.setting {
-        Setting::WheatField => {
-            options.extend(["the wheat sways in the wind", "wheat swaying in the wind"])
-        }
-        Setting::Forest if speed >= STRONG_WIND => options.push("the treetops sway in the wind"),
-        _ => {}
+    let mut effects: Vec<String> = noun.map_or_else(Vec::new, |noun| on_clothes(w, noun));
+    if w.program.setting == Setting::WheatField {
+        effects.extend(
+            ["the wheat sways in the wind", "wheat swaying in the wind"].map(str::to_owned),
+        );
+    } else if w.program.setting == Setting::Forest && speed >= STRONG_WIND {
+        effects.push("the treetops sway in the wind".to_owned());
     }
-    if let (Some(subject), Some(noun)) = (w.main(), noun) {
-        if subject.kind.is_figure() && !noun.plural {
-            if subject.scarf.is_some() && w.has_said(Slot::Scarf) {
-                worn.extend(["scarf flutters in the wind", "scarf trails in the wind"]);
-            }
-            if w.has_said(Slot::Garment) {
-                worn.extend(match subject.garment {
-                    Some(Garment::Coat) => ["coat flutters in the wind", "coat moves in the wind"],
-                    Some(Garment::Dress) => {
-                        ["dress flutters in the wind", "dress sways in the breeze"]
-                    }
-                    _ => ["clothes flutter in the wind", "clothes move in the wind"],
-                });
-            }
-            if subject.kind == SubjectKind::Woman && subject.headwear != Some(Headwear::Hood) {
-                worn.extend(["hair moves in the wind", "hair sways in the breeze"]);
-                if subject.speed > 0.0 {
-                    worn.push("hair swings with every step");
-                }
-            }
-        }
-    }
-    let all = options.len() + worn.len();
-    if all == 0 {
+    if effects.is_empty() {
         return None;
     }
-    let index = w.rng.below(all);
-    Some(match options.get(index) {
-        Some(phrase) => {
-            if w.program.setting == Setting::WheatField {
-                w.say(Slot::Setting);
-            }
-            (*phrase).to_owned()
+    let index = w.rng.below(effects.len());
+    let effect = effects.swap_remove(index);
+    if effect.contains("wheat") {
+        w.say(Slot::Setting);
+    }
+    Some(effect)
+}
+
+/// "her scarf flutters in the wind": of things the caption has named, or that are always there.
+fn on_clothes(w: &Writer, noun: &Noun) -> Vec<String> {
+    let Some(subject) = w.main().filter(|s| s.kind.is_figure() && !noun.plural) else {
+        return Vec::new();
+    };
+    let mut effects: Vec<&str> = Vec::new();
+    if subject.scarf.is_some() && w.has_said(Slot::Scarf) {
+        effects.extend(["scarf flutters in the wind", "scarf trails in the wind"]);
+    }
+    if w.has_said(Slot::Garment) {
+        effects.extend(match subject.garment {
+            Some(Garment::Coat) => ["coat flutters in the wind", "coat moves in the wind"],
+            Some(Garment::Dress) => ["dress flutters in the wind", "dress sways in the breeze"],
+            _ => ["clothes flutter in the wind", "clothes move in the wind"],
+        });
+    }
+    if subject.kind == SubjectKind::Woman && subject.headwear != Some(Headwear::Hood) {
+        effects.extend(["hair moves in the wind", "hair sways in the breeze"]);
+        if subject.speed > 0.0 {
+            effects.push("hair swings with every step");
         }
-        None => format!("{possessive} {}", worn[index - options.len()]),
-    })
+    }
+    effects
+        .iter()
+        .map(|effect| format!("{} {effect}", noun.possessive))
+        .collect()
 }
 
 /// Smoke, birds and lamps that the program shows.

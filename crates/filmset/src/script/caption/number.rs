@@ -32,9 +32,9 @@ const TENS: &[&str] = &[
 pub fn spelled(n: u32) -> String {
     match n {
         0..=19 => SMALL[n as usize].to_owned(),
-        20..=99 if n % 10 == 0 => TENS[n as usize / 10].to_owned(),
+        20..=99 if n.is_multiple_of(10) => TENS[n as usize / 10].to_owned(),
         20..=99 => format!("{}-{}", TENS[n as usize / 10], SMALL[n as usize % 10]),
-        _ if n % 100 == 0 => format!("{} hundred", SMALL[n as usize / 100]),
+        _ if n.is_multiple_of(100) => format!("{} hundred", SMALL[n as usize / 100]),
         _ => format!("{} hundred {}", SMALL[n as usize / 100], spelled(n % 100)),
     }
 }

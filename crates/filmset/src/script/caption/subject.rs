@@ -2,11 +2,10 @@
 
 use super::number::spelled;
 use super::verbs::{Verb, adverbs, verbs};
-use super::words;
+use super::words::{self, Names};
 use super::writer::{Writer, with_article};
 use crate::program::{
-    Action, Color, Direction, Garment, Headwear, Pace, Place, Setting, Subject, SubjectKind,
-    Weather,
+    Action, Color, Direction, Headwear, Pace, Place, Subject, SubjectKind, Weather,
 };
 use crate::script::casting::turn_seconds;
 use crate::script::slots::Slot;
@@ -29,106 +28,6 @@ impl Noun {
     pub fn before(&self, verb: &str) -> String {
         let comma = if self.text.contains(", ") { "," } else { "" };
         format!("{}{comma} {verb}", self.text)
-    }
-}
-
-type Names = &'static [(&'static str, &'static str)];
-
-/// Singular and plural names of a kind. The first ones are the plain ones.
-fn kind_names(subject: &Subject, setting: Setting) -> Names {
-    let by_nets = setting == Setting::Harbor
-        && (subject.action == Action::Haul || subject.garment == Some(Garment::Raincoat));
-    match subject.kind {
-        SubjectKind::Man if by_nets || subject.action == Action::Haul => &[
-            ("fisherman", "fishermen"),
-            ("fisherman", "fishermen"),
-            ("man", "men"),
-        ],
-        SubjectKind::Man if subject.action == Action::Run => &[
-            ("man", "men"),
-            ("runner", "runners"),
-            ("man", "men"),
-            ("male runner", "male runners"),
-        ],
-        SubjectKind::Man if setting == Setting::WheatField => {
-            &[("man", "men"), ("man", "men"), ("farmer", "farmers")]
-        }
-        SubjectKind::Man if setting == Setting::Mountains => {
-            &[("man", "men"), ("man", "men"), ("hiker", "hikers")]
-        }
-        SubjectKind::Man => &[
-            ("man", "men"),
-            ("man", "men"),
-            ("man", "men"),
-            ("guy", "guys"),
-            ("gentleman", "gentlemen"),
-        ],
-        SubjectKind::Woman => &[
-            ("woman", "women"),
-            ("woman", "women"),
-            ("woman", "women"),
-            ("lady", "ladies"),
-        ],
-        SubjectKind::Child => &[
-            ("child", "children"),
-            ("child", "children"),
-            ("kid", "kids"),
-            ("girl", "girls"),
-            ("boy", "boys"),
-        ],
-        SubjectKind::Dog => &[
-            ("dog", "dogs"),
-            ("dog", "dogs"),
-            ("puppy", "puppies"),
-            ("hound", "hounds"),
-        ],
-        SubjectKind::Birds
-            if matches!(setting, Setting::Harbor | Setting::Beach | Setting::Sea) =>
-        {
-            &[
-                ("birds", "birds"),
-                ("gulls", "gulls"),
-                ("seagulls", "seagulls"),
-            ]
-        }
-        SubjectKind::Birds => &[("birds", "birds")],
-        SubjectKind::Sailboat => &[
-            ("sailboat", "sailboats"),
-            ("sailing boat", "sailing boats"),
-            ("yacht", "yachts"),
-        ],
-        SubjectKind::FishingBoat => &[
-            ("fishing boat", "fishing boats"),
-            ("fishing boat", "fishing boats"),
-            ("trawler", "trawlers"),
-            ("boat", "boats"),
-            ("fishing vessel", "fishing vessels"),
-        ],
-        SubjectKind::Balloon => &[
-            ("hot-air balloon", "hot-air balloons"),
-            ("hot air balloon", "hot air balloons"),
-            ("balloon", "balloons"),
-        ],
-        SubjectKind::Train => &[
-            ("train", "trains"),
-            ("train", "trains"),
-            ("steam train", "steam trains"),
-            ("locomotive", "locomotives"),
-        ],
-        SubjectKind::Ball => &[
-            ("ball", "balls"),
-            ("ball", "balls"),
-            ("rubber ball", "rubber balls"),
-        ],
-        SubjectKind::Kite => &[
-            ("kite", "kites"),
-            ("kite", "kites"),
-            ("paper kite", "paper kites"),
-        ],
-        SubjectKind::Lighthouse => &[
-            ("lighthouse", "lighthouses"),
-            ("light house", "light houses"),
-        ],
     }
 }
 
@@ -171,7 +70,7 @@ pub fn main_noun(w: &mut Writer, always_color: bool) -> Option<Noun> {
         w.rng.pick(&[("person", "people"), ("figure", "figures")])
     } else {
         w.say(Slot::Kind);
-        noun_pair(w, kind_names(subject, w.program.setting))
+        noun_pair(w, words::kind_names(subject, w.program.setting))
     };
     let color = always_color || w.rng.chance(0.5 + w.detail * 0.6);
     let text = if subject.kind.is_figure() {
@@ -245,25 +144,7 @@ fn clothes(w: &mut Writer, subject: &Subject, color: bool) -> String {
         w.say(Slot::Garment);
         worn.push(piece(w, None, words::garments(garment), plural));
     }
-    let mut behind = String::new();
-    if let Some(headwear) = subject.headwear.filter(|_| w.wants()) {
-        if headwear == Headwear::Bare {
-            if w.rng.chance(0.4) {
-                w.say(Slot::Headwear);
-                behind = w
-                    .pick(&[", bareheaded", ", without a hat", ", no hat"])
-                    .to_owned();
-            }
-        } else {
-            w.say(Slot::Headwear);
-            let hat = piece(w, None, words::headwear(headwear), plural);
-            if headwear == Headwear::Hood && !plural && w.rng.chance(0.5) {
-                behind = w.pick(&[", hood up", ", with the hood up"]).to_owned();
-            } else {
-                worn.push(hat);
-            }
-        }
-    }
+    let mut behind = head(w, subject, &mut worn);
     if let Some(scarf) = subject.scarf.filter(|_| w.wants()) {
         w.say(Slot::Scarf);
         let word = color_word(w, scarf);
@@ -289,6 +170,29 @@ fn clothes(w: &mut Writer, subject: &Subject, color: bool) -> String {
     format!(" {verb} {}{behind}", listed(&worn))
 }
 
+/// Adds what is on the head to the clothes, or returns it as an addition: ", hood up".
+fn head(w: &mut Writer, subject: &Subject, worn: &mut Vec<String>) -> String {
+    let plural = subject.count > 1;
+    let Some(headwear) = subject.headwear.filter(|_| w.wants()) else {
+        return String::new();
+    };
+    if headwear == Headwear::Bare {
+        if !w.rng.chance(0.4) {
+            return String::new();
+        }
+        w.say(Slot::Headwear);
+        return w
+            .pick(&[", bareheaded", ", without a hat", ", no hat"])
+            .to_owned();
+    }
+    w.say(Slot::Headwear);
+    if headwear == Headwear::Hood && !plural && w.rng.chance(0.5) {
+        return w.pick(&[", hood up", ", with the hood up"]).to_owned();
+    }
+    worn.push(piece(w, None, words::headwear(headwear), plural));
+    String::new()
+}
+
 fn piece(w: &mut Writer, color: Option<&str>, names: Names, plural: bool) -> String {
     let (one, many) = noun_pair(w, names);
     let noun = if plural { many } else { one };
@@ -312,7 +216,7 @@ pub fn listed(items: &[String]) -> String {
 /// The second subject in a few words: "a brown dog", "a child in a green coat".
 pub fn second_noun(w: &mut Writer, subject: &Subject) -> Noun {
     w.say(Slot::SecondKind);
-    let noun = noun_pair(w, kind_names(subject, w.program.setting)).0;
+    let noun = noun_pair(w, words::kind_names(subject, w.program.setting)).0;
     let color = color_word(w, subject.color);
     w.say(Slot::SecondColor);
     let text = match subject.garment {
