@@ -1,12 +1,340 @@
 //! Mountains: ridge behind ridge in ever more air, snow on the peaks, a meadow with firs.
 
-use crate::stage::color::Rgb;
+use super::trees::{Foliage, conifer, leafy, sun_side};
+use crate::program::{Exclusion, SubjectKind, Weather};
+use crate::stage::actor::{Actor, Floor};
+use crate::stage::air::{Bank, bank_card};
+use crate::stage::bitmap::Bitmap;
+use crate::stage::card::Card;
+use crate::stage::color::{Rgb, smoothstep};
+use crate::stage::noise::{Loop, Rng, hash01};
 use crate::stage::scene::Scene;
 use crate::stage::terrain::ground;
 
+/// One range of mountains.
+struct Range {
+    z: f32,
+    /// Lowest and highest peak above the horizon, pixels of a 576x320 frame.
+    heights: (f32, f32),
+    /// Peaks over one period.
+    peaks: usize,
+    /// Fall of a flank, pixels a pixel.
+    slope: f32,
+    /// Share of the highest peak above which snow lies; 1 and more for none.
+    snow_line: f32,
+    pigment: u32,
+    /// Height of the firs that tooth the outline, pixels of a 576x320 frame; 0 for bare rock.
+    firs: f32,
+}
+
 /// Adds the layers of the mountains.
 pub fn build(scene: &mut Scene) {
+    let autumn = scene.rng.chance(0.4);
+    let wood = if autumn { 0x8A_6A_3A } else { 0x3E_6A_4C };
+    let ranges = [
+        Range { z: 4300.0, heights: (70.0, 142.0), peaks: 5, slope: 0.95, snow_line: 0.42, pigment: 0x6E_7C_A0, firs: 0.0 },
+        Range { z: 2700.0, heights: (44.0, 100.0), peaks: 6, slope: 0.85, snow_line: 0.62, pigment: 0x62_70_8C, firs: 0.0 },
+        Range { z: 1700.0, heights: (26.0, 66.0), peaks: 6, slope: 0.6, snow_line: 2.0, pigment: 0x56_6C_70, firs: 2.5 },
+        Range { z: 1000.0, heights: (12.0, 40.0), peaks: 5, slope: 0.4, snow_line: 2.0, pigment: wood, firs: 5.0 },
+    ];
+    for range in &ranges {
+        let card = peaks(scene, range);
+        scene.card(card);
+        if range.z > 1500.0 {
+            let half = scene.px(20.0);
+            let bank = Bank { z: range.z * 0.97, row: scene.px(-9.0), half, alpha: 0.5 };
+            let card = bank_card(scene, &bank);
+            scene.card(card);
+        }
+    }
+    let program = scene.program;
+    let train = program.subjects.iter().position(|s| s.kind == SubjectKind::Train);
+    let train = train.and_then(|i| Actor::cast(program, &scene.view, i, Floor::None).pop());
+    meadow(scene, train.as_ref());
+    if let Some(train) = &train {
+        viaduct(scene, train);
+    }
+    if !scene.without(Exclusion::Trees) {
+        groves(scene, autumn, train.is_some());
+    }
+}
+
+/// A depth no farther than where `most` of a thing has gone into the air: great forms stay
+/// faintly in sight in any weather.
+fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
+    let limit = scene.look.reach * (-(1.0 - most).ln()).powf(1.25);
+    z.min(limit)
+}
+
+struct Peak {
+    x: f32,
+    height: f32,
+    left: f32,
+    right: f32,
+    bend: f32,
+}
+
+/// A range with lit and shaded faces, snow above its snow line, air at its foot.
+fn peaks(scene: &mut Scene, range: &Range) -> Card {
+    let u = scene.view.unit * scene.view.far_scale().clamp(0.75, 1.5);
+    let stretch = (scene.view.height / scene.px(320.0)).sqrt();
+    let tallest = range.heights.1 * u * stretch;
+    let below = scene.px(12.0);
+    let mut bitmap = scene.strip(tallest + below + 8.0);
+    let width = bitmap.width as f32;
+    let rng = &mut scene.rng;
+    let list: Vec<Peak> = (0..range.peaks)
+        .map(|i| Peak {
+            x: (i as f32 + rng.range(0.15, 0.85)) / range.peaks as f32 * width,
+            height: (range.heights.0 * u * stretch)
+                + (tallest - range.heights.0 * u * stretch) * rng.unit().powf(0.8),
+            left: range.slope * rng.range(0.75, 1.3),
+            right: range.slope * rng.range(0.75, 1.3),
+            bend: rng.range(-0.35, 0.35),
+        })
+        .collect();
+    let (rough, fine) = (Loop::new(rng, 9, 4, 0.8), Loop::new(rng, 23, 4, 0.9));
+    let salt = rng.word();
+    let base = tallest + 6.0;
+    let mut owner = Vec::new();
+    let mut outline = Vec::new();
+    for x in 0..bitmap.width {
+        let (mut best, mut high) = (0, f32::MIN);
+        for (i, peak) in list.iter().enumerate() {
+            let dx = (x as f32 - peak.x + width * 1.5).rem_euclid(width) - width * 0.5;
+            let fall = if dx < 0.0 { -dx * peak.left } else { dx * peak.right };
+            let height = peak.height - fall * (1.0 - 0.25 * (fall / tallest).min(1.0));
+            if height > high {
+                (best, high) = (i, height);
+            }
+        }
+        let turn = x as f32 / width;
+        let jag = range.slope * u * (5.5 * rough.at(turn) + 2.6 * fine.at(turn));
+        let tooth = teeth(salt, x as f32 / u, range.firs) * u;
+        owner.push(best);
+        outline.push(base - (high.max(tallest * 0.12) + jag + tooth));
+    }
+    shade(scene, range, &mut bitmap, &list, &owner, &outline, (base, tallest));
+    bitmap.blur(scene.defocus(range.z), true);
+    Card::periodic(bitmap, scene.view.horizon - base, range.z)
+}
+
+/// Height of a row of firs at column `x`, pointed tops about `size` high.
+fn teeth(salt: u64, x: f32, size: f32) -> f32 {
+    if size <= 0.0 {
+        return 0.0;
+    }
+    let gap = size * 0.95;
+    let i = (x / gap).floor();
+    let tall = size * (0.45 + 0.75 * hash01(salt, i as i64));
+    let d = ((x / gap - i) - 0.5).abs() * 2.0;
+    tall * (1.0 - d).max(0.0)
+}
+
+fn shade(
+    scene: &Scene,
+    range: &Range,
+    bitmap: &mut Bitmap,
+    list: &[Peak],
+    owner: &[usize],
+    outline: &[f32],
+    (base, tallest): (f32, f32),
+) {
+    let look = &scene.look;
+    let z = seen(scene, range.z, 0.80);
+    let pigment = Rgb::hex(range.pigment);
+    let side = sun_side(scene);
+    let (lit, dark) = (look.paint(pigment.mix(Rgb::hex(0xE0_C8_A8), 0.25), 0.95, z), look.paint(pigment, 0.3, z));
+    let (snow, blue) = (look.paint(Rgb::hex(0xFB_FC_FF), 1.0, z * 0.7), look.paint(Rgb::hex(0xB8_C8_EA), 0.55, z * 0.8));
+    let winter = scene.program.weather == Weather::Snow;
+    let line = if winter { range.snow_line.min(1.2) * 0.5 } else { range.snow_line };
+    let width = bitmap.width as f32;
+    let (u, mist) = (scene.view.unit, look.air.mix(look.horizon, 0.35));
+    for x in 0..bitmap.width {
+        let peak = &list[owner[x]];
+        let dx = (x as f32 - peak.x + width * 1.5).rem_euclid(width) - width * 0.5;
+        let zigzag = 7.0 * u * ((x as f32 / (9.0 * u)).sin() + 0.7 * (x as f32 / (4.3 * u) + 1.3).sin());
+        for y in outline[x].floor().max(0.0) as usize..bitmap.height {
+            let height = base - y as f32;
+            let down = peak.height - height;
+            // The crest comes down from the summit in a crooked line that parts light and shade.
+            let crest = down * peak.bend + 3.5 * u * (down / (8.0 * u)).sin() + 2.0 * u * (down / (3.1 * u)).sin();
+            let face = smoothstep(-1.6 * u, 1.6 * u, (dx - crest) * side);
+            let rock = dark.mix(lit, face);
+            let cold = smoothstep(-2.0 * u, 2.0 * u, height + zigzag - tallest * line);
+            let color = rock.mix(blue.mix(snow, face), cold);
+            let foot = smoothstep(tallest * 0.55, -4.0 * u, height) * 0.6;
+            let cover = (y as f32 + 1.0 - outline[x]).clamp(0.0, 1.0);
+            bitmap.pixels[y * bitmap.width + x] = color.mix(mist, foot).pixel(cover);
+        }
+    }
+}
+
+/// The ground: a meadow with flowers, or below a train a wooded valley that sinks into mist.
+fn meadow(scene: &mut Scene, train: Option<&Actor>) {
     let look = scene.look.clone();
-    let meadow = ground(scene, |z, share| look.paint(Rgb::hex(0x7C9A4C), 0.8 - 0.3 * share, z));
-    scene.card(meadow);
+    let winter = scene.program.weather == Weather::Snow;
+    let green = Rgb::hex(if winter { 0xE8_EE_F6 } else { 0x7C_A2_4A });
+    let deep = Rgb::hex(if winter { 0xC4_D2_E2 } else { 0x44_6C_48 });
+    let mist = look.air.mix(look.horizon, 0.4);
+    let view = scene.view;
+    let mut card = ground(scene, |z, share| match train {
+        Some(train) => {
+            let veil = smoothstep(train.z * 0.45, train.z * 1.2, z) * 0.62;
+            look.paint(deep, 0.55, z).mix(mist, veil)
+        }
+        None => look.paint(green, 0.9 - 0.3 * share, z).mix(mist, 0.45 * smoothstep(0.14, 0.0, share)),
+    });
+    let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
+    let (light, dark) = (look.paint(green.mix(Rgb::hex(0xE8_E0_7C), 0.35), 1.0, view.subject_z), look.paint(green.scale(0.75), 0.45, view.subject_z));
+    for i in 0..44 {
+        let share = scene.rng.unit();
+        let (x, y) = (scene.rng.unit() * w, share * h);
+        let rx = scene.px(20.0 + 90.0 * share) * scene.rng.range(0.6, 1.2);
+        let paint = if i % 2 == 0 { (light, 0.30) } else { (dark, 0.30) };
+        card.bitmap.blob((x, y), (rx, rx * 0.13 + 1.5), 0.2, paint);
+    }
+    if train.is_none() && !winter {
+        flowers(scene, &mut card.bitmap);
+    }
+    scene.card(card);
+}
+
+fn flowers(scene: &mut Scene, bitmap: &mut Bitmap) {
+    let (w, h) = (bitmap.width as f32, bitmap.height as f32);
+    let focus = scene.view.subject_z;
+    let kinds = [[0xFF_FF_FF, 0xFF_DC_50], [0xFF_8A_9A, 0xFF_FF_FF], [0xB8_9A_F0, 0xFF_DC_50], [0xFF_DC_50, 0xFF_A0_40]]
+        [scene.rng.below(4)];
+    for _ in 0..26 {
+        let share = scene.rng.range(0.12, 1.0);
+        let (cx, cy) = (scene.rng.unit() * w, share * h);
+        for _ in 0..3 + scene.rng.below(5) {
+            let spread = scene.px(10.0 + 44.0 * share);
+            let x = cx + scene.rng.range(-1.0, 1.0) * spread;
+            let y = cy + scene.rng.range(-0.22, 0.22) * spread;
+            let r = scene.px(1.3 + 1.7 * share);
+            let color = scene.look.paint(Rgb::hex(kinds[scene.rng.below(2)]), 0.95, focus);
+            bitmap.blob((x, y), (r, r * 0.8), 0.7, (color, 0.95));
+        }
+    }
+}
+
+/// A stone viaduct under the rails, its piers lost in the mist of the valley.
+fn viaduct(scene: &mut Scene, train: &Actor) {
+    let look = scene.look.clone();
+    let z = train.z + 0.6;
+    let m = scene.view.per_meter(train.z);
+    let deep = scene.view.height * 0.62;
+    let mut bitmap = scene.strip(deep);
+    let (w, count) = (bitmap.width as f32, (bitmap.width as f32 / (11.0 * m)).round().max(2.0));
+    let span = w / count;
+    let (pier, deck) = (span * 0.24, 1.7 * m);
+    let stone = Rgb::hex(0xB0_A0_8C);
+    let (lit, dark) = (look.paint(stone, 0.85, z), look.paint(stone, 0.3, z));
+    let mist = look.air.mix(look.horizon, 0.4);
+    let rise = (span - pier) * 0.5;
+    let side = sun_side(scene);
+    for y in 0..bitmap.height {
+        let row = y as f32;
+        let veil = smoothstep(deck, deep * 0.62, row) * 0.8;
+        for x in 0..bitmap.width {
+            let at = (x as f32 + 0.5).rem_euclid(span) - span * 0.5;
+            let arch = row - deck - rise * 0.25;
+            let half = if arch < 0.0 {
+                0.0
+            } else if arch < rise {
+                (rise * rise - (rise - arch).powi(2)).sqrt()
+            } else {
+                rise
+            };
+            let cover = (at.abs() - half + 0.5).clamp(0.0, 1.0);
+            if cover <= 0.0 {
+                continue;
+            }
+            let inner = at.abs() - half < 1.1 * m && at * side < 0.0 && arch > 0.0;
+            let joint = (row / (1.1 * m)).fract() < 0.12;
+            let mut color = lit.mix(dark, if inner { 0.75 } else { 0.22 });
+            if joint {
+                color = color.mix(dark, 0.25);
+            }
+            if row > deck * 0.72 && row < deck * 0.95 {
+                color = lit.mix(Rgb::hex(0xFF_FF_FF), 0.08);
+            }
+            bitmap.row_mut(y)[x] = color.mix(mist, veil).pixel(cover);
+        }
+    }
+    bitmap.blur(scene.defocus(z), true);
+    scene.card(Card::periodic(bitmap, train.foot.1 + 0.5 * m, z));
+}
+
+/// Groups of firs and leafy trees at several depths, never before a subject on the ground.
+fn groves(scene: &mut Scene, autumn: bool, valley: bool) {
+    let view = scene.view;
+    let far = scene.land.map_or(view.subject_z, |land| land.1);
+    for (tall, groups, each) in [(26.0, 5, 5), (48.0, 4, 3), (92.0, 2, 3)] {
+        let tall = scene.px(tall);
+        let z = (view.focal * 13.0 / tall).max(far * (2.6 - tall / scene.px(80.0)).max(1.25));
+        if valley && z < view.subject_z * 1.2 {
+            continue;
+        }
+        grove(scene, z, tall, (groups, each), autumn);
+    }
+    if valley {
+        let z = view.subject_z * 0.62;
+        let tall = (view.height - view.ground_row(view.subject_z)) * 0.62;
+        bank_of_firs(scene, z, tall, autumn);
+    }
+}
+
+fn grove(scene: &mut Scene, z: f32, tall: f32, (groups, each): (usize, usize), autumn: bool) {
+    let foot = tall * 1.25;
+    let mut bitmap = scene.strip(foot + scene.px(4.0));
+    let width = bitmap.width as f32;
+    let near = seen(scene, z, 0.86);
+    let firs = Foliage::new(scene, (0x24_4C_40, 0x64_98_60), near);
+    let leaves = if autumn { (0xA2_4C_20, 0xF4_A2_40) } else { (0x46_74_34, 0xA0_C8_58) };
+    let leaves = Foliage::new(scene, leaves, near);
+    for group in 0..groups {
+        let middle = (group as f32 + scene.rng.range(0.1, 0.9)) / groups as f32 * width;
+        for _ in 0..each.max(1) {
+            let x = middle + scene.rng.range(-0.9, 0.9) * tall * 0.3 * each as f32;
+            let height = tall * scene.rng.range(0.62, 1.15);
+            let at = (x, foot + scene.rng.range(0.0, 3.0) * scene.view.unit);
+            let shadow = scene.look.paint(Rgb::hex(0x30_40_34), 0.2, near);
+            bitmap.blob(at, (height * 0.24, scene.px(1.2) + height * 0.02), 0.3, (shadow, 0.5));
+            if scene.rng.chance(if autumn { 0.45 } else { 0.75 }) {
+                conifer(&mut bitmap, &mut scene.rng, at, height, &firs);
+            } else {
+                leafy(&mut bitmap, &mut scene.rng, at, height * 0.8, &leaves);
+            }
+        }
+    }
+    bitmap.blur(scene.defocus(z), true);
+    let mut card = Card::periodic(bitmap, scene.view.ground_row(z) - foot, z).ending();
+    card.left = Rng::new(scene.program.seed, z.to_bits().into()).range(0.0, scene.view.width);
+    scene.card(card);
+}
+
+/// The near side of a valley: tops of firs along the bottom of the frame.
+fn bank_of_firs(scene: &mut Scene, z: f32, tall: f32, autumn: bool) {
+    let view = scene.view;
+    let mut bitmap = scene.strip(tall * 2.2);
+    let width = bitmap.width as f32;
+    let firs = Foliage::new(scene, (0x18_38_30, 0x4C_7C_50), z);
+    let warm = Foliage::new(scene, (0x8C_40_1C, 0xE0_90_38), z);
+    let count = (width / (tall * 0.42)) as usize;
+    for i in 0..count {
+        let x = (i as f32 + scene.rng.range(0.1, 0.9)) / count as f32 * width;
+        let top = tall * scene.rng.range(0.05, 0.75);
+        let (at, height) = ((x, top + tall * 1.5), tall * 1.5);
+        if autumn && scene.rng.chance(0.35) {
+            leafy(&mut bitmap, &mut scene.rng, at, height * 0.9, &warm);
+        } else {
+            conifer(&mut bitmap, &mut scene.rng, at, height, &firs);
+        }
+    }
+    let bottom = bitmap.height as f32;
+    bitmap.rect_gradient(0.0, tall * 1.5, width, bottom, (firs.dark, 0.0), (firs.dark, 1.0));
+    bitmap.blur(scene.defocus(z), true);
+    scene.card(Card::periodic(bitmap, view.height - tall, z));
 }

@@ -108,16 +108,24 @@ impl Bitmap {
     pub fn blob(&mut self, center: (f32, f32), radii: (f32, f32), hardness: f32, paint: (Rgb, f32)) {
         let ((cx, cy), (rx, ry)) = (center, radii);
         let edge = (1.0 - hardness).max(1.0 / rx.min(ry).max(1.0));
+        // Inside this squared distance nothing has begun to fade.
+        let (solid, full) = ((1.0 - edge).max(0.0).powi(2), paint.0.pixel(paint.1));
         let first = (cy - ry).floor().max(0.0) as usize;
         let last = ((cy + ry).ceil().max(0.0) as usize).min(self.height);
         let width = self.width as i64;
         for y in first..last {
             let dy = (y as f32 + 0.5 - cy) / ry;
             let row = self.row_mut(y);
-            for x in (cx - rx).floor() as i64..(cx + rx).ceil() as i64 {
+            let half = rx * (1.0 - dy * dy).max(0.0).sqrt();
+            for x in (cx - half).floor() as i64..(cx + half).ceil() as i64 {
                 let dx = (x as f32 + 0.5 - cx) / rx;
-                let d = (dx * dx + dy * dy).sqrt();
-                let t = ((1.0 - d) / edge).clamp(0.0, 1.0);
+                let d2 = dx * dx + dy * dy;
+                if d2 <= solid {
+                    let at = wrap(x, width);
+                    row[at] = over(full, row[at]);
+                    continue;
+                }
+                let t = ((1.0 - d2.sqrt()) / edge).clamp(0.0, 1.0);
                 let alpha = paint.1 * t * t * (3.0 - 2.0 * t);
                 if alpha > 0.002 {
                     let at = wrap(x, width);
@@ -196,10 +204,11 @@ impl Bitmap {
     /// Three box blurs, close to a Gaussian of standard deviation `sigma` pixels; `wrap` treats
     /// the picture as periodic in x.
     pub fn blur(&mut self, sigma: f32, wrap: bool) {
-        let radius = ((sigma * sigma * 12.0 / 3.0 + 1.0).sqrt() * 0.5).round() as usize;
-        if radius == 0 {
+        if sigma < 0.5 {
             return;
         }
+        // Three boxes of width n have together the variance (n * n - 1) / 4.
+        let radius = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) * 0.5).round().max(1.0) as usize;
         for _ in 0..3 {
             for y in 0..self.height {
                 box_blur(self.row_mut(y), radius, wrap);
