@@ -70,10 +70,11 @@ fn town(scene: &mut Scene) {
     if scene.look.lamp_glow < 0.2 {
         return;
     }
+    let mut rng = Rng::new(scene.program.seed, 0x1A3B);
     for i in 0..7 {
-        let u = (i as f32 + scene.rng.range(0.1, 0.9)) / 7.0 * scene.view.width;
-        let color = [0xFFC46A, 0xFFA64E, 0xFFDD9A][scene.rng.below(3)];
-        let halo = scene.rng.range(9.0, 14.0);
+        let u = (i as f32 + rng.range(0.1, 0.9)) / 7.0 * scene.view.width;
+        let color = [0xFFC46A, 0xFFA64E, 0xFFDD9A][rng.below(3)];
+        let halo = rng.range(9.0, 14.0);
         let lamp = Lamp {
             at: (u, shore - scene.px(5.0)),
             z: z - 1.0,

@@ -5,6 +5,7 @@ mod beach;
 mod desert;
 mod forest;
 mod harbor;
+mod houses;
 mod mountains;
 mod sea;
 mod skyline;
@@ -35,20 +36,21 @@ pub fn build(scene: &mut Scene) {
     }
 }
 
-/// Row of the horizon as a share of the frame's height, and camera height in metres for
-/// pictures without a subject on the ground.
-const fn composition(setting: Setting) -> (f32, f32) {
+/// Row of the horizon as a share of the frame's height; for pictures without a subject on the
+/// ground the height of the camera, and the depth through a 35 mm lens of what the picture is
+/// about, both in metres.
+const fn composition(setting: Setting) -> (f32, f32, f32) {
     match setting {
-        Setting::Harbor => (0.50, 3.0),
-        Setting::Beach => (0.46, 2.0),
-        Setting::Sea => (0.50, 3.0),
-        Setting::WheatField => (0.56, 1.9),
-        Setting::Mountains => (0.60, 6.0),
-        Setting::Desert => (0.56, 2.5),
-        Setting::SnowVillage => (0.56, 4.0),
-        Setting::Street => (0.62, 1.7),
-        Setting::Skyline => (0.72, 20.0),
-        Setting::Forest => (0.60, 1.7),
+        Setting::Harbor => (0.50, 3.0, 90.0),
+        Setting::Beach => (0.46, 2.0, 24.0),
+        Setting::Sea => (0.50, 3.0, 30.0),
+        Setting::WheatField => (0.56, 1.9, 16.0),
+        Setting::Mountains => (0.60, 6.0, 60.0),
+        Setting::Desert => (0.56, 2.5, 40.0),
+        Setting::SnowVillage => (0.56, 4.0, 40.0),
+        Setting::Street => (0.62, 1.7, 18.0),
+        Setting::Skyline => (0.70, 20.0, 480.0),
+        Setting::Forest => (0.60, 1.7, 18.0),
     }
 }
 
@@ -73,7 +75,7 @@ pub fn view(program: &Program, size: (u32, u32)) -> View {
     let (width, height) = (size.0 as f32, size.1 as f32);
     let long = width.max(height);
     let focal = program.camera.focal_mm / 36.0 * long;
-    let (share, eye) = composition(program.setting);
+    let (share, eye, reference) = composition(program.setting);
     let mut rng = Rng::new(program.seed, 0x71E3);
     let share = share + rng.range(-0.03, 0.03);
     let horizon = share * height;
@@ -83,7 +85,7 @@ pub fn view(program: &Program, size: (u32, u32)) -> View {
         focal,
         horizon,
         eye,
-        subject_z: 18.0 * program.camera.focal_mm / 35.0,
+        subject_z: reference * program.camera.focal_mm / 35.0,
         unit: (width * height / (576.0 * 320.0)).sqrt(),
         zoom: program.camera.focal_mm / 35.0,
     };

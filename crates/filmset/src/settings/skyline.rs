@@ -6,6 +6,7 @@ use crate::stage::bitmap::Bitmap;
 use crate::stage::card::Card;
 use crate::stage::city::{Row, skyline};
 use crate::stage::color::Rgb;
+use crate::stage::noise::Rng;
 use crate::stage::particles::Smoke;
 use crate::stage::scene::Scene;
 use crate::stage::terrain::{Ridge, ridge};
@@ -50,8 +51,9 @@ fn haze(scene: &mut Scene, z: f32, base: f32) {
 
 fn smoke(scene: &mut Scene) {
     let view = scene.view;
+    let mut rng = Rng::new(scene.program.seed, 0x5A0D);
     for (share, z) in [(0.22, 1090.0), (0.74, 470.0)] {
-        let u = view.width * (share + scene.rng.range(-0.08, 0.08));
+        let u = view.width * (share + rng.range(-0.08, 0.08));
         let color = scene.look.air.mix(scene.look.horizon, 0.6).mix(Rgb::hex(0xFFFFFF), 0.15);
         scene.live(Smoke {
             at: (u, view.horizon - scene.px(if z > 800.0 { 48.0 } else { 12.0 })),

@@ -7,6 +7,7 @@ use crate::stage::card::Card;
 use crate::stage::city::{Row, standing};
 use crate::stage::color::Rgb;
 use crate::stage::lamps::Lamp;
+use crate::stage::noise::Rng;
 use crate::stage::scene::Scene;
 use crate::stage::terrain::{GROUND_Z, ground, leafy_tree};
 use crate::stage::water::reflection;
@@ -158,12 +159,12 @@ fn window(
     let look = &scene.look;
     let (half, tall) = (0.52 * m, 1.65 * m);
     let on = scene.rng.unit() < 0.46 * look.lamp_glow;
+    let warm = Rgb::hex([0xFFD27A, 0xFFBE5C, 0xFFE3A8][scene.rng.below(3)]);
     let glass = look.paint(Rgb::hex(0x5C6C80), 0.5, z).mix(look.middle, 0.25);
     let frame = look.paint(pigment.mix(Rgb::hex(0xF4EAD8), 0.35), 0.7, z);
     let edge = (0.13 * m).max(scene.view.unit * 1.1);
     bitmap.rect(middle - half - edge, top - edge, middle + half + edge, top + tall + edge, frame, 0.8);
     if on {
-        let warm = Rgb::hex([0xFFD27A, 0xFFBE5C, 0xFFE3A8][scene.rng.below(3)]);
         let lit = look.through_air(warm, z * 0.5);
         bitmap.rect_gradient(middle - half, top, middle + half, top + tall, (lit, 1.0), (lit.scale(0.86), 1.0));
         bitmap.glow((middle, top + tall * 0.5), (half * 3.0, tall * 1.2), (lit, 0.13));
@@ -221,12 +222,13 @@ fn signs(scene: &mut Scene, z: f32, places: &[(f32, f32)], wet: bool) {
     let view = scene.view;
     let m = view.per_meter(z).clamp(scene.px(9.0), scene.px(34.0));
     let foot = view.ground_row(z);
+    let mut rng = Rng::new(scene.program.seed, 0x4E04);
     for &(u, v) in places {
-        let (color, chance) = (Rgb::hex(NEONS[scene.rng.below(NEONS.len())]), scene.rng.unit());
+        let (color, chance) = (Rgb::hex(NEONS[rng.below(NEONS.len())]), rng.unit());
         if u < -view.width * 0.6 || u > view.width * 1.6 || chance > 0.78 {
             continue;
         }
-        let (half, thick) = (scene.rng.range(0.8, 1.5) * m, 0.34 * m);
+        let (half, thick) = (rng.range(0.8, 1.5) * m, 0.34 * m);
         let mut bitmap = Bitmap::new((half * 2.0 + 8.0) as usize, (thick * 2.0 + 8.0) as usize);
         let (cx, cy) = (bitmap.width as f32 * 0.5, bitmap.height as f32 * 0.5);
         bitmap.rect(cx - half, cy - thick, cx + half, cy + thick, color.mix(WHITE, 0.25), 1.0);

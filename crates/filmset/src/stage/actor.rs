@@ -34,10 +34,10 @@ pub fn framing(kind: SubjectKind) -> Framing {
         airborne,
     };
     match kind {
-        SubjectKind::Man => framing(0.8, 1.8, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Woman => framing(0.8, 1.7, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Child => framing(0.6, 1.2, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Dog => framing(0.9, 0.65, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
+        SubjectKind::Man => framing(0.8, 1.78, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Woman => framing(0.8, 1.66, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Child => framing(0.6, 1.15, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Dog => framing(0.9, 0.68, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
         SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.14, 0.20], [0.80, 0.87, 0.93], false),
         SubjectKind::Sailboat => framing(7.0, 9.0, [0.26, 0.44, 0.70], [0.62, 0.70, 0.82], false),
         SubjectKind::FishingBoat => framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false),

@@ -65,6 +65,6 @@ pub fn bank_card(scene: &mut Scene, bank: &Bank) -> Card {
     }
     let speed = scene.program.wind * 0.9 * (1.0 + 60.0 / (bank.z + 30.0));
     let top = scene.view.horizon + bank.row - middle;
-    let drift = Motion::Drift((speed + scene.rng.range(-2.0, 2.0)) * scene.view.unit);
+    let drift = Motion::Drift((speed + rng.range(-2.0, 2.0)) * scene.view.unit);
     Card::periodic(bitmap, top, bank.z).ending().moving(drift)
 }

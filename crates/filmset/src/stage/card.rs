@@ -199,7 +199,9 @@ impl Card {
             return None;
         }
         let ahead = view.focal * (view.eye + pose.y) / drop;
-        let z = ahead + pose.z;
+        // Ground nearer than was ever painted is stretched from the nearest row.
+        let nearest = view.ground_z(self.top + self.bitmap.height as f32);
+        let z = (ahead + pose.z).max(nearest);
         let v = view.ground_row(z);
         Some((z / ahead, pose.shift_x - pose.x * view.focal / ahead, v - self.top - 0.5))
     }

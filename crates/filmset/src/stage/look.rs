@@ -147,7 +147,7 @@ impl Look {
             sun_clear: 1.0,
             dullness: if program.weather == Weather::Clear { 0.0 } else { 0.8 },
             wash: match program.time {
-                TimeOfDay::Night => 0.42,
+                TimeOfDay::Night => 0.50,
                 TimeOfDay::Dusk => 0.16,
                 TimeOfDay::Dawn => 0.08,
                 _ => 0.0,

@@ -242,3 +242,6 @@ fn camera_margin(camera: &Camera, program: &Program) -> (f32, f32) {
         (f32::max(m.0, p.shift_x.abs()), f32::max(m.1, p.shift_y.abs()))
     })
 }
+
+#[cfg(test)]
+mod tests;
