@@ -201,13 +201,14 @@ fn facings(folder: &Path) {
 
 fn acts(folder: &Path) {
     let light = CastLight::at(TimeOfDay::Dusk, -0.8, true);
-    let mut sheet = Sheet::new(1500, 5 * 230, [120, 104, 130]);
+    let mut sheet = Sheet::new(1500, 6 * 230, [120, 104, 130]);
     let acts = [
         (Man, Action::Haul, 1.25),
         (Woman, Action::Wave, 1.4),
         (Child, Action::Wave, 1.4),
         (Child, Action::Jump, 1.3),
         (Man, Action::Jump, 1.3),
+        (Woman, Action::Turn, 1.5),
     ];
     for (row, (kind, action, seconds)) in acts.into_iter().enumerate() {
         let person = Subject {

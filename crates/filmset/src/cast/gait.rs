@@ -179,10 +179,11 @@ pub fn turn_seconds(pace: Pace) -> f32 {
 /// The pose with its heading brought round while it turns around: from one side through the
 /// front to the other, from front to back, or from back to front.
 ///
-/// A subject that turns from the first frame ends as it faces in `pose`; one that turns at its
-/// event begins so.
+/// Figures and dogs turn. One that turns from the first frame ends as it faces in `pose`; one
+/// that turns at its event begins so.
 pub fn turned(subject: &Subject, pose: &Pose) -> Pose {
-    if pose.action != Action::Turn {
+    let can = subject.kind.is_figure() || subject.kind == SubjectKind::Dog;
+    if pose.action != Action::Turn || !can {
         return *pose;
     }
     let share = ease(pose.action_t / turn_seconds(subject.pace));

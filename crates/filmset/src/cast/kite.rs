@@ -9,7 +9,7 @@ use crate::program::Subject;
 use std::f32::consts::{PI, TAU};
 
 /// Metres of a kite's string below the kite.
-pub const STRING: f32 = 5.6;
+pub const STRING: f32 = 11.0;
 
 /// Where the wind blows to, as a sign; a calm counts as blowing to the right.
 fn lean(pose: &Pose) -> f32 {
@@ -63,7 +63,7 @@ pub fn draw(subject: &Subject, pose: &Pose, mut brush: Brush, canvas: &mut Canva
 fn string(pose: &Pose, bridle: Point, brush: &mut Brush, canvas: &mut Canvas) {
     let m = brush.ppm;
     let pull = pose.wind.abs().max(3.0);
-    let ground = brush.at(-lean(pose) * (1.6 + 0.12 * pull), -STRING);
+    let ground = brush.at(-lean(pose) * (2.4 + 0.15 * pull), -STRING);
     let low = between(bridle, ground, 0.65);
     let sag = [between(bridle, ground, 0.55)[0], low[1] + 0.25 * m];
     let line: Vec<Point> = (0..=12)

@@ -145,7 +145,7 @@ pub const fn extent(kind: SubjectKind) -> Extent {
         SubjectKind::Balloon => (8.2, 19.0, 0.4),
         SubjectKind::Train => (20.8, 4.5, 0.1),
         SubjectKind::Ball => (0.42, 2.2, 0.06),
-        SubjectKind::Kite => (4.8, 2.8, 6.0),
+        SubjectKind::Kite => (5.4, 2.8, 11.4),
         SubjectKind::Lighthouse => (4.3, 19.8, 0.5),
     };
     Extent { side, up, down }

@@ -193,8 +193,8 @@ fn turn(seconds: f32, pose: &Pose, body: &Body) -> Stance {
         let lift = (TAU * (pose.action_t / 0.62 + 0.5 * i as f32))
             .sin()
             .max(0.0);
-        foot.y = 0.045 * body.tall * lift * busy;
-        foot.pitch = -0.5 * lift * busy;
+        foot.y = 0.034 * body.tall * lift * busy;
+        foot.pitch = -0.22 * lift * busy;
         foot.planted = foot.y < 1e-3;
     }
     stance.pelvis -= 0.012 * busy * body.tall;
