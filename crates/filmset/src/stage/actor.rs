@@ -150,6 +150,8 @@ impl Actor {
         if actor.nominal <= 0.0 {
             actor.nominal = actor.velocity[0].abs();
         }
+        // The cast passes from the first gait to the next one; it must know how fast the first was.
+        actor.subject.speed = actor.speed_of(actor.subject.action);
         actor
     }
 
