@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod attention;
 mod conv;
 mod gemm;
 mod isa;
@@ -91,7 +92,10 @@ impl Backend for Cpu {
         v: &Tensor,
         options: &Attention,
     ) -> (Tensor, Option<Tensor>) {
-        reference::attention(q, k, v, options)
+        match Isa::current() {
+            Isa::Reference => reference::attention(q, k, v, options),
+            isa => attention::attention(isa, q, k, v, options),
+        }
     }
 
     fn conv(&self, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {

@@ -98,14 +98,9 @@ impl Panels {
         }
     }
 
-    /// All panels of a bf16 weight, `depth * 32` elements each.
-    pub(crate) fn as_bf16(&self) -> &[bf16] {
-        self.data.as_bf16()
-    }
-
-    /// All panels of an f32 weight, `depth * 32` elements each.
-    pub(crate) fn as_f32(&self) -> &[f32] {
-        self.data.as_f32()
+    /// All panels, `depth * 32` elements each, in the type of the precision.
+    pub(crate) fn as_slice<B: Element>(&self) -> &[B] {
+        self.data.as_slice()
     }
 }
 
@@ -332,4 +327,54 @@ fn copy_f32(source: &Tensor, range: Range<usize>, out: &mut [f32]) {
             *out = value.to_f32();
         }
     });
+}
+
+/// Packs the rows of a matrix `[rows, d]` as outputs, in the layout of its element type. `out` holds
+/// both sizes rounded up to whole panels and slices.
+pub(crate) fn pack_rows<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
+    let depth = d.next_multiple_of(SLICE);
+    if out.len() != matrix.len() {
+        out.fill(B::default());
+    }
+    for (n, row) in matrix.chunks_exact(d).enumerate() {
+        match B::DTYPE {
+            DType::F32 => {
+                for (k, &x) in row.iter().enumerate() {
+                    out[index_f32(depth, n, k)] = x;
+                }
+            }
+            DType::Bf16 => {
+                for (slice, part) in row.chunks(SLICE).enumerate() {
+                    let start = index_bf16(depth, n, slice * SLICE);
+                    for (i, pair) in part.chunks(2).enumerate() {
+                        out[start + 32 * i..][..pair.len()].copy_from_slice(pair);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packs the columns of a matrix `[rows, d]` as outputs, as [`pack_rows`] does its rows.
+pub(crate) fn pack_columns<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
+    let depth = (matrix.len() / d).next_multiple_of(SLICE);
+    if out.len() != matrix.len() {
+        out.fill(B::default());
+    }
+    for (k, row) in matrix.chunks_exact(d).enumerate() {
+        for (part, values) in row.chunks(PANEL / 2).enumerate() {
+            let first = part * PANEL / 2;
+            match B::DTYPE {
+                DType::F32 => {
+                    out[index_f32(depth, first, k)..][..values.len()].copy_from_slice(values);
+                }
+                DType::Bf16 => {
+                    let line = &mut out[index_bf16(depth, first, k)..];
+                    for (out, &x) in line.iter_mut().step_by(2).zip(values) {
+                        *out = x;
+                    }
+                }
+            }
+        }
+    }
 }

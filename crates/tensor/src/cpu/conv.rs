@@ -7,10 +7,8 @@
 
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
-use half::bf16;
-
 use super::Isa;
-use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, multiplies_bf16};
+use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, with_factors};
 use super::linear::{End, product};
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Simd, SimdElement, Vector, dispatch};
@@ -18,7 +16,7 @@ use crate::buffer::Buffer;
 use crate::dtype::with_element;
 use crate::ops::{Activation, Conv};
 use crate::packed::{PANEL, Panels, SLICE};
-use crate::{ConvWeight, Precision, Tensor};
+use crate::{ConvWeight, Element, Precision, Tensor};
 
 /// Scratch memory of a chunk stays below about this, within the second cache.
 const BAND_BYTES: usize = 512 << 10;
@@ -58,11 +56,7 @@ pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) ->
                 out, size: dims, bias, residual, relu: options.relu, frame: 0, row: 0, width: 0,
             },
         };
-        if multiplies_bf16(isa, panels) {
-            job.run::<bf16>(isa);
-        } else {
-            job.run::<f32>(isa);
-        }
+        with_factors!(isa, panels.precision(), A, B => job.run::<A, B>(isa));
     }))
 }
 
@@ -143,7 +137,7 @@ struct Job<'a, T> {
 }
 
 impl<T: SimdElement> Job<'_, T> {
-    fn run<A: Multiplicand>(&self, isa: Isa) {
+    fn run<A: Multiplicand<B>, B: Element>(&self, isa: Isa) {
         let band = self.grid.band(size_of::<A>());
         let bands = self.grid.out[0].div_ceil(band);
         let offsets = self.grid.offsets(band);
@@ -154,6 +148,7 @@ impl<T: SimdElement> Job<'_, T> {
                 isa,
                 Band {
                     job: self,
+                    panels: self.panels.as_slice::<B>(),
                     frame,
                     row,
                     rows: band.min(self.grid.out[0] - row),
@@ -177,8 +172,9 @@ impl<T: SimdElement> Job<'_, T> {
 }
 
 /// One chunk: some rows of one frame.
-struct Band<'a, T, A> {
+struct Band<'a, T, A, B> {
     job: &'a Job<'a, T>,
+    panels: &'a [B],
     frame: usize,
     row: usize,
     rows: usize,
@@ -187,7 +183,7 @@ struct Band<'a, T, A> {
     scratch: &'a mut [A],
 }
 
-impl<T: SimdElement, A: Multiplicand> Kernel for Band<'_, T, A> {
+impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Band<'_, T, A, B> {
     type Output = ();
 
     #[inline(always)]
@@ -200,8 +196,8 @@ impl<T: SimdElement, A: Multiplicand> Kernel for Band<'_, T, A> {
             tile_stride: 16 * grid.channels,
             offsets: self.offsets,
         };
-        let (rows, panels) = (self.rows * grid.width(), self.job.panels);
-        let range = 0..panels.columns / PANEL;
+        let (rows, panels) = (self.rows * grid.width(), self.panels);
+        let range = 0..self.job.panels.columns / PANEL;
         let finish = Positions {
             frame: self.frame,
             row: self.row,
@@ -219,7 +215,7 @@ impl<T: SimdElement, A: Multiplicand> Kernel for Band<'_, T, A> {
     }
 }
 
-impl<T: SimdElement, A: Multiplicand> Band<'_, T, A> {
+impl<T: SimdElement, A: Multiplicand<B>, B: Element> Band<'_, T, A, B> {
     /// Copies the band's input with its border.
     #[inline(always)]
     fn gather<S: Simd>(&mut self, s: S) {
@@ -251,7 +247,7 @@ impl<T: SimdElement, A: Multiplicand> Band<'_, T, A> {
 
 /// Copies one row of pixels with its border columns.
 #[inline(always)]
-fn gather_line<S: Simd, T: SimdElement, A: Multiplicand>(
+fn gather_line<S: Simd, T: SimdElement, A: SimdElement>(
     s: S,
     job: &Job<T>,
     source: &[T],

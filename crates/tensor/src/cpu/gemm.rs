@@ -10,8 +10,8 @@ use half::bf16;
 #[cfg(target_arch = "x86_64")]
 use super::amx::Tiles;
 use super::simd::{LANES, Simd, SimdElement, Vector};
-use crate::packed::{PANEL, Panels, SLICE};
-use crate::{Element, Precision};
+use crate::Element;
+use crate::packed::{PANEL, SLICE};
 
 /// Rows of a strip.
 pub(super) const STRIP: usize = 32;
@@ -66,44 +66,45 @@ pub(super) trait Finish {
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize);
 }
 
-/// An element type of the left factor, and how it is multiplied.
-pub(super) trait Multiplicand: SimdElement {
+/// An element type of the left factor, and how it is multiplied by panels of `B`.
+pub(super) trait Multiplicand<B>: SimdElement {
     /// What a thread holds while it multiplies.
     type Machine;
 
     /// Prepares the calling thread. Only called where the instruction set was chosen.
     fn machine() -> Self::Machine;
 
-    /// Sums of the strip at `first_row`.
+    /// Sums of the strip at `first_row` with a panel as deep as the operand has slices.
     fn multiply<S: Simd>(
         s: S,
         machine: &Self::Machine,
         a: &Operand<Self>,
         first_row: usize,
-        panels: &Panels,
-        panel: usize,
+        panel: &[B],
         sums: &mut Tile,
     );
 }
 
 /// One chunk of a product.
-pub(super) struct Product<'a, A, F> {
+pub(super) struct Product<'a, A, B, F> {
     pub(super) a: Operand<'a, A>,
     pub(super) rows: usize,
-    pub(super) panels: &'a Panels,
+    pub(super) panels: &'a [B],
     pub(super) range: Range<usize>,
     pub(super) finish: F,
 }
 
-impl<A: Multiplicand, F: Finish> Product<'_, A, F> {
+impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self, s: S) {
         let machine = A::machine();
+        let size = self.a.offsets.len() * SLICE * PANEL;
         let mut sums = Tile([[0.0; PANEL]; STRIP]);
         for first in (0..self.rows).step_by(STRIP) {
             let rows = STRIP.min(self.rows - first);
             for panel in self.range.clone() {
-                A::multiply(s, &machine, &self.a, first, self.panels, panel, &mut sums);
+                let weights = &self.panels[panel * size..(panel + 1) * size];
+                A::multiply(s, &machine, &self.a, first, weights, &mut sums);
                 self.finish.tile(s, &sums, first, rows, panel);
             }
         }
@@ -112,7 +113,7 @@ impl<A: Multiplicand, F: Finish> Product<'_, A, F> {
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
-impl Multiplicand for bf16 {
+impl Multiplicand<Self> for bf16 {
     type Machine = Tiles;
 
     fn machine() -> Tiles {
@@ -126,21 +127,14 @@ impl Multiplicand for bf16 {
         tiles: &Tiles,
         a: &Operand<Self>,
         first_row: usize,
-        panels: &Panels,
-        panel: usize,
+        panel: &[Self],
         sums: &mut Tile,
     ) {
-        let size = panels.depth * PANEL;
-        tiles.multiply(
-            a,
-            first_row,
-            &panels.as_bf16()[panel * size..][..size],
-            sums,
-        );
+        tiles.multiply(a, first_row, panel, sums);
     }
 }
 
-impl Multiplicand for f32 {
+impl Multiplicand<bf16> for f32 {
     type Machine = ();
 
     fn machine() {}
@@ -151,28 +145,41 @@ impl Multiplicand for f32 {
         (): &(),
         a: &Operand<Self>,
         first_row: usize,
-        panels: &Panels,
-        panel: usize,
+        panel: &[bf16],
         sums: &mut Tile,
     ) {
-        let size = panels.depth * PANEL;
-        let range = panel * size..(panel + 1) * size;
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
             for half in 0..PANEL / LANES {
                 let at = (first_row + row, row, half);
-                match (panels.precision(), S::GEMM_ROWS) {
-                    (Precision::Bf16, 8) => {
-                        rows_bf16::<S, 8>(s, a, &panels.as_bf16()[range.clone()], at, sums);
-                    }
-                    (Precision::Bf16, _) => {
-                        rows_bf16::<S, 4>(s, a, &panels.as_bf16()[range.clone()], at, sums);
-                    }
-                    (Precision::F32, 8) => {
-                        rows_f32::<S, 8>(s, a, &panels.as_f32()[range.clone()], at, sums);
-                    }
-                    (Precision::F32, _) => {
-                        rows_f32::<S, 4>(s, a, &panels.as_f32()[range.clone()], at, sums);
-                    }
+                match S::GEMM_ROWS {
+                    8 => rows_bf16::<S, 8>(s, a, panel, at, sums),
+                    _ => rows_bf16::<S, 4>(s, a, panel, at, sums),
+                }
+            }
+        }
+    }
+}
+
+impl Multiplicand<Self> for f32 {
+    type Machine = ();
+
+    fn machine() {}
+
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        s: S,
+        (): &(),
+        a: &Operand<Self>,
+        first_row: usize,
+        panel: &[Self],
+        sums: &mut Tile,
+    ) {
+        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
+            for half in 0..PANEL / LANES {
+                let at = (first_row + row, row, half);
+                match S::GEMM_ROWS {
+                    8 => rows_f32::<S, 8>(s, a, panel, at, sums),
+                    _ => rows_f32::<S, 4>(s, a, panel, at, sums),
                 }
             }
         }
@@ -253,7 +260,27 @@ pub(super) fn convert<S: Simd, T: SimdElement, A: SimdElement>(
     }
 }
 
-/// Whether a weight meets bf16 tiles or f32 vectors.
-pub(super) fn multiplies_bf16(isa: super::Isa, panels: &Panels) -> bool {
-    cfg!(target_arch = "x86_64") && isa == super::Isa::Amx && panels.precision() == Precision::Bf16
+/// Calls a function with the types of both factors that suit instruction set and precision.
+macro_rules! with_factors {
+    ($isa:expr, $precision:expr, $left:ident, $right:ident => $body:expr) => {
+        match ($isa, $precision) {
+            #[cfg(target_arch = "x86_64")]
+            ($crate::Isa::Amx, $crate::Precision::Bf16) => {
+                type $left = half::bf16;
+                type $right = half::bf16;
+                $body
+            }
+            (_, $crate::Precision::Bf16) => {
+                type $left = f32;
+                type $right = half::bf16;
+                $body
+            }
+            (_, $crate::Precision::F32) => {
+                type $left = f32;
+                type $right = f32;
+                $body
+            }
+        }
+    };
 }
+pub(super) use with_factors;

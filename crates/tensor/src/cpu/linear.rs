@@ -4,17 +4,15 @@
 
 use std::ops::Range;
 
-use half::bf16;
-
 use super::Isa;
-use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, multiplies_bf16};
+use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, with_factors};
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
 use crate::ops::{Activation, Epilogue};
 use crate::packed::{PANEL, Panels, SLICE};
-use crate::{PackedWeight, Precision, Tensor};
+use crate::{Element, PackedWeight, Precision, Tensor};
 
 /// Rows that a chunk packs at once; with the model's widths they stay in the second cache.
 const BLOCK: usize = 64;
@@ -46,15 +44,11 @@ pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epi
 pub(super) fn product<O: SimdElement>(isa: Isa, x: &Tensor, panels: &Panels, end: &End<O>) {
     with_element!(x.dtype(), T => {
         let x: (&[T], usize) = (x.as_slice(), x.last_dim());
-        if multiplies_bf16(isa, panels) {
-            chunks::<T, bf16, O>(isa, x, panels, end);
-        } else {
-            chunks::<T, f32, O>(isa, x, panels, end);
-        }
+        with_factors!(isa, panels.precision(), A, B => chunks::<T, A, B, O>(isa, x, panels, end));
     });
 }
 
-fn chunks<T: SimdElement, A: Multiplicand, O: SimdElement>(
+fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
     isa: Isa,
     (x, k): (&[T], usize),
     panels: &Panels,
@@ -80,7 +74,8 @@ fn chunks<T: SimdElement, A: Multiplicand, O: SimdElement>(
             Rows {
                 x: &x[first * k..(first + rows) * k],
                 k,
-                panels,
+                panels: panels.as_slice::<B>(),
+                round: panels.precision() == Precision::Bf16,
                 range: group * width..count.min((group + 1) * width),
                 offsets: &offsets,
                 scratch: scratch.as_mut_slice::<A>(),
@@ -94,29 +89,31 @@ fn chunks<T: SimdElement, A: Multiplicand, O: SimdElement>(
 }
 
 /// One chunk: some rows times some panels.
-struct Rows<'a, T, A, O> {
+struct Rows<'a, T, A, B, O> {
     x: &'a [T],
     k: usize,
-    panels: &'a Panels,
+    panels: &'a [B],
+    round: bool,
     range: Range<usize>,
     offsets: &'a [usize],
     scratch: &'a mut [A],
     end: End<'a, O>,
 }
 
-impl<T: SimdElement, A: Multiplicand, O: SimdElement> Kernel for Rows<'_, T, A, O> {
+impl<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement> Kernel
+    for Rows<'_, T, A, B, O>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let rows = self.x.len() / self.k;
-        let tile_stride = self.panels.depth * 16;
-        let round = self.panels.precision() == Precision::Bf16;
+        let tile_stride = self.offsets.len() * SLICE * 16;
         for (r, row) in self.x.chunks_exact(self.k).enumerate() {
             for (source, offset) in row.chunks(SLICE).zip(self.offsets) {
                 let start = r / 16 * tile_stride + r % 16 * SLICE + offset;
                 let out = &mut self.scratch[start..start + SLICE];
-                convert(s, source, out, round);
+                convert(s, source, out, self.round);
                 out[source.len()..].fill(A::default());
             }
         }

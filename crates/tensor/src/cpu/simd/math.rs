@@ -4,13 +4,12 @@ use super::{LANES, Simd, Vector};
 
 /// Functions made from the operations of an instruction set.
 pub(in crate::cpu) trait Math: Simd {
-    /// `e^x`, to about one part in 10^7; zero far below, the greatest power of two far above.
+    /// `2^t`, to about one part in 10^7; next to zero far below, the greatest power of two far above.
     ///
-    /// `x = (n + f) ln 2` with integer `n` and `f` in [-1/2, 1/2]; `2^f` by its Taylor series.
+    /// `t = n + f` with integer `n` and `f` in [-1/2, 1/2]; `2^f` by its Taylor series.
     #[inline(always)]
-    fn exp(self, x: Self::V) -> Self::V {
+    fn exp2(self, t: Self::V) -> Self::V {
         const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
-        let t = x * self.splat(std::f32::consts::LOG2_E);
         let t = t.max(self.splat(-126.0)).min(self.splat(127.0));
         let n = (t + self.splat(ROUND)) - self.splat(ROUND);
         let f = t - n;
@@ -26,6 +25,12 @@ pub(in crate::cpu) trait Math: Simd {
             power = power.mul_add(f, self.splat(c));
         }
         power * n.power_of_two()
+    }
+
+    /// `e^x`, as [`Math::exp2`].
+    #[inline(always)]
+    fn exp(self, x: Self::V) -> Self::V {
+        self.exp2(x * self.splat(std::f32::consts::LOG2_E))
     }
 
     /// `1 / (1 + e^-x)`.

@@ -1,0 +1,320 @@
+//! `attention`: strips of 32 queries against blocks of keys, with a running maximum and sum.
+//!
+//! Keys and values are packed once for each head like weights, so that both products are those of
+//! [`super::gemm`]: scores are queries times keys, outputs are probabilities times values.
+
+#![allow(clippy::inline_always, reason = "see `simd`")]
+
+use super::Isa;
+use super::gemm::{Multiplicand, Operand, STRIP, Tile, convert, with_factors};
+use super::pool::{Shared, parallel_for};
+use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
+use crate::buffer::Buffer;
+use crate::dtype::with_element;
+use crate::ops::Attention;
+use crate::packed::{PANEL, SLICE, pack_columns, pack_rows};
+use crate::{DType, Element, Precision, Tensor};
+
+/// Keys of a block: its scores stay in the first cache.
+const BLOCK: usize = 256;
+
+pub(super) fn attention(
+    isa: Isa,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &Attention,
+) -> (Tensor, Option<Tensor>) {
+    let [b, h, n, d] = q.dims();
+    let precision = match k.dtype() {
+        DType::F32 => Precision::F32,
+        DType::Bf16 => Precision::Bf16,
+    };
+    let mut sums = vec![0.0; b * h * n];
+    let out = with_element!(q.dtype(), T => Tensor::build(&[b, n, h * d], |out: &mut [T]| {
+        with_factors!(isa, precision, A, B => {
+            let keys = Packed::<B>::new(k, v);
+            let job = Job {
+                queries: q.as_slice::<T>(),
+                shape: q.dims(),
+                keys: &keys,
+                scale: options.scale.unwrap_or(1.0 / (d as f32).sqrt()),
+                out: Shared::new(out),
+                sums: Shared::new(&mut sums),
+            };
+            job.run::<A>(isa);
+        });
+    }));
+    (
+        out,
+        options
+            .log_sum_exp
+            .then(|| Tensor::from_f32(&sums, &[b, h, n])),
+    )
+}
+
+/// Keys and values of every head as panels.
+struct Packed<B> {
+    /// `[heads][m / 32]` panels of keys, then `[heads][d / 32]` panels of values.
+    data: Buffer,
+    /// Keys of a head.
+    count: usize,
+    /// Elements of one head's keys, and of its values.
+    size: [usize; 2],
+    heads: usize,
+    element: std::marker::PhantomData<B>,
+}
+
+impl<B: Element> Packed<B> {
+    fn new(k: &Tensor, v: &Tensor) -> Self {
+        let [b, h, m, d] = k.dims();
+        let heads = b * h;
+        let [keys, depth] = [m, d].map(|x| x.next_multiple_of(PANEL));
+        let size = [keys * depth; 2];
+        let mut data = Buffer::arbitrary(2 * heads * keys * depth * size_of::<B>());
+        let out = Shared::new(data.as_mut_slice::<B>());
+        let (k, v) = (k.as_slice::<B>(), v.as_slice::<B>());
+        parallel_for(2 * heads, |i| {
+            let head = i % heads * m * d;
+            // Each chunk has panels of its own.
+            out.with(i * size[0]..(i + 1) * size[0], |out| {
+                if i < heads {
+                    pack_rows(&k[head..head + m * d], d, out);
+                } else {
+                    pack_columns(&v[head..head + m * d], d, out);
+                }
+            });
+        });
+        Self {
+            data,
+            count: m,
+            size,
+            heads,
+            element: std::marker::PhantomData,
+        }
+    }
+
+    fn keys(&self, head: usize) -> &[B] {
+        &self.data.as_slice()[head * self.size[0]..][..self.size[0]]
+    }
+
+    fn values(&self, head: usize) -> &[B] {
+        &self.data.as_slice()[(self.heads + head) * self.size[0]..][..self.size[1]]
+    }
+}
+
+struct Job<'a, T, B> {
+    queries: &'a [T],
+    /// `[b, h, n, d]`.
+    shape: [usize; 4],
+    keys: &'a Packed<B>,
+    scale: f32,
+    out: Shared<'a, T>,
+    sums: Shared<'a, f32>,
+}
+
+impl<T: SimdElement, B: Element> Job<'_, T, B> {
+    fn run<A: Multiplicand<B>>(&self, isa: Isa) {
+        let [b, h, n, d] = self.shape;
+        let strips = n.div_ceil(STRIP);
+        let depth = d.next_multiple_of(SLICE);
+        let slices = (depth.max(BLOCK)) / SLICE;
+        let offsets: Vec<usize> = (0..slices).map(|i| i * 16 * SLICE).collect();
+        parallel_for(b * h * strips, |chunk| {
+            let mut factors = Buffer::arbitrary(STRIP * (depth + BLOCK) * size_of::<A>());
+            let mut numbers = Buffer::arbitrary(STRIP * (depth + BLOCK) * size_of::<f32>());
+            let (queries, rest) = factors.as_mut_slice::<A>().split_at_mut(STRIP * depth);
+            let (scores, out) = numbers.as_mut_slice::<f32>().split_at_mut(STRIP * BLOCK);
+            dispatch(
+                isa,
+                Strip {
+                    job: self,
+                    head: chunk / strips,
+                    first: chunk % strips * STRIP,
+                    offsets: &offsets,
+                    queries,
+                    probabilities: &mut rest[..STRIP * BLOCK],
+                    scores,
+                    out: &mut out[..STRIP * depth],
+                },
+            );
+        });
+    }
+}
+
+/// One chunk: 32 queries of one head.
+struct Strip<'a, T, A, B> {
+    job: &'a Job<'a, T, B>,
+    head: usize,
+    first: usize,
+    offsets: &'a [usize],
+    /// Left factors, in tiles.
+    queries: &'a mut [A],
+    probabilities: &'a mut [A],
+    /// `[32][BLOCK]`.
+    scores: &'a mut [f32],
+    /// `[32][d]`, the sum of values so far.
+    out: &'a mut [f32],
+}
+
+/// For each query of a strip.
+struct Running {
+    /// The greatest score so far, times `scale * log2(e)`.
+    max: [f32; STRIP],
+    /// The sum of exponentials relative to it.
+    sum: [f32; STRIP],
+}
+
+impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let machine = A::machine();
+        self.load_queries(s);
+        self.out.fill(0.0);
+        let mut running = Running {
+            max: [f32::NEG_INFINITY; STRIP],
+            sum: [0.0; STRIP],
+        };
+        for first in (0..self.job.keys.count).step_by(BLOCK) {
+            let count = BLOCK.min(self.job.keys.count - first);
+            self.score(s, &machine, first, count);
+            self.exponentials(s, count, &mut running);
+            self.add_values(s, &machine, first, count);
+        }
+        self.store(s, &running);
+    }
+}
+
+impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
+    fn depth(&self) -> usize {
+        self.job.shape[3].next_multiple_of(SLICE)
+    }
+
+    #[inline(always)]
+    fn load_queries<S: Simd>(&mut self, s: S) {
+        let [_, _, n, d] = self.job.shape;
+        let depth = self.depth();
+        if d < depth || self.first + STRIP > n {
+            self.queries.fill(A::default());
+        }
+        let round = B::DTYPE == DType::Bf16;
+        for r in 0..STRIP.min(n - self.first) {
+            let query = &self.job.queries[(self.head * n + self.first + r) * d..][..d];
+            for (i, part) in query.chunks(SLICE).enumerate() {
+                let start = r / 16 * depth * 16 + r % 16 * SLICE + i * 16 * SLICE;
+                convert(s, part, &mut self.queries[start..start + part.len()], round);
+            }
+        }
+    }
+
+    /// Scores of a block of keys.
+    #[inline(always)]
+    fn score<S: Simd>(&mut self, s: S, machine: &A::Machine, first: usize, count: usize) {
+        let depth = self.depth();
+        let a = Operand {
+            data: &*self.queries,
+            row_stride: SLICE,
+            tile_stride: depth * 16,
+            offsets: &self.offsets[..depth / SLICE],
+        };
+        let keys = &self.job.keys.keys(self.head)[first * depth..];
+        let mut tile = Tile([[0.0; PANEL]; STRIP]);
+        for (i, panel) in keys
+            .chunks_exact(PANEL * depth)
+            .take(count.div_ceil(PANEL))
+            .enumerate()
+        {
+            A::multiply(s, machine, &a, 0, panel, &mut tile);
+            for (row, scores) in tile.0.iter().zip(self.scores.chunks_exact_mut(BLOCK)) {
+                scores[i * PANEL..(i + 1) * PANEL].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// Turns scores into probabilities relative to the running maximum.
+    #[inline(always)]
+    fn exponentials<S: Simd>(&mut self, s: S, count: usize, running: &mut Running) {
+        let depth = self.depth();
+        let padded = count.next_multiple_of(PANEL);
+        let factor = self.job.scale * std::f32::consts::LOG2_E;
+        for (r, scores) in self.scores.chunks_exact_mut(BLOCK).enumerate() {
+            scores[count..padded].fill(f32::NEG_INFINITY);
+            let (scores, _) = scores[..padded].as_chunks::<LANES>();
+            let mut max = s.splat(f32::NEG_INFINITY);
+            for x in scores {
+                max = max.max(s.load(x) * s.splat(factor));
+            }
+            let max = max.max_lane();
+            if max > running.max[r] {
+                // The first block finds sums of zero.
+                let shrink = (running.max[r] - max).exp2();
+                running.max[r] = max;
+                running.sum[r] *= shrink;
+                for x in self.out[r * depth..(r + 1) * depth].as_chunks_mut().0 {
+                    (s.load(x) * s.splat(shrink)).store(x);
+                }
+            }
+            let offset = s.splat(-running.max[r]);
+            let mut sum = s.splat(0.0);
+            for (j, x) in scores.iter().enumerate() {
+                let p = s.exp2(s.load(x).mul_add(s.splat(factor), offset));
+                sum = sum + p;
+                let start =
+                    r / 16 * BLOCK * 16 + r % 16 * SLICE + j / 2 * 16 * SLICE + j % 2 * LANES;
+                A::store_some(p, &mut self.probabilities[start..start + LANES]);
+            }
+            running.sum[r] += sum.sum();
+        }
+    }
+
+    /// Adds the block's values, weighted.
+    #[inline(always)]
+    fn add_values<S: Simd>(&mut self, s: S, machine: &A::Machine, first: usize, count: usize) {
+        let depth = self.depth();
+        let slices = count.div_ceil(SLICE);
+        let a = Operand {
+            data: &*self.probabilities,
+            row_stride: SLICE,
+            tile_stride: BLOCK * 16,
+            offsets: &self.offsets[..slices],
+        };
+        let values = self.job.keys.values(self.head);
+        let mut tile = Tile([[0.0; PANEL]; STRIP]);
+        for (i, panel) in values
+            .chunks_exact(values.len() / (depth / PANEL))
+            .enumerate()
+        {
+            let block = &panel[first * PANEL..][..slices * SLICE * PANEL];
+            A::multiply(s, machine, &a, 0, block, &mut tile);
+            for (row, out) in tile.0.iter().zip(self.out.chunks_exact_mut(depth)) {
+                let out = &mut out[i * PANEL..(i + 1) * PANEL];
+                for (x, out) in row.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+                    (s.load(out) + s.load(x)).store(out);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&self, s: S, running: &Running) {
+        let [_, h, n, d] = self.job.shape;
+        let depth = self.depth();
+        for r in 0..STRIP.min(n - self.first) {
+            let position = self.first + r;
+            let at = ((self.head / h * n + position) * h + self.head % h) * d;
+            let factor = s.splat(1.0 / running.sum[r]);
+            // Each strip of each head writes its own rows.
+            self.job.out.with(at..at + d, |out| {
+                let values = self.out[r * depth..(r + 1) * depth].as_chunks().0;
+                for (x, out) in values.iter().zip(out.chunks_mut(LANES)) {
+                    T::store_some(s.load(x) * factor, out);
+                }
+            });
+            let sum = (running.max[r] + running.sum[r].log2()) * std::f32::consts::LN_2;
+            let at = self.head * n + position;
+            self.job.sums.with(at..at + 1, |out| out[0] = sum);
+        }
+    }
+}
