@@ -178,8 +178,8 @@ fn wave(pose: &Pose, body: &Body) -> Stance {
     let arm = usize::from(view.toward * side > 0.0);
     stance.arms[arm] = Arm {
         plane: picture_plane(pose, side),
-        upper: 0.10 + raise * (2.28 + 0.08 * swing),
-        bend: 0.16 + raise * (0.14 + 0.46 * swing),
+        upper: 0.10 + raise * (1.98 + 0.08 * swing),
+        bend: 0.16 + raise * (0.42 + 0.46 * swing),
     };
     stance.lean += 0.02 * raise * swing;
     stance
