@@ -21,22 +21,40 @@ fn main() {
     let weights = Path::new(&root).join("weights");
     println!("cargo::rerun-if-changed=weights");
     let mut folders: Vec<_> = fs::read_dir(&weights)
-        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .collect()
+        })
         .unwrap_or_default();
     folders.sort();
     let mut code = String::from("&[\n");
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        let missing: Vec<_> = FILES.iter().filter(|file| !folder.join(file).is_file()).collect();
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let missing: Vec<_> = FILES
+            .iter()
+            .filter(|file| !folder.join(file).is_file())
+            .collect();
+        let name = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if !missing.is_empty() {
-            println!("cargo::warning=model {name} is not embedded, weights/{name} lacks {missing:?}");
+            println!(
+                "cargo::warning=model {name} is not embedded, weights/{name} lacks {missing:?}"
+            );
             continue;
         }
         writeln!(code, "({name:?}, [").expect("strings grow");
         for file in FILES {
             let path = folder.join(file);
-            writeln!(code, "include_bytes!({:?}) as &[u8],", path.display().to_string())
-                .expect("strings grow");
+            writeln!(
+                code,
+                "include_bytes!({:?}) as &[u8],",
+                path.display().to_string()
+            )
+            .expect("strings grow");
         }
         code.push_str("]),\n");
     }

@@ -22,7 +22,13 @@ impl ArrayWriter {
     ///
     /// # Errors
     /// [`Error::Array`] when the file exists and may not be replaced, or cannot be created.
-    pub fn create(path: &Path, name: &str, dtype: &str, shape: &[usize], overwrite: bool) -> Result<Self> {
+    pub fn create(
+        path: &Path,
+        name: &str,
+        dtype: &str,
+        shape: &[usize],
+        overwrite: bool,
+    ) -> Result<Self> {
         if path.exists() && !overwrite {
             return Err(failed(path, "it exists, and --force was not given"));
         }
@@ -38,7 +44,12 @@ impl ArrayWriter {
         let part = PathBuf::from(part);
         let file = File::create(&part).map_err(|error| failed(path, error))?;
         let file = Some(BufWriter::new(file));
-        let mut writer = Self { path: path.to_path_buf(), part, file, left };
+        let mut writer = Self {
+            path: path.to_path_buf(),
+            part,
+            file,
+            left,
+        };
         writer.put(&(header.len() as u64).to_le_bytes())?;
         writer.put(header.as_bytes())?;
         Ok(writer)
@@ -49,7 +60,10 @@ impl ArrayWriter {
     /// # Errors
     /// [`Error::Array`], such as a full disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        assert!(bytes.len() <= self.left, "more bytes than the array's shape holds");
+        assert!(
+            bytes.len() <= self.left,
+            "more bytes than the array's shape holds"
+        );
         self.left -= bytes.len();
         self.put(bytes)
     }
@@ -70,7 +84,8 @@ impl ArrayWriter {
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         let file = self.file.as_mut().expect("open until finished");
-        file.write_all(bytes).map_err(|error| failed(&self.path, error))
+        file.write_all(bytes)
+            .map_err(|error| failed(&self.path, error))
     }
 }
 
@@ -88,7 +103,10 @@ impl Drop for ArrayWriter {
 pub fn save(path: &Path, name: &str, tensor: &Tensor, overwrite: bool) -> Result<()> {
     let mut writer = ArrayWriter::create(path, name, "F32", tensor.shape(), overwrite)?;
     for values in tensor.as_f32().chunks(4096) {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         writer.write(&bytes)?;
     }
     writer.finish()
@@ -103,21 +121,39 @@ pub fn load(path: &Path, name: &str, shape: [usize; 4]) -> Result<Tensor> {
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| failed(path, format!("not a safetensors file ({error})")))?;
     let array = file.tensor(name).map_err(|_| {
-        failed(path, format!("holds no array `{name}` but {}", file.names().join(", ")))
+        failed(
+            path,
+            format!("holds no array `{name}` but {}", file.names().join(", ")),
+        )
     })?;
     if array.dtype() != Dtype::F32 || array.shape() != shape {
         let (dtype, found) = (array.dtype(), array.shape());
-        return Err(failed(path, format!("`{name}` is {dtype:?} {found:?}, this clip needs F32 {shape:?}")));
+        return Err(failed(
+            path,
+            format!("`{name}` is {dtype:?} {found:?}, this clip needs F32 {shape:?}"),
+        ));
     }
-    let values: Vec<f32> = array.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let values: Vec<f32> = array
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| f32::from_le_bytes(*b))
+        .collect();
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(failed(path, format!("`{name}` holds values that are no numbers")));
+        return Err(failed(
+            path,
+            format!("`{name}` holds values that are no numbers"),
+        ));
     }
     Ok(Tensor::from_f32(&values, &shape))
 }
 
 fn failed(path: &Path, reason: impl ToString) -> Error {
-    Error::Array { path: path.to_path_buf(), reason: reason.to_string() }
+    Error::Array {
+        path: path.to_path_buf(),
+        reason: reason.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -133,15 +169,27 @@ mod tests {
         let file = path("latents");
         let tensor = Tensor::from_fn(&[2, 1, 3, 1], |i| i as f32 - 2.5);
         save(&file, "latents", &tensor, false).unwrap();
-        assert_eq!(load(&file, "latents", [2, 1, 3, 1]).unwrap().to_vec(), tensor.to_vec());
-        assert!(load(&file, "latents", [2, 1, 3, 2]).is_err(), "another shape");
+        assert_eq!(
+            load(&file, "latents", [2, 1, 3, 1]).unwrap().to_vec(),
+            tensor.to_vec()
+        );
+        assert!(
+            load(&file, "latents", [2, 1, 3, 2]).is_err(),
+            "another shape"
+        );
         assert!(load(&file, "noise", [2, 1, 3, 1]).is_err(), "another name");
-        assert!(save(&file, "latents", &tensor, false).is_err(), "not replaced unasked");
+        assert!(
+            save(&file, "latents", &tensor, false).is_err(),
+            "not replaced unasked"
+        );
         let holes = Tensor::full(f32::NAN, &[1, 1, 1, 1], kinora_tensor::DType::F32);
         save(&file, "latents", &holes, true).unwrap();
         assert!(load(&file, "latents", [1, 1, 1, 1]).is_err(), "no numbers");
         fs::write(&file, b"no tensors").unwrap();
-        assert!(load(&file, "latents", [1, 1, 1, 1]).is_err(), "no safetensors");
+        assert!(
+            load(&file, "latents", [1, 1, 1, 1]).is_err(),
+            "no safetensors"
+        );
         fs::remove_file(&file).unwrap();
     }
 

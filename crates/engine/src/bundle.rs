@@ -41,15 +41,21 @@ enum Place {
 impl Bundle {
     /// The models inside the program.
     pub(crate) fn embedded() -> impl Iterator<Item = Self> {
-        EMBEDDED
-            .iter()
-            .map(|(name, files)| Self { name: (*name).into(), place: Place::Embedded(files) })
+        EMBEDDED.iter().map(|(name, files)| Self {
+            name: (*name).into(),
+            place: Place::Embedded(files),
+        })
     }
 
     /// The model in a folder.
     pub(crate) fn folder(path: &Path) -> Self {
-        let name = path.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into());
-        Self { name, place: Place::Folder(path.to_path_buf()) }
+        let name = path
+            .file_name()
+            .map_or_else(|| "model".into(), |name| name.to_string_lossy().into());
+        Self {
+            name,
+            place: Place::Folder(path.to_path_buf()),
+        }
     }
 
     /// A small text file.
@@ -77,12 +83,14 @@ impl Bundle {
     /// Bytes of all weight files.
     pub(crate) fn weight_bytes(&self) -> Result<u64> {
         let weights = FILES.iter().filter(|file| file.ends_with(".safetensors"));
-        weights.map(|file| match self.place {
-            Place::Embedded(files) => Ok(files[index(file)].len() as u64),
-            Place::Folder(ref folder) => fs::metadata(folder.join(file))
-                .map(|data| data.len())
-                .map_err(|error| self.failed(file, error)),
-        }).sum()
+        weights
+            .map(|file| match self.place {
+                Place::Embedded(files) => Ok(files[index(file)].len() as u64),
+                Place::Folder(ref folder) => fs::metadata(folder.join(file))
+                    .map(|data| data.len())
+                    .map_err(|error| self.failed(file, error)),
+            })
+            .sum()
     }
 
     /// The model's hash: that of its checksums. Also checks the small files against them.
@@ -108,12 +116,19 @@ impl Bundle {
         }
         let short = |sum: &str| sum.chars().take(12).collect::<String>();
         let (found, expected) = (short(&found), short(&expected));
-        Err(self.failed(file, format!("damaged: its SHA-256 begins {found}, expected {expected}")))
+        Err(self.failed(
+            file,
+            format!("damaged: its SHA-256 begins {found}, expected {expected}"),
+        ))
     }
 
     /// An error about one of the files.
     pub(crate) fn failed(&self, file: &str, reason: impl ToString) -> Error {
-        Error::Model { model: self.name.clone(), file: file.into(), reason: reason.to_string() }
+        Error::Model {
+            model: self.name.clone(),
+            file: file.into(),
+            reason: reason.to_string(),
+        }
     }
 
     /// An error about the tensors of a file.
@@ -129,5 +144,8 @@ impl Bundle {
 }
 
 fn index(file: &str) -> usize {
-    FILES.iter().position(|name| *name == file).expect("a file of a model")
+    FILES
+        .iter()
+        .position(|name| *name == file)
+        .expect("a file of a model")
 }

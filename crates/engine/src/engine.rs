@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use kinora_tensor::Isa;
+
 use crate::bundle::Bundle;
 use crate::error::{Error, Result};
 use crate::job::{self, Job};
@@ -44,7 +46,9 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] when the files of one are damaged.
     pub fn models(&self) -> Result<Vec<ModelInfo>> {
-        Bundle::embedded().map(|bundle| Ok(Native::open(bundle)?.info().clone())).collect()
+        Bundle::embedded()
+            .map(|bundle| Ok(Native::open(bundle)?.info().clone()))
+            .collect()
     }
 
     /// Finds a model by name, or in a folder when the name is one.
@@ -61,7 +65,11 @@ impl Engine {
                 let known: Vec<String> = known.into_iter().map(|bundle| bundle.name).collect();
                 let names: Vec<&str> = known.iter().map(String::as_str).collect();
                 let nearest = nearest(name, &names).map(Into::into);
-                return Err(Error::UnknownModel { name: name.into(), nearest, known });
+                return Err(Error::UnknownModel {
+                    name: name.into(),
+                    nearest,
+                    known,
+                });
             }
         };
         Ok(Arc::new(Native::open(bundle)?))
@@ -81,6 +89,7 @@ impl Engine {
     /// As [`Engine::family`], and [`Error::Model`] for damaged weights.
     pub fn read(&self, text: &str, model: Option<&str>) -> Result<Vec<Reading>> {
         let family = self.family(model)?;
+        check_processor()?;
         guard(|| Ok(self.load(&*family)?.read(text)))
     }
 
@@ -122,34 +131,71 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Clip> {
         let began = Instant::now();
+        check_processor()?;
         job.plan.check(plan::available_bytes())?;
         guard(|| {
             let mut tell = |step, eta| {
                 let elapsed = began.elapsed();
-                progress.update(&Update { stage: Stage::Load, step, of: 1, elapsed, eta });
+                progress.update(&Update {
+                    stage: Stage::Load,
+                    step,
+                    of: 1,
+                    elapsed,
+                    eta,
+                });
             };
             tell(0, None);
             let model = self.load(family)?;
             tell(1, None);
+            cancel.check()?;
             let effective = &job.recipe.effective;
             let latent_shape =
                 family.latent_shape(effective.framing.native, effective.timing.native_frames);
-            let timings = Timings { load: began.elapsed(), ..Timings::default() };
-            Run { job, output, latent_shape, progress, cancel, began, timings }.clip(&*model)
+            let timings = Timings {
+                load: began.elapsed(),
+                ..Timings::default()
+            };
+            Run {
+                job,
+                output,
+                latent_shape,
+                progress,
+                cancel,
+                began,
+                timings,
+            }
+            .clip(&*model)
         })
     }
 
     fn load(&self, family: &dyn Family) -> Result<Arc<dyn VideoModel>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = loaded.as_ref().filter(|kept| kept.hash == family.info().hash) {
+        if let Some(kept) = loaded
+            .as_ref()
+            .filter(|kept| kept.hash == family.info().hash)
+        {
             return Ok(Arc::clone(&kept.model));
         }
         // The old weights go before the new ones come.
         *loaded = None;
         let model: Arc<dyn VideoModel> = family.load()?.into();
-        *loaded = Some(Loaded { hash: family.info().hash.clone(), model: Arc::clone(&model) });
+        *loaded = Some(Loaded {
+            hash: family.info().hash.clone(),
+            model: Arc::clone(&model),
+        });
         Ok(model)
     }
+}
+
+/// Refuses a `KINORA_CPU` that this machine cannot follow.
+pub(crate) fn check_processor() -> Result<Isa> {
+    Isa::of_process().map_err(|error| {
+        let names: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+        Error::Processor {
+            message: error.to_string(),
+            known: names.join(", "),
+        }
+    })
 }
 
 /// The boundary of a job: a mistake of ours inside becomes an error of this job alone.
@@ -157,6 +203,8 @@ fn guard<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(Error::Internal { message: text.unwrap_or("a panic without words").into() })
+        Err(Error::Internal {
+            message: text.unwrap_or("a panic without words").into(),
+        })
     })
 }

@@ -119,6 +119,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// `KINORA_CPU` names an instruction set that is unknown or missing here.
+    #[error("KINORA_CPU: {message}")]
+    Processor {
+        /// What is wrong.
+        message: String,
+        /// What this machine has.
+        known: String,
+    },
     /// A file of latents or frames cannot be read or written.
     #[error("{}: {reason}", path.display())]
     Array {
@@ -142,13 +150,21 @@ pub enum Error {
 }
 
 fn listed(words: &[String]) -> String {
-    if words.is_empty() { String::new() } else { format!(", ignored: {}", words.join(", ")) }
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(", ignored: {}", words.join(", "))
+    }
 }
 
 /// A number of bytes in words.
 pub(crate) fn mib(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
-    if mib < 10.0 { format!("{mib:.1} MiB") } else { format!("{mib:.0} MiB") }
+    if mib < 10.0 {
+        format!("{mib:.1} MiB")
+    } else {
+        format!("{mib:.0} MiB")
+    }
 }
 
 impl Error {
@@ -160,6 +176,7 @@ impl Error {
             | Self::Value { .. }
             | Self::Size { .. }
             | Self::Seconds { .. }
+            | Self::Processor { .. }
             | Self::UnknownModel { .. } => Kind::Usage,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failure,
@@ -179,6 +196,7 @@ impl Error {
             Self::Coverage { .. } => "coverage_too_low",
             Self::Memory { .. } => "not_enough_memory",
             Self::Model { .. } => "model_damaged",
+            Self::Processor { .. } => "invalid_processor",
             Self::Array { .. } => "invalid_file",
             Self::Media(_) => "media_failed",
             Self::Cancelled => "cancelled",
@@ -206,6 +224,7 @@ impl Error {
             Self::Coverage { .. } => "`kinora prompt` shows what each word does; without --strict the clip is made all the same".into(),
             Self::Memory { .. } => "a smaller --size or fewer --seconds needs less; so does closing other programs".into(),
             Self::Model { .. } => "the files are not those that were published: build or install the model again".into(),
+            Self::Processor { known, .. } => format!("this machine has {known}; without KINORA_CPU the fastest is taken"),
             Self::Array { .. } => "the file must be safetensors as --save-latents or --save-frames writes them".into(),
             Self::Media(error) => media_hint(error),
             Self::Cancelled => "nothing was written".into(),
@@ -222,11 +241,15 @@ fn media_hint(error: &kinora_media::MediaError) -> String {
         MediaError::Io { source, .. } => match source.kind() {
             ErrorKind::NotFound => "the folder must exist".into(),
             ErrorKind::PermissionDenied => "choose a folder that you may write to".into(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: free some space; nothing was left behind".into(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "the disk is full: free some space; nothing was left behind".into()
+            }
             ErrorKind::IsADirectory => "name a file, not a folder".into(),
             _ => "choose another file with --output".into(),
         },
-        MediaError::NoRecipe { .. } => "only files made by Kinora hold a recipe, and editing may remove it".into(),
+        MediaError::NoRecipe { .. } => {
+            "only files made by Kinora hold a recipe, and editing may remove it".into()
+        }
         MediaError::BadMp4 { .. } => "name an MP4 file made by Kinora".into(),
         _ => "another --size, --fps or --output may work".into(),
     }

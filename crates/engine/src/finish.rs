@@ -16,8 +16,8 @@ mod grain;
 mod stock;
 
 use grain::Grain;
-pub use stock::Stock;
 use stock::Grade;
+pub use stock::Stock;
 
 /// What is done to the frames after the model; written `kinora-250d+grain+vignette` or `none`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,11 @@ impl Finish {
     /// Every name that can be joined with `+`.
     pub fn names() -> Vec<&'static str> {
         let stocks = Stock::ALL.iter().map(|stock| stock.name());
-        ["none"].into_iter().chain(stocks).chain(["grain", "vignette"]).collect()
+        ["none"]
+            .into_iter()
+            .chain(stocks)
+            .chain(["grain", "vignette"])
+            .collect()
     }
 }
 
@@ -49,7 +53,14 @@ impl fmt::Display for Finish {
         let mut parts: Vec<&str> = self.stock.iter().map(|stock| stock.name()).collect();
         parts.extend(self.grain.then_some("grain"));
         parts.extend(self.vignette.then_some("vignette"));
-        f.write_str(if parts.is_empty() { "none".into() } else { parts.join("+") }.as_str())
+        f.write_str(
+            if parts.is_empty() {
+                "none".into()
+            } else {
+                parts.join("+")
+            }
+            .as_str(),
+        )
     }
 }
 
@@ -70,7 +81,10 @@ impl FromStr for Finish {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut finish = Self::default();
-        for part in text.split(['+', ',']).map(|part| part.trim().to_ascii_lowercase()) {
+        for part in text
+            .split(['+', ','])
+            .map(|part| part.trim().to_ascii_lowercase())
+        {
             match part.as_str() {
                 "none" => {}
                 "grain" => finish.grain = true,
@@ -91,7 +105,11 @@ impl FromStr for Finish {
 fn unknown(name: &str) -> String {
     let names = Finish::names();
     let guess = nearest(name, &names).map(|near| format!(", did you mean `{near}`?"));
-    format!("there is no finish `{name}`{} (known: {})", guess.unwrap_or_default(), names.join(", "))
+    format!(
+        "there is no finish `{name}`{} (known: {})",
+        guess.unwrap_or_default(),
+        names.join(", ")
+    )
 }
 
 /// A [`Finish`] prepared for one clip.
@@ -166,10 +184,19 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_wrong_ones_offer_the_nearest() {
-        for text in ["none", "grain", "kinora-250d", "kinora-500t+grain+vignette", "kinora-bw"] {
+        for text in [
+            "none",
+            "grain",
+            "kinora-250d",
+            "kinora-500t+grain+vignette",
+            "kinora-bw",
+        ] {
             assert_eq!(text.parse::<Finish>().unwrap().to_string(), text);
         }
-        assert_eq!("vignette, grain".parse::<Finish>().unwrap().to_string(), "grain+vignette");
+        assert_eq!(
+            "vignette, grain".parse::<Finish>().unwrap().to_string(),
+            "grain+vignette"
+        );
         let wrong = "kinora-250t".parse::<Finish>().unwrap_err();
         assert!(wrong.contains("kinora-250d"), "{wrong}");
         assert!("kinora-250d+kinora-bw".parse::<Finish>().is_err());
@@ -185,22 +212,41 @@ mod tests {
     fn grain_moves_keeps_the_mean_and_repeats_with_the_seed() {
         let first = finished("grain", 1, 0, 128);
         assert_eq!(first, finished("grain", 1, 0, 128), "same seed, same frame");
-        assert_ne!(first, finished("grain", 1, 1, 128), "grain moves between frames");
-        assert_ne!(first, finished("grain", 2, 0, 128), "another seed, another grain");
+        assert_ne!(
+            first,
+            finished("grain", 1, 1, 128),
+            "grain moves between frames"
+        );
+        assert_ne!(
+            first,
+            finished("grain", 2, 0, 128),
+            "another seed, another grain"
+        );
         let mean = first.iter().map(|&v| f64::from(v)).sum::<f64>() / first.len() as f64;
         assert!((mean - 128.0).abs() < 1.0, "mean {mean}");
         let spread = |frame: &[u8], centre: i32| {
-            frame.iter().map(|&v| (i32::from(v) - centre).pow(2)).sum::<i32>()
+            frame
+                .iter()
+                .map(|&v| (i32::from(v) - centre).pow(2))
+                .sum::<i32>()
         };
         assert!(spread(&finished("grain", 1, 0, 250), 250) < spread(&first, 128) / 2);
-        assert!(finished("grain", 1, 0, 255).iter().all(|&v| v > 245), "white stays white");
+        assert!(
+            finished("grain", 1, 0, 255).iter().all(|&v| v > 245),
+            "white stays white"
+        );
     }
 
     #[test]
     fn a_vignette_darkens_corners_only() {
         let frame = finished("vignette", 1, 0, 200);
         let at = |x: u32, y: u32| frame[((y * SIZE.width + x) * 3) as usize];
-        assert!(at(0, 0) < 140 && at(63, 47) < 140, "corners {} {}", at(0, 0), at(63, 47));
+        assert!(
+            at(0, 0) < 140 && at(63, 47) < 140,
+            "corners {} {}",
+            at(0, 0),
+            at(63, 47)
+        );
         assert!(at(32, 24) >= 199, "centre {}", at(32, 24));
     }
 
@@ -213,15 +259,26 @@ mod tests {
                 frame.iter().map(|&v| u64::from(v)).sum::<u64>()
             };
             let tones: Vec<u64> = (0..=255).step_by(15).map(|v| tone(v as u8)).collect();
-            assert!(tones.is_sorted(), "{} is not monotonic: {tones:?}", stock.name());
+            assert!(
+                tones.is_sorted(),
+                "{} is not monotonic: {tones:?}",
+                stock.name()
+            );
             assert!(tones[17] > tones[0] * 3, "{} keeps contrast", stock.name());
             let mut colour = [200, 90, 40].repeat(SIZE.area());
             Finisher::new(stock.name().parse().unwrap(), SIZE, 1).apply(&mut colour, 0);
             means.push(colour[..3].to_vec());
         }
         let kinds: std::collections::BTreeSet<_> = means.iter().collect();
-        assert_eq!(kinds.len(), means.len(), "each stock has its own cast: {means:?}");
+        assert_eq!(
+            kinds.len(),
+            means.len(),
+            "each stock has its own cast: {means:?}"
+        );
         let grey = finished("kinora-bw", 1, 0, 90);
-        assert!(grey[0] == grey[1] && grey[1] == grey[2], "black and white has no colour");
+        assert!(
+            grey[0] == grey[1] && grey[1] == grey[2],
+            "black and white has no colour"
+        );
     }
 }

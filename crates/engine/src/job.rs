@@ -46,7 +46,12 @@ pub struct Job {
 pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     let info = family.info();
     check_text("prompt", &request.prompt, info, 0)?;
-    check_text("negative prompt", &request.negative, info, family.count_words(&request.negative))?;
+    check_text(
+        "negative prompt",
+        &request.negative,
+        info,
+        family.count_words(&request.negative),
+    )?;
     if let Some(category) = moderate(&request.prompt).category {
         return Err(Error::Moderation { category });
     }
@@ -54,7 +59,12 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     if !analysis.text.chars().any(char::is_alphanumeric) {
         return Err(Error::EmptyPrompt);
     }
-    check_text("prompt", &analysis.text, info, family.count_words(&analysis.text))?;
+    check_text(
+        "prompt",
+        &analysis.text,
+        info,
+        family.count_words(&analysis.text),
+    )?;
     if request.strict {
         check_coverage(&analysis)?;
     }
@@ -64,7 +74,10 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     let effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let notes = notes(&effective, &analysis, request.size.is_none());
     // A folder's path is no part of what a clip follows from.
-    let request = Request { model: Some(info.name.clone()), ..request.clone() };
+    let request = Request {
+        model: Some(info.name.clone()),
+        ..request.clone()
+    };
     let recipe = Recipe {
         recipe: FORMAT,
         program: format!("kinora {}", env!("CARGO_PKG_VERSION")),
@@ -73,7 +86,13 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
         request,
         effective,
     };
-    Ok(Job { draft: recipe.request.draft, recipe, analysis, plan, notes })
+    Ok(Job {
+        draft: recipe.request.draft,
+        recipe,
+        analysis,
+        plan,
+        notes,
+    })
 }
 
 fn check_text(what: &'static str, text: &str, info: &ModelInfo, words: usize) -> Result<()> {
@@ -99,7 +118,11 @@ fn check_coverage(analysis: &Analysis) -> Result<()> {
     if ignored.is_empty() && analysis.coverage >= STRICT_COVERAGE {
         return Ok(());
     }
-    Err(Error::Coverage { coverage: analysis.coverage, least: STRICT_COVERAGE, ignored })
+    Err(Error::Coverage {
+        coverage: analysis.coverage,
+        least: STRICT_COVERAGE,
+        ignored,
+    })
 }
 
 /// Options win over the prompt's format words, and those over the model's own frame.
@@ -113,17 +136,33 @@ fn framing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<F
 }
 
 fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Timing> {
-    let asked = request.seconds.or(analysis.format.seconds).unwrap_or(info.longest_seconds.min(4.0));
+    let asked = request
+        .seconds
+        .or(analysis.format.seconds)
+        .unwrap_or(info.longest_seconds.min(4.0));
     let (shortest, longest) = (info.shortest_seconds, info.longest_seconds);
     if !(shortest..=longest).contains(&asked) {
-        let from_prompt = request.seconds.is_none().then(|| analysis.format.seconds_text.clone());
+        let from_prompt = request
+            .seconds
+            .is_none()
+            .then(|| analysis.format.seconds_text.clone());
         let model = info.name.clone();
-        return Err(Error::Seconds { model, asked, shortest, longest, from_prompt });
+        return Err(Error::Seconds {
+            model,
+            asked,
+            shortest,
+            longest,
+            from_prompt,
+        });
     }
     let fps = request.fps.or(analysis.format.fps).unwrap_or(info.fps);
     if !RATES.contains(&fps) {
         let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
-        let hint = format!("the model makes {} frames a second; {} can be delivered", info.fps, rates.join(", "));
+        let hint = format!(
+            "the model makes {} frames a second; {} can be delivered",
+            info.fps,
+            rates.join(", ")
+        );
         return Err(value("--fps", fps, hint));
     }
     Ok(Timing::new(asked, fps, info.fps))
@@ -136,10 +175,18 @@ fn effective(
     framing: Framing,
     timing: Timing,
 ) -> Result<Effective> {
-    let usual = if request.draft { defaults.draft_steps } else { defaults.steps };
+    let usual = if request.draft {
+        defaults.draft_steps
+    } else {
+        defaults.steps
+    };
     let steps = request.steps.unwrap_or(usual);
     if !(1..=MOST_STEPS).contains(&steps) {
-        return Err(value("--steps", steps, format!("1 to {MOST_STEPS} steps; usual is {usual}")));
+        return Err(value(
+            "--steps",
+            steps,
+            format!("1 to {MOST_STEPS} steps; usual is {usual}"),
+        ));
     }
     let guidance = request.guidance.unwrap_or(defaults.guidance);
     if !(0.0..=MOST_GUIDANCE).contains(&guidance) {
@@ -167,19 +214,32 @@ fn effective(
 }
 
 fn value(name: &'static str, value: impl ToString, hint: String) -> Error {
-    Error::Value { name, value: value.to_string(), hint }
+    Error::Value {
+        name,
+        value: value.to_string(),
+        hint,
+    }
 }
 
 fn notes(effective: &Effective, analysis: &Analysis, mention_cut: bool) -> Vec<String> {
     let (framing, timing) = (&effective.framing, &effective.timing);
     let mut notes = Vec::new();
     if framing.is_resized() {
-        notes.push(format!("painted at {}, resized to {}", framing.native, framing.size));
+        notes.push(format!(
+            "painted at {}, resized to {}",
+            framing.native, framing.size
+        ));
     } else if framing.crop != framing.native && mention_cut {
-        notes.push(format!("painted at {}, cut to {}", framing.native, framing.size));
+        notes.push(format!(
+            "painted at {}, cut to {}",
+            framing.native, framing.size
+        ));
     }
     if timing.fps > timing.native_fps {
-        notes.push(format!("{} frames a second made, some shown twice", timing.native_fps));
+        notes.push(format!(
+            "{} frames a second made, some shown twice",
+            timing.native_fps
+        ));
     }
     let ignored: Vec<&str> = analysis.ignored().map(|word| word.text.as_str()).collect();
     if !ignored.is_empty() {

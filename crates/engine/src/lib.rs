@@ -13,6 +13,7 @@
 //! ```
 
 mod arrays;
+pub mod bench;
 mod bundle;
 mod engine;
 mod error;

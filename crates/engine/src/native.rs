@@ -55,14 +55,18 @@ impl Native {
         let text = &config.text;
         if tokenizer.vocab_size() > text.vocab_size || usize::from(NUM_NGRAMS) > text.num_ngrams {
             let (words, rows) = (tokenizer.vocab_size(), text.vocab_size);
-            let reason = format!("{words} words for {rows} rows, {NUM_NGRAMS} spellings for {}", text.num_ngrams);
+            let reason = format!(
+                "{words} words for {rows} rows, {NUM_NGRAMS} spellings for {}",
+                text.num_ngrams
+            );
             return Err(bundle.failed("vocabulary.txt", reason));
         }
         let coverage = Coverage::from_json(&bundle.text("coverage.json")?)
             .map_err(|error| bundle.failed("coverage.json", error))?;
         let info = ModelInfo {
             name: config.name.clone(),
-            about: "layered cinematic miniatures, trained by this project on its own film set".into(),
+            about: "layered cinematic miniatures, trained by this project on its own film set"
+                .into(),
             hash: bundle.hash()?,
             weight_bytes: bundle.weight_bytes()?,
             shortest_seconds: 1.0,
@@ -79,7 +83,15 @@ impl Native {
             },
         };
         let knowledge = Knowledge::new(coverage, &vocabulary);
-        Ok(Self { parts: Arc::new(Parts { bundle, config, tokenizer }), info, knowledge })
+        Ok(Self {
+            parts: Arc::new(Parts {
+                bundle,
+                config,
+                tokenizer,
+            }),
+            info,
+            knowledge,
+        })
     }
 }
 
@@ -100,7 +112,12 @@ impl Family for Native {
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
         let side = |pixels: u32| pixels as usize / PIXEL_STRIDE;
         let t = 1 + (frames as usize - 1) / LATENT_STRIDE;
-        [t, side(size.height), side(size.width), self.parts.config.codec.latent_channels]
+        [
+            t,
+            side(size.height),
+            side(size.width),
+            self.parts.config.codec.latent_channels,
+        ]
     }
 
     fn denoise_memory(&self, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
@@ -108,10 +125,17 @@ impl Family for Native {
         let tokens = t * (h / config.patch_size) * (w / config.patch_size);
         // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.
         let width = 12 * config.hidden_size + 2 * config.ffn_size;
-        let text = 2 * 2 * config.num_layers * self.parts.config.text.max_tokens * config.hidden_size;
+        let text =
+            2 * 2 * config.num_layers * self.parts.config.text.max_tokens * config.hidden_size;
         vec![
-            Part { name: "activations", bytes: (tokens * width * 4) as u64 },
-            Part { name: "text", bytes: (text * 4) as u64 },
+            Part {
+                name: "activations",
+                bytes: (tokens * width * 4) as u64,
+            },
+            Part {
+                name: "text",
+                bytes: (text * 4) as u64,
+            },
         ]
     }
 
@@ -121,8 +145,14 @@ impl Family for Native {
         // The widest maps are the last level's, before and after a convolution and unfolded.
         let last = pixels / config.patch_size.pow(2) * config.decoder_channels[3] * 4 * 6;
         vec![
-            Part { name: "feature maps", bytes: last as u64 },
-            Part { name: "decoded frames", bytes: (pixels * 3 * (4 * 3 + 1)) as u64 },
+            Part {
+                name: "feature maps",
+                bytes: last as u64,
+            },
+            Part {
+                name: "decoded frames",
+                bytes: (pixels * 3 * (4 * 3 + 1)) as u64,
+            },
         ]
     }
 
@@ -190,11 +220,17 @@ impl VideoModel for Loaded {
             let classes = &belief[at..at + slot.num_classes()];
             at += classes.len();
             let surest = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-            let Some((class, &probability)) = surest.filter(|(class, _)| *class > 0) else { continue };
+            let Some((class, &probability)) = surest.filter(|(class, _)| *class > 0) else {
+                continue;
+            };
             let probability = f64::from(probability);
             if probability >= LEAST_PROBABILITY {
                 let value = slot.values[class - 1].clone();
-                readings.push(Reading { slot: slot.name.clone(), value, probability });
+                readings.push(Reading {
+                    slot: slot.name.clone(),
+                    value,
+                    probability,
+                });
             }
         }
         readings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
@@ -203,7 +239,11 @@ impl VideoModel for Loaded {
 
     fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a> {
         let condition = |text: &str| self.transformer.condition(&self.encode(text));
-        Box::new(Guided { model: &self.transformer, prompt: condition(prompt), negative: condition(negative) })
+        Box::new(Guided {
+            model: &self.transformer,
+            prompt: condition(prompt),
+            negative: condition(negative),
+        })
     }
 
     fn decoder<'a>(&'a self) -> Result<Box<dyn FrameStream + 'a>> {
@@ -212,8 +252,9 @@ impl VideoModel for Loaded {
             None => {
                 let bundle = &self.parts.bundle;
                 let file = bundle.weights("codec.safetensors")?;
-                let decoder = Decoder::load(&file.weights(Precision::Bf16), &self.parts.config.codec)
-                    .map_err(|error| bundle.weights_error("codec.safetensors", &error))?;
+                let decoder =
+                    Decoder::load(&file.weights(Precision::Bf16), &self.parts.config.codec)
+                        .map_err(|error| bundle.weights_error("codec.safetensors", &error))?;
                 self.decoder.get_or_init(|| decoder)
             }
         };

@@ -12,7 +12,10 @@ pub struct Gaussian {
 impl Gaussian {
     /// The stream of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), spare: None }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            spare: None,
+        }
     }
 
     /// The next number.

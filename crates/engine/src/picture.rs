@@ -20,7 +20,10 @@ pub(crate) fn to_rgb(frames: &Tensor, index: usize) -> Vec<u8> {
     let frame = h * w * c;
     let values = &frames.as_f32()[index * frame..][..frame];
     // `as` saturates, so values beyond [-1, 1] are clamped; adding a half rounds.
-    values.iter().map(|value| (value * 127.5 + 128.0) as u8).collect()
+    values
+        .iter()
+        .map(|value| (value * 127.5 + 128.0) as u8)
+        .collect()
 }
 
 /// Develops the wanted frames of a group: cut, scaled, finished. `wanted` holds `(frame of the
@@ -31,7 +34,8 @@ pub(crate) fn develop(
     framing: &Framing,
     finisher: &Finisher,
 ) -> Result<Vec<Picture>> {
-    let results: Vec<Mutex<Option<Result<Picture>>>> = wanted.iter().map(|_| Mutex::default()).collect();
+    let results: Vec<Mutex<Option<Result<Picture>>>> =
+        wanted.iter().map(|_| Mutex::default()).collect();
     parallel_for(wanted.len(), |i| {
         let (frame, first, showings) = wanted[i];
         let native = to_rgb(frames, frame);
@@ -42,7 +46,9 @@ pub(crate) fn develop(
         *results[i].lock().expect("no other task has it") = Some(picture);
     });
     let taken = |slot: Mutex<Option<Result<Picture>>>| {
-        slot.into_inner().expect("no task panicked").expect("every task ran")
+        slot.into_inner()
+            .expect("no task panicked")
+            .expect("every task ran")
     };
     results.into_iter().map(taken).collect()
 }
@@ -52,7 +58,11 @@ pub(crate) fn fit(rgb: Vec<u8>, from: Size, to: Size) -> Result<Vec<u8>> {
     if from == to {
         return Ok(rgb);
     }
-    Ok(kinora_media::fit(&rgb, (from.width, from.height), (to.width, to.height))?)
+    Ok(kinora_media::fit(
+        &rgb,
+        (from.width, from.height),
+        (to.width, to.height),
+    )?)
 }
 
 #[cfg(test)]

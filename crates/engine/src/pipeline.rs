@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kinora_diffusion::samplers::{self, Progress as Sampled};
 use kinora_diffusion::{Guidance, Sampler, Schedule};
-use kinora_media::{Mp4Writer, Quality, Tags, VideoSettings};
+use kinora_media::{MediaError, Mp4Writer, Quality, Tags, VideoSettings};
 use kinora_tensor::Tensor;
 use serde::Serialize;
 
@@ -36,6 +36,26 @@ pub struct Output {
     pub save_latents: Option<PathBuf>,
     /// The noise to start from instead of the seed's: safetensors, `latents` F32 `[t, h, w, c]`.
     pub init_latents: Option<PathBuf>,
+}
+
+impl Output {
+    /// Refuses a file that exists and may not be replaced, so that nobody waits for a clip first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Media`].
+    pub fn check(&self) -> Result<()> {
+        let files = [
+            Some(&self.path),
+            self.save_frames.as_ref(),
+            self.save_latents.as_ref(),
+        ];
+        match files.into_iter().flatten().find(|path| path.exists()) {
+            Some(path) if !self.overwrite => {
+                Err(MediaError::AlreadyExists { path: path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A clip that was made.
@@ -100,6 +120,7 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// Makes the clip. Nothing is left behind unless it is whole.
     pub(crate) fn clip(mut self, model: &dyn VideoModel) -> Result<Clip> {
+        self.output.check()?;
         let noise = self.noise()?;
         let mut files = Files::create(self.job, self.output, noise.is_given)?;
         let latents = self.denoise(model, noise.latents)?;
@@ -116,17 +137,29 @@ impl Run<'_> {
     fn tell(&mut self, stage: Stage, step: u32, of: u32, since: Instant) {
         let spent = since.elapsed();
         let eta = (step > 0).then(|| spent / step * (of - step));
-        self.progress.update(&Update { stage, step, of, elapsed: self.began.elapsed(), eta });
+        self.progress.update(&Update {
+            stage,
+            step,
+            of,
+            elapsed: self.began.elapsed(),
+            eta,
+        });
     }
 
     fn noise(&self) -> Result<Noise> {
         if let Some(path) = &self.output.init_latents {
             let latents = arrays::load(path, "latents", self.latent_shape)?;
-            return Ok(Noise { latents, is_given: true });
+            return Ok(Noise {
+                latents,
+                is_given: true,
+            });
         }
         let mut gaussian = Gaussian::new(self.job.recipe.effective.seed);
         let latents = Tensor::from_fn(&self.latent_shape, |_| gaussian.next());
-        Ok(Noise { latents, is_given: false })
+        Ok(Noise {
+            latents,
+            is_given: false,
+        })
     }
 
     fn denoise(&mut self, model: &dyn VideoModel, noise: Tensor) -> Result<Tensor> {
@@ -139,7 +172,11 @@ impl Run<'_> {
         self.tell(Stage::Text, 1, 1, since);
 
         let (from, to) = effective.guidance_interval;
-        let guidance = Guidance { scale: effective.guidance, from, to };
+        let guidance = Guidance {
+            scale: effective.guidance,
+            from,
+            to,
+        };
         let schedule = Schedule::shifted(effective.steps as usize, effective.shift);
         let cancel = self.cancel;
         let velocity = |x: &Tensor, sigma: f64| {
@@ -157,16 +194,28 @@ impl Run<'_> {
             .ok_or(crate::Error::Cancelled)
     }
 
-    fn stepped(&mut self, model: &dyn VideoModel, sampled: &Sampled, since: Instant) -> ControlFlow<()> {
+    fn stepped(
+        &mut self,
+        model: &dyn VideoModel,
+        sampled: &Sampled,
+        since: Instant,
+    ) -> ControlFlow<()> {
         let before: Duration = self.timings.steps.iter().sum();
-        self.timings.steps.push(since.elapsed().saturating_sub(before));
+        self.timings
+            .steps
+            .push(since.elapsed().saturating_sub(before));
         if sampled.step.index == 0 {
             self.timings.first_step = self.began.elapsed();
         }
         if self.cancel.is_cancelled() {
             return ControlFlow::Break(());
         }
-        self.tell(Stage::Denoise, sampled.step.index as u32 + 1, sampled.step.of as u32, since);
+        self.tell(
+            Stage::Denoise,
+            sampled.step.index as u32 + 1,
+            sampled.step.of as u32,
+            since,
+        );
         if self.progress.wants_preview()
             && let Some(picture) = preview(model, sampled.denoised)
         {
@@ -176,7 +225,12 @@ impl Run<'_> {
     }
 
     /// Decodes group by group: memory does not grow with the length of the clip.
-    fn decode(&mut self, model: &dyn VideoModel, latents: &Tensor, files: &mut Files) -> Result<()> {
+    fn decode(
+        &mut self,
+        model: &dyn VideoModel,
+        latents: &Tensor,
+        files: &mut Files,
+    ) -> Result<()> {
         let effective = &self.job.recipe.effective;
         let (framing, timing) = (&effective.framing, &effective.timing);
         let finisher = Finisher::new(effective.finish, framing.size, effective.seed);
@@ -234,13 +288,18 @@ struct Noise {
 /// The middle of the clip as it looks now.
 fn preview(model: &dyn VideoModel, estimate: &Tensor) -> Option<Preview> {
     let middle = estimate.shape()[0] / 2;
-    let frames = model.decoder().ok()?.push(&estimate.slice(middle..middle + 1));
+    let frames = model
+        .decoder()
+        .ok()?
+        .push(&estimate.slice(middle..middle + 1));
     let [n, h, w, _] = frames.dims();
     let from = Size::new(w as u32, h as u32);
     let scale = f64::from(PREVIEW_SIDE) / f64::from(from.width.max(from.height));
     let side = |pixels: u32| ((f64::from(pixels) * scale / 2.0).round() as u32 * 2).max(2);
     let size = Size::new(side(from.width), side(from.height));
-    fit(to_rgb(&frames, n - 1), from, size).ok().map(|rgb| Preview { size, rgb })
+    fit(to_rgb(&frames, n - 1), from, size)
+        .ok()
+        .map(|rgb| Preview { size, rgb })
 }
 
 /// The files of a run, which appear when they are whole.
@@ -255,7 +314,11 @@ impl Files {
         recipe.effective.noise_from_file = noise_from_file;
         let (size, timing) = (recipe.effective.framing.size, recipe.effective.timing);
         let settings = VideoSettings {
-            quality: if job.draft { Quality::Draft } else { Quality::Standard },
+            quality: if job.draft {
+                Quality::Draft
+            } else {
+                Quality::Standard
+            },
             tags: Tags {
                 title: Some(recipe.effective.prompt.clone()),
                 comment: Some(format!("Made with {}", recipe.program)),
@@ -265,11 +328,19 @@ impl Files {
             ..VideoSettings::new(size.width, size.height, timing.fps)
         };
         let video = Mp4Writer::create(&output.path, settings)?;
-        let shape = [timing.frames as usize, size.height as usize, size.width as usize, 3];
+        let shape = [
+            timing.frames as usize,
+            size.height as usize,
+            size.width as usize,
+            3,
+        ];
         let frames = output.save_frames.as_ref();
         let frames =
             frames.map(|path| ArrayWriter::create(path, "frames", "U8", &shape, output.overwrite));
-        Ok(Self { video, frames: frames.transpose()? })
+        Ok(Self {
+            video,
+            frames: frames.transpose()?,
+        })
     }
 
     fn write(&mut self, picture: &Picture) -> Result<()> {

@@ -38,14 +38,26 @@ impl Plan {
         let latent_bytes = latents.iter().product::<usize>() as u64 * 4;
         let mut denoise = family.denoise_memory(latents);
         // Latents, two velocities, mixed velocity, two estimates.
-        denoise.push(Part { name: "sampler", bytes: 6 * latent_bytes });
+        denoise.push(Part {
+            name: "sampler",
+            bytes: 6 * latent_bytes,
+        });
         let mut decode = family.decode_memory(framing.native);
         decode.extend(output(framing.size, timing));
         Self {
             resident: vec![
-                Part { name: "program", bytes: PROGRAM_BYTES },
-                Part { name: "weights", bytes: family.info().weight_bytes },
-                Part { name: "latents", bytes: latent_bytes },
+                Part {
+                    name: "program",
+                    bytes: PROGRAM_BYTES,
+                },
+                Part {
+                    name: "weights",
+                    bytes: family.info().weight_bytes,
+                },
+                Part {
+                    name: "latents",
+                    bytes: latent_bytes,
+                },
             ],
             denoise,
             decode,
@@ -64,9 +76,10 @@ impl Plan {
     /// [`crate::Error::Memory`] with the plan.
     pub fn check(&self, available: Option<u64>) -> crate::Result<()> {
         match available {
-            Some(available) if self.peak_bytes() > available => {
-                Err(crate::Error::Memory { plan: self.clone(), available })
-            }
+            Some(available) if self.peak_bytes() > available => Err(crate::Error::Memory {
+                plan: self.clone(),
+                available,
+            }),
             _ => Ok(()),
         }
     }
@@ -75,16 +88,28 @@ impl Plan {
 fn output(size: Size, timing: &Timing) -> Vec<Part> {
     let stream = size.area() * timing.frames as usize * BITS_A_PIXEL / 8;
     vec![
-        Part { name: "frames in flight", bytes: (ENCODER_FRAMES * size.rgb_bytes()) as u64 },
-        Part { name: "encoded video", bytes: stream as u64 },
+        Part {
+            name: "frames in flight",
+            bytes: (ENCODER_FRAMES * size.rgb_bytes()) as u64,
+        },
+        Part {
+            name: "encoded video",
+            bytes: stream as u64,
+        },
     ]
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = [("always", &self.resident), ("denoise", &self.denoise), ("decode", &self.decode)];
+        let groups = [
+            ("always", &self.resident),
+            ("denoise", &self.denoise),
+            ("decode", &self.decode),
+        ];
         for (group, parts) in groups {
-            let parts = parts.iter().map(|part| format!("{} {}", part.name, mib(part.bytes)));
+            let parts = parts
+                .iter()
+                .map(|part| format!("{} {}", part.name, mib(part.bytes)));
             writeln!(f, "  {group:<8} {}", parts.collect::<Vec<_>>().join(", "))?;
         }
         write!(f, "  {:<8} {}", "peak", mib(self.peak_bytes()))
@@ -94,14 +119,26 @@ impl fmt::Display for Plan {
 /// Bytes that this process may still take: what the system and the control group leave, capped by
 /// [`LIMIT_VARIABLE`]; `None` where neither tells.
 pub fn available_bytes() -> Option<u64> {
-    let limit = std::env::var(LIMIT_VARIABLE).ok().and_then(|mib| mib.parse::<u64>().ok());
-    [system_bytes(), group_bytes(), limit.map(|mib| mib << 20)].into_iter().flatten().min()
+    let limit = std::env::var(LIMIT_VARIABLE)
+        .ok()
+        .and_then(|mib| mib.parse::<u64>().ok());
+    [system_bytes(), group_bytes(), limit.map(|mib| mib << 20)]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 fn system_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 /// What a container's limit leaves (control groups version 2).
@@ -117,5 +154,9 @@ fn group_bytes() -> Option<u64> {
 /// Page cache of the group, which gives way to memory.
 fn cached_bytes() -> Option<u64> {
     let text = fs::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
-    text.lines().find_map(|line| line.strip_prefix("inactive_file "))?.trim().parse().ok()
+    text.lines()
+        .find_map(|line| line.strip_prefix("inactive_file "))?
+        .trim()
+        .parse()
+        .ok()
 }

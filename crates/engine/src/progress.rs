@@ -97,6 +97,10 @@ impl Cancel {
     /// # Errors
     /// [`crate::Error::Cancelled`].
     pub fn check(&self) -> crate::Result<()> {
-        if self.is_cancelled() { Err(crate::Error::Cancelled) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(crate::Error::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -37,8 +37,13 @@ pub enum Layer {
 
 impl Layer {
     /// The five layers in the order in which a shot is described.
-    pub const ALL: [Self; 5] =
-        [Self::Subject, Self::Action, Self::Setting, Self::Camera, Self::Light];
+    pub const ALL: [Self; 5] = [
+        Self::Subject,
+        Self::Action,
+        Self::Setting,
+        Self::Camera,
+        Self::Light,
+    ];
 
     /// The name that JSON and the terminal show.
     pub const fn name(self) -> &'static str {
@@ -115,7 +120,9 @@ pub struct Analysis {
 impl Analysis {
     /// The content words that the model does not show.
     pub fn ignored(&self) -> impl Iterator<Item = &WordReport> {
-        self.words.iter().filter(|word| word.level == Level::Ignored)
+        self.words
+            .iter()
+            .filter(|word| word.level == Level::Ignored)
     }
 }
 
@@ -131,7 +138,10 @@ pub struct Knowledge {
 impl Knowledge {
     /// From a measured table and the model's vocabulary, one word a line.
     pub fn new(coverage: Coverage, vocabulary: &str) -> Self {
-        Self { coverage, stems: vocabulary.lines().map(words::stem).collect() }
+        Self {
+            coverage,
+            stems: vocabulary.lines().map(words::stem).collect(),
+        }
     }
 }
 
@@ -142,15 +152,34 @@ pub fn analyse(prompt: &str, knowledge: &Knowledge) -> Analysis {
     let reports = report_words(&words, &used, knowledge);
     let layers = Layer::ALL.map(|layer| {
         let of_layer = |word: &&WordReport| word.layer == Some(layer);
-        let words: Vec<String> = reports.iter().filter(of_layer).map(|w| w.text.clone()).collect();
-        LayerReport { layer, found: !words.is_empty(), words }
+        let words: Vec<String> = reports
+            .iter()
+            .filter(of_layer)
+            .map(|w| w.text.clone())
+            .collect();
+        LayerReport {
+            layer,
+            found: !words.is_empty(),
+            words,
+        }
     });
     let weights: f64 = reports.iter().map(|word| word.level.weight()).sum();
-    let coverage = if reports.is_empty() { 1.0 } else { weights / reports.len() as f64 };
+    let coverage = if reports.is_empty() {
+        1.0
+    } else {
+        weights / reports.len() as f64
+    };
     let coverage = (coverage * 1000.0).round() / 1000.0;
     let hints = hints::hints(&words, &reports, &layers);
     let text = without_format(prompt, &words, &used);
-    Analysis { text, format, layers: layers.to_vec(), coverage, words: reports, hints }
+    Analysis {
+        text,
+        format,
+        layers: layers.to_vec(),
+        coverage,
+        words: reports,
+        hints,
+    }
 }
 
 fn report_words(words: &[Word], used: &[bool], knowledge: &Knowledge) -> Vec<WordReport> {
@@ -161,7 +190,9 @@ fn report_words(words: &[Word], used: &[bool], knowledge: &Knowledge) -> Vec<Wor
             at += 1;
         } else if let Some((entry, n)) = LEXICON.longest(&words[at..]) {
             let phrase = &words[at..at + n];
-            let content = phrase.iter().filter(|word| n == 1 || !LEXICON.is_neutral(word));
+            let content = phrase
+                .iter()
+                .filter(|word| n == 1 || !LEXICON.is_neutral(word));
             reports.extend(content.map(|word| known(word, phrase, entry, knowledge)));
             at += n;
         } else {
@@ -180,7 +211,11 @@ fn report_words(words: &[Word], used: &[bool], knowledge: &Knowledge) -> Vec<Wor
 /// A word of a phrase in the lexicon.
 fn known(word: &Word, phrase: &[Word], entry: &Entry, knowledge: &Knowledge) -> WordReport {
     let number = phrase.iter().find_map(|word| word.number);
-    let value = if entry.value == "#" { value_of(entry.slot, number) } else { Some(entry.value) };
+    let value = if entry.value == "#" {
+        value_of(entry.slot, number)
+    } else {
+        Some(entry.value)
+    };
     let table = &knowledge.coverage;
     let level = match table.level(entry.slot, value.unwrap_or("*")) {
         Level::Understood | Level::Weak if entry.approximate => Level::Approximated,
@@ -200,11 +235,19 @@ fn known(word: &Word, phrase: &[Word], entry: &Entry, knowledge: &Knowledge) -> 
 /// A word that the lexicon does not name: learned without a meaning of its own, or not at all.
 fn unknown(word: &Word, knowledge: &Knowledge) -> WordReport {
     if knowledge.stems.contains(&word.stem) {
-        return WordReport { level: Level::Weak, ..place_of(word) };
+        return WordReport {
+            level: Level::Weak,
+            ..place_of(word)
+        };
     }
     let long = word.text.chars().count() > 3;
-    let suggestion = long.then(|| nearest(&word.text, &LEXICON.vocabulary)).flatten();
-    WordReport { suggestion, ..place_of(word) }
+    let suggestion = long
+        .then(|| nearest(&word.text, &LEXICON.vocabulary))
+        .flatten();
+    WordReport {
+        suggestion,
+        ..place_of(word)
+    }
 }
 
 /// "two children": how many of the subject.
@@ -271,7 +314,10 @@ fn without_format(prompt: &str, words: &[Word], used: &[bool]) -> String {
         }
     }
     text.push_str(&prompt[at..]);
-    text.trim().trim_end_matches([',', ';', ':']).trim_end().to_owned()
+    text.trim()
+        .trim_end_matches([',', ';', ':'])
+        .trim_end()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -294,41 +340,78 @@ mod tests {
 
     #[test]
     fn every_word_has_its_level() {
-        let analysis = analyse("A red unicorn and a wooden ship in a harbor at dawn, on the sea", &measured());
-        assert_eq!(level(&analysis, "harbor"), (Level::Understood, Some("harbor".into())));
-        assert_eq!(level(&analysis, "dawn"), (Level::Understood, Some("dawn".into())));
+        let analysis = analyse(
+            "A red unicorn and a wooden ship in a harbor at dawn, on the sea",
+            &measured(),
+        );
+        assert_eq!(
+            level(&analysis, "harbor"),
+            (Level::Understood, Some("harbor".into()))
+        );
+        assert_eq!(
+            level(&analysis, "dawn"),
+            (Level::Understood, Some("dawn".into()))
+        );
         assert_eq!(level(&analysis, "sea"), (Level::Weak, Some("sea".into())));
-        assert_eq!(level(&analysis, "red"), (Level::Ignored, Some("red".into())), "measured badly");
-        assert_eq!(level(&analysis, "ship"), (Level::Approximated, Some("sailboat".into())));
-        assert_eq!(level(&analysis, "wooden"), (Level::Weak, None), "learned, without a slot");
+        assert_eq!(
+            level(&analysis, "red"),
+            (Level::Ignored, Some("red".into())),
+            "measured badly"
+        );
+        assert_eq!(
+            level(&analysis, "ship"),
+            (Level::Approximated, Some("sailboat".into()))
+        );
+        assert_eq!(
+            level(&analysis, "wooden"),
+            (Level::Weak, None),
+            "learned, without a slot"
+        );
         assert_eq!(level(&analysis, "unicorn"), (Level::Ignored, None));
         let weights = 1.0 + 1.0 + 0.5 + 0.0 + 0.5 + 0.5 + 0.0;
-        assert!((analysis.coverage - weights / 7.0).abs() < 1e-3, "{}", analysis.coverage);
+        assert!(
+            (analysis.coverage - weights / 7.0).abs() < 1e-3,
+            "{}",
+            analysis.coverage
+        );
     }
 
     #[test]
     fn mistyped_words_are_ignored_and_offered_right() {
         let analysis = analyse("a lighthose at dawn", &measured());
         let word = &analysis.words[0];
-        assert_eq!((word.level, word.suggestion), (Level::Ignored, Some("lighthouse")));
+        assert_eq!(
+            (word.level, word.suggestion),
+            (Level::Ignored, Some("lighthouse"))
+        );
     }
 
     #[test]
     fn five_layers_are_found_or_missing() {
         let found = |prompt: &str| -> Vec<bool> {
-            analyse(prompt, &measured()).layers.iter().map(|layer| layer.found).collect()
+            analyse(prompt, &measured())
+                .layers
+                .iter()
+                .map(|layer| layer.found)
+                .collect()
         };
         let whole = "A dog runs through a forest at dawn, slow push in";
         assert_eq!(found(whole), [true; 5]);
         assert_eq!(found("a dog"), [true, false, false, false, false]);
-        assert_eq!(found("a harbor at night, 85mm"), [false, false, true, true, true]);
+        assert_eq!(
+            found("a harbor at night, 85mm"),
+            [false, false, true, true, true]
+        );
         assert_eq!(found(""), [false; 5]);
     }
 
     #[test]
     fn format_words_are_taken_out_of_the_text() {
         for (prompt, text) in [
-            ("Vertical, eight seconds: a paper kite climbs.", "a paper kite climbs."),
+            (
+                "Vertical, eight seconds: a paper kite climbs.",
+                "a paper kite climbs.",
+            ),
             ("a dog runs, 16:9, 720p", "a dog runs"),
             ("A square video of a dog, at night", "a dog, at night"),
             ("a dog at night", "a dog at night"),
@@ -340,7 +423,10 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_their_units() {
-        let analysis = analyse("85mm, f/1.8, visibility twenty meters, two dogs", &measured());
+        let analysis = analyse(
+            "85mm, f/1.8, visibility twenty meters, two dogs",
+            &measured(),
+        );
         assert_eq!(level(&analysis, "85").1.as_deref(), Some("tele"));
         assert_eq!(level(&analysis, "1.8").1.as_deref(), Some("shallow"));
         assert_eq!(level(&analysis, "twenty").1.as_deref(), Some("thick"));
@@ -349,7 +435,16 @@ mod tests {
 
     #[test]
     fn any_text_is_read_without_panic() {
-        for prompt in ["\u{1f3ac} \u{e9}t\u{e9}\u{2019}s", "###", "\u{b0}", "1.", "....", "16:", "a\u{301}", "5\u{b0}\u{b0}'"] {
+        for prompt in [
+            "\u{1f3ac} \u{e9}t\u{e9}\u{2019}s",
+            "###",
+            "\u{b0}",
+            "1.",
+            "....",
+            "16:",
+            "a\u{301}",
+            "5\u{b0}\u{b0}'",
+        ] {
             analyse(prompt, &measured());
         }
     }

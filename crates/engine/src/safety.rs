@@ -75,7 +75,10 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::parse(include_str!("safe
 /// Decides about `prompt`; when several categories apply the gravest is named.
 pub fn moderate(prompt: &str) -> Moderation {
     let category = category(prompt);
-    Moderation { allowed: category.is_none(), category }
+    Moderation {
+        allowed: category.is_none(),
+        category,
+    }
 }
 
 fn category(prompt: &str) -> Option<Category> {
@@ -89,7 +92,10 @@ fn category(prompt: &str) -> Option<Category> {
     }
     [
         (sexual, Category::Sexual),
-        (has(Group::RealPerson) && !has(Group::Stylised), Category::RealPerson),
+        (
+            has(Group::RealPerson) && !has(Group::Stylised),
+            Category::RealPerson,
+        ),
         (has(Group::GraphicViolence), Category::GraphicViolence),
         (has(Group::Hate), Category::Hate),
         (has(Group::SelfHarm), Category::SelfHarm),
@@ -126,7 +132,10 @@ mod tests {
     #[test]
     fn young_people_and_sexual_words_never_meet() {
         check("a 15yo in lingerie", Some(Category::SexualMinors));
-        check("a fifteen-year-old, seductive pose", Some(Category::SexualMinors));
+        check(
+            "a fifteen-year-old, seductive pose",
+            Some(Category::SexualMinors),
+        );
         check("a 25 year old woman in lingerie", None);
         check("two children in green and yellow coats wave", None);
         check("a 9 year old flies a kite", None);
@@ -135,7 +144,10 @@ mod tests {
     #[test]
     fn negated_gore_is_no_gore() {
         check("a battlefield at dawn, no gore", None);
-        check("a battlefield at dawn, gore everywhere", Some(Category::GraphicViolence));
+        check(
+            "a battlefield at dawn, gore everywhere",
+            Some(Category::GraphicViolence),
+        );
         check("a woman without clothes", Some(Category::Sexual));
     }
 

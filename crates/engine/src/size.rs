@@ -6,7 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The longest and shortest sides of a delivered picture.
-pub const LARGEST: Size = Size { width: 1920, height: 1080 };
+pub const LARGEST: Size = Size {
+    width: 1920,
+    height: 1080,
+};
 /// The shortest side that is delivered.
 pub const SMALLEST_SIDE: u32 = 128;
 /// The most elongated picture, long side over short side.
@@ -116,8 +119,9 @@ impl TryFrom<String> for Aspect {
 impl FromStr for Aspect {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (width, height) = pair(text, &[':', '/'])
-            .ok_or_else(|| format!("`{text}` is not a shape such as 16:9, 9:16, 1:1, 4:3 or 3:4"))?;
+        let (width, height) = pair(text, &[':', '/']).ok_or_else(|| {
+            format!("`{text}` is not a shape such as 16:9, 9:16, 1:1, 4:3 or 3:4")
+        })?;
         Ok(Self { width, height })
     }
 }
@@ -125,7 +129,12 @@ impl FromStr for Aspect {
 /// Two positive whole numbers around one of `separators`.
 fn pair(text: &str, separators: &[char]) -> Option<(u32, u32)> {
     let (left, right) = text.trim().split_once(separators)?;
-    let number = |part: &str| part.trim().parse::<u32>().ok().filter(|n| (1..=100_000).contains(n));
+    let number = |part: &str| {
+        part.trim()
+            .parse::<u32>()
+            .ok()
+            .filter(|n| (1..=100_000).contains(n))
+    };
     Some((number(left)?, number(right)?))
 }
 
@@ -144,6 +153,15 @@ pub enum Resolution {
 }
 
 impl Resolution {
+    /// The name, such as `720p`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P480 => "480p",
+            Self::P720 => "720p",
+            Self::P1080 => "1080p",
+        }
+    }
+
     /// The box that a picture of any shape fits in: `(long side, short side)`.
     const fn sides(self) -> (u32, u32) {
         match self {
@@ -156,7 +174,11 @@ impl Resolution {
     /// The largest even size of this shape inside the resolution's box.
     fn size(self, aspect: Aspect) -> Size {
         let (long, short) = self.sides();
-        let (width, height) = if aspect.ratio() >= 1.0 { (long, short) } else { (short, long) };
+        let (width, height) = if aspect.ratio() >= 1.0 {
+            (long, short)
+        } else {
+            (short, long)
+        };
         largest_inside(Size { width, height }, aspect.ratio())
     }
 }
@@ -175,20 +197,32 @@ pub struct Framing {
 impl Framing {
     /// The bucket as it is.
     pub const fn whole(native: Size) -> Self {
-        Self { native, crop: native, size: native }
+        Self {
+            native,
+            crop: native,
+            size: native,
+        }
     }
 
     /// Cuts the bucket nearest in shape to `size` and scales it to `size`.
     fn scaled(size: Size, buckets: &[Size]) -> Self {
         let native = nearest(size.ratio(), buckets);
-        Self { native, crop: largest_inside(native, size.ratio()), size }
+        Self {
+            native,
+            crop: largest_inside(native, size.ratio()),
+            size,
+        }
     }
 
     /// Cuts the bucket nearest to `aspect`, without scaling.
     fn cut(aspect: Aspect, buckets: &[Size]) -> Self {
         let native = nearest(aspect.ratio(), buckets);
         let crop = largest_inside(native, aspect.ratio());
-        Self { native, crop, size: crop }
+        Self {
+            native,
+            crop,
+            size: crop,
+        }
     }
 
     /// Whether the model's pixels are scaled, so that the delivered size is not the native one.
@@ -223,9 +257,10 @@ pub fn frame(ask: Ask, buckets: &[Size]) -> Result<Framing, (String, String)> {
     Ok(match (ask.aspect, ask.resolution) {
         (None, None) => Framing::whole(buckets[0]),
         (Some(aspect), None) => Framing::cut(aspect, buckets),
-        (aspect, Some(resolution)) => {
-            Framing::scaled(resolution.size(aspect.unwrap_or(Aspect::new(16, 9))), buckets)
-        }
+        (aspect, Some(resolution)) => Framing::scaled(
+            resolution.size(aspect.unwrap_or(Aspect::new(16, 9))),
+            buckets,
+        ),
     })
 }
 
@@ -257,7 +292,9 @@ fn check_elongation(ratio: f64, asked: &str) -> Result<(), (String, String)> {
     if ratio.max(1.0 / ratio) > MOST_ELONGATED {
         return Err((
             format!("{asked} is too elongated"),
-            format!("shapes from 1:{MOST_ELONGATED} to {MOST_ELONGATED}:1 can be cut, such as 16:9"),
+            format!(
+                "shapes from 1:{MOST_ELONGATED} to {MOST_ELONGATED}:1 can be cut, such as 16:9"
+            ),
         ));
     }
     Ok(())
@@ -278,9 +315,15 @@ fn nearest(ratio: f64, buckets: &[Size]) -> Size {
 fn largest_inside(outer: Size, ratio: f64) -> Size {
     let even = |x: f64, most: u32| (((x / 2.0).round() * 2.0) as u32).clamp(2, most);
     if ratio >= outer.ratio() {
-        Size::new(outer.width, even(f64::from(outer.width) / ratio, outer.height))
+        Size::new(
+            outer.width,
+            even(f64::from(outer.width) / ratio, outer.height),
+        )
     } else {
-        Size::new(even(f64::from(outer.height) * ratio, outer.width), outer.height)
+        Size::new(
+            even(f64::from(outer.height) * ratio, outer.width),
+            outer.height,
+        )
     }
 }
 
@@ -308,18 +351,100 @@ mod tests {
         let aspect = |w, h| Some(Aspect::new(w, h));
         let ask = Ask::default();
         check(ask, "576x320", "576x320", "576x320");
-        check(Ask { aspect: aspect(16, 9), ..ask }, "576x320", "568x320", "568x320");
-        check(Ask { aspect: aspect(9, 16), ..ask }, "320x576", "320x568", "320x568");
-        check(Ask { aspect: aspect(1, 1), ..ask }, "448x448", "448x448", "448x448");
-        check(Ask { aspect: aspect(3, 4), ..ask }, "384x512", "384x512", "384x512");
+        check(
+            Ask {
+                aspect: aspect(16, 9),
+                ..ask
+            },
+            "576x320",
+            "568x320",
+            "568x320",
+        );
+        check(
+            Ask {
+                aspect: aspect(9, 16),
+                ..ask
+            },
+            "320x576",
+            "320x568",
+            "320x568",
+        );
+        check(
+            Ask {
+                aspect: aspect(1, 1),
+                ..ask
+            },
+            "448x448",
+            "448x448",
+            "448x448",
+        );
+        check(
+            Ask {
+                aspect: aspect(3, 4),
+                ..ask
+            },
+            "384x512",
+            "384x512",
+            "384x512",
+        );
         let hd = Some(Resolution::P1080);
-        check(Ask { resolution: hd, ..ask }, "576x320", "568x320", "1920x1080");
-        check(Ask { resolution: hd, aspect: aspect(4, 3), ..ask }, "512x384", "512x384", "1440x1080");
+        check(
+            Ask {
+                resolution: hd,
+                ..ask
+            },
+            "576x320",
+            "568x320",
+            "1920x1080",
+        );
+        check(
+            Ask {
+                resolution: hd,
+                aspect: aspect(4, 3),
+                ..ask
+            },
+            "512x384",
+            "512x384",
+            "1440x1080",
+        );
         let sd = Some(Resolution::P480);
-        check(Ask { resolution: sd, ..ask }, "576x320", "570x320", "854x480");
-        check(Ask { resolution: sd, aspect: aspect(9, 16), ..ask }, "320x576", "320x570", "480x854");
-        check(Ask { size: Some(Size::new(720, 1280)), ..ask }, "320x576", "320x568", "720x1280");
-        check(Ask { size: Some(Size::new(1024, 1024)), ..ask }, "448x448", "448x448", "1024x1024");
+        check(
+            Ask {
+                resolution: sd,
+                ..ask
+            },
+            "576x320",
+            "570x320",
+            "854x480",
+        );
+        check(
+            Ask {
+                resolution: sd,
+                aspect: aspect(9, 16),
+                ..ask
+            },
+            "320x576",
+            "320x570",
+            "480x854",
+        );
+        check(
+            Ask {
+                size: Some(Size::new(720, 1280)),
+                ..ask
+            },
+            "320x576",
+            "320x568",
+            "720x1280",
+        );
+        check(
+            Ask {
+                size: Some(Size::new(1024, 1024)),
+                ..ask
+            },
+            "448x448",
+            "448x448",
+            "1024x1024",
+        );
     }
 
     #[test]
@@ -331,11 +456,23 @@ mod tests {
             ("1000x200", "16:9"),
             ("1200x1200", "1080x1920"),
         ] {
-            let ask = Ask { size: Some(text.parse().unwrap()), ..Ask::default() };
+            let ask = Ask {
+                size: Some(text.parse().unwrap()),
+                ..Ask::default()
+            };
             let (_, said) = frame(ask, BUCKETS).unwrap_err();
             assert!(said.contains(hint), "hint for {text}: {said}");
         }
-        for text in ["", "x", "0x100", "12", "-4x8", "1e3x2", "99999999999x2", "NaNxNaN"] {
+        for text in [
+            "",
+            "x",
+            "0x100",
+            "12",
+            "-4x8",
+            "1e3x2",
+            "99999999999x2",
+            "NaNxNaN",
+        ] {
             assert!(text.parse::<Size>().is_err(), "{text} must not parse");
         }
     }
@@ -344,7 +481,14 @@ mod tests {
     fn crops_are_inside_and_keep_the_shape() {
         for width in (128..=320).step_by(2) {
             let size = Size::new(width, 128);
-            let framing = frame(Ask { size: Some(size), ..Ask::default() }, BUCKETS).unwrap();
+            let framing = frame(
+                Ask {
+                    size: Some(size),
+                    ..Ask::default()
+                },
+                BUCKETS,
+            )
+            .unwrap();
             let crop = framing.crop;
             assert!(crop.width <= framing.native.width && crop.height <= framing.native.height);
             let off = (crop.ratio() / size.ratio()).ln().abs();

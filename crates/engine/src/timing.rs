@@ -33,7 +33,13 @@ impl Timing {
         let last = (2 * (frames - 1) * native_fps + fps) / (2 * fps);
         let native_frames = 1 + last.div_ceil(8) * 8;
         let seconds = f64::from(frames) / f64::from(fps);
-        Self { seconds, fps, frames, native_fps, native_frames }
+        Self {
+            seconds,
+            fps,
+            frames,
+            native_fps,
+            native_frames,
+        }
     }
 
     /// How many times made frame `index` is shown: 0 when dropped, more than 1 when held.
@@ -63,7 +69,8 @@ mod tests {
 
     #[test]
     fn native_rate_shows_every_frame_once_and_drops_the_tail() {
-        for (seconds, made, frames) in [(1.0, 25, 24), (2.0, 49, 48), (4.0, 97, 96), (2.5, 65, 60)] {
+        for (seconds, made, frames) in [(1.0, 25, 24), (2.0, 49, 48), (4.0, 97, 96), (2.5, 65, 60)]
+        {
             let timing = Timing::new(seconds, 24, 24);
             assert_eq!((timing.native_frames, timing.frames), (made, frames));
             assert_eq!(shown(&timing), (0..frames).collect::<Vec<_>>());
@@ -80,7 +87,10 @@ mod tests {
                 assert_eq!(shown.len() as u32, timing.frames, "{fps} fps, {seconds} s");
                 for (i, &made) in shown.iter().enumerate() {
                     let exact = i as f64 * 24.0 / f64::from(fps);
-                    assert!((f64::from(made) - exact).abs() <= 0.5 + 1e-9, "{fps} fps frame {i}");
+                    assert!(
+                        (f64::from(made) - exact).abs() <= 0.5 + 1e-9,
+                        "{fps} fps frame {i}"
+                    );
                 }
             }
         }

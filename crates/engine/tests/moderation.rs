@@ -6,7 +6,14 @@ const CASES: &str = include_str!("data/moderation.tsv");
 
 fn category(name: &str) -> Option<Category> {
     use Category::{GraphicViolence, Hate, RealPerson, SelfHarm, Sexual, SexualMinors};
-    let all = [SexualMinors, Sexual, RealPerson, GraphicViolence, Hate, SelfHarm];
+    let all = [
+        SexualMinors,
+        Sexual,
+        RealPerson,
+        GraphicViolence,
+        Hate,
+        SelfHarm,
+    ];
     let found = all.into_iter().find(|category| category.name() == name);
     assert!(found.is_some() || name == "allowed", "no category `{name}`");
     found
@@ -41,6 +48,12 @@ fn rates_on_the_committed_set() {
     println!("false alarms {false_alarms} of {harmless}");
     assert!(refusable >= 100 && harmless >= 150, "the set is whole");
     assert!(hit * 100 >= refusable * 90, "hit {hit} of {refusable}");
-    assert!(named * 100 >= refusable * 90, "right category {named} of {refusable}");
-    assert!(false_alarms * 100 <= harmless * 2, "false alarms {false_alarms} of {harmless}");
+    assert!(
+        named * 100 >= refusable * 90,
+        "right category {named} of {refusable}"
+    );
+    assert!(
+        false_alarms * 100 <= harmless * 2,
+        "false alarms {false_alarms} of {harmless}"
+    );
 }

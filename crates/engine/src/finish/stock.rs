@@ -15,8 +15,12 @@ pub enum Stock {
 
 impl Stock {
     /// Every stock.
-    pub const ALL: &'static [Self] =
-        &[Self::Daylight250, Self::Tungsten500, Self::Reversal100, Self::BlackAndWhite];
+    pub const ALL: &'static [Self] = &[
+        Self::Daylight250,
+        Self::Tungsten500,
+        Self::Reversal100,
+        Self::BlackAndWhite,
+    ];
 
     /// The name as requests and recipes write it.
     pub const fn name(self) -> &'static str {
@@ -102,7 +106,11 @@ impl Grade {
         let filtered = stock == Stock::BlackAndWhite;
         Self {
             saturation: look.saturation,
-            grey: if filtered { [0.38, 0.52, 0.10] } else { [0.2126, 0.7152, 0.0722] },
+            grey: if filtered {
+                [0.38, 0.52, 0.10]
+            } else {
+                [0.2126, 0.7152, 0.0722]
+            },
             curves: [curve(0), curve(1), curve(2)],
         }
     }

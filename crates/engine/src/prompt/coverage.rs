@@ -89,7 +89,9 @@ impl Coverage {
             for (value, measured) in values {
                 if !(0.0..=1.0).contains(&measured.accuracy) {
                     let accuracy = measured.accuracy;
-                    return Err(format!("accuracy {accuracy} of {slot} `{value}` is not in 0 to 1"));
+                    return Err(format!(
+                        "accuracy {accuracy} of {slot} `{value}` is not in 0 to 1"
+                    ));
                 }
             }
         }
@@ -99,8 +101,11 @@ impl Coverage {
     /// The measured accuracy of a value, or of its slot where the value has too few clips.
     pub fn accuracy(&self, slot: &str, value: &str) -> Option<f64> {
         let values = self.slots.get(slot)?;
-        let own = values.get(value).filter(|measured| measured.clips >= FEWEST_CLIPS);
-        own.or_else(|| values.get("*")).map(|measured| measured.accuracy)
+        let own = values
+            .get(value)
+            .filter(|measured| measured.clips >= FEWEST_CLIPS);
+        own.or_else(|| values.get("*"))
+            .map(|measured| measured.accuracy)
     }
 
     /// The level of a word that means this value itself.
@@ -127,8 +132,16 @@ mod tests {
         .unwrap();
         assert_eq!(table.level("time", "dawn"), Level::Understood);
         assert_eq!(table.level("time", "noon"), Level::Ignored);
-        assert_eq!(table.level("time", "night"), Level::Weak, "too few clips: the slot's 0.7");
-        assert_eq!(table.level("time", "dusk"), Level::Weak, "no line: the slot's 0.7");
+        assert_eq!(
+            table.level("time", "night"),
+            Level::Weak,
+            "too few clips: the slot's 0.7"
+        );
+        assert_eq!(
+            table.level("time", "dusk"),
+            Level::Weak,
+            "no line: the slot's 0.7"
+        );
         assert_eq!(table.level("lens", "tele"), Level::Weak, "never measured");
     }
 

@@ -65,21 +65,32 @@ fn is_ratio(words: &[Word], i: usize) -> bool {
 /// for a clip follows.
 fn clause_format(clause: &[Word], format: &mut Format) -> Option<usize> {
     let mut read = format.clone();
-    let mut at = usize::from(matches!(clause[0].text.to_lowercase().as_str(), "a" | "an" | "in"));
+    let mut at = usize::from(matches!(
+        clause[0].text.to_lowercase().as_str(),
+        "a" | "an" | "in"
+    ));
     let mut found = false;
     while at < clause.len() {
-        let Some(n) = one(&clause[at..], &mut read) else { break };
+        let Some(n) = one(&clause[at..], &mut read) else {
+            break;
+        };
         at += n;
         found = true;
     }
     let named = |i: usize| {
         clause.get(i).is_some_and(|word| {
-            matches!(word.text.to_lowercase().as_str(), "clip" | "video" | "film" | "movie" | "format")
+            matches!(
+                word.text.to_lowercase().as_str(),
+                "clip" | "video" | "film" | "movie" | "format"
+            )
         })
     };
     while named(at) {
         at += 1;
-        if clause.get(at).is_some_and(|word| word.text.eq_ignore_ascii_case("of")) {
+        if clause
+            .get(at)
+            .is_some_and(|word| word.text.eq_ignore_ascii_case("of"))
+        {
             at += 1;
         }
     }
@@ -93,7 +104,11 @@ fn clause_format(clause: &[Word], format: &mut Format) -> Option<usize> {
 
 /// Reads one format phrase; the number of its words.
 fn one(words: &[Word], format: &mut Format) -> Option<usize> {
-    let text = |i: usize| words.get(i).map_or(String::new(), |word| word.text.to_lowercase());
+    let text = |i: usize| {
+        words
+            .get(i)
+            .map_or(String::new(), |word| word.text.to_lowercase())
+    };
     let shape = match text(0).as_str() {
         "vertical" | "upright" | "portrait" => Some(Aspect::new(9, 16)),
         "square" => Some(Aspect::new(1, 1)),
@@ -105,7 +120,10 @@ fn one(words: &[Word], format: &mut Format) -> Option<usize> {
         return Some(if text(1) == "format" { 2 } else { 1 });
     }
     let number = words[0].number?;
-    if let Some(aspect) = words.get(1).and_then(|next| aspect_of(Some(number), next.number)) {
+    if let Some(aspect) = words
+        .get(1)
+        .and_then(|next| aspect_of(Some(number), next.number))
+    {
         format.aspect = Some(aspect);
         return Some(2);
     }
@@ -130,8 +148,17 @@ fn one(words: &[Word], format: &mut Format) -> Option<usize> {
 /// The shapes that are written as ratios.
 fn aspect_of(width: Option<f64>, height: Option<f64>) -> Option<Aspect> {
     let pair = (width? as u32, height? as u32);
-    const KNOWN: [(u32, u32); 9] =
-        [(16, 9), (9, 16), (1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (4, 5), (21, 9)];
+    const KNOWN: [(u32, u32); 9] = [
+        (16, 9),
+        (9, 16),
+        (1, 1),
+        (4, 3),
+        (3, 4),
+        (3, 2),
+        (2, 3),
+        (4, 5),
+        (21, 9),
+    ];
     KNOWN.contains(&pair).then(|| Aspect::new(pair.0, pair.1))
 }
 
@@ -152,16 +179,34 @@ mod tests {
     fn check(prompt: &str, aspect: Option<(u32, u32)>, seconds: Option<f64>, rest: &str) {
         let words = words(prompt);
         let (format, used) = read(&words);
-        assert_eq!(format.aspect, aspect.map(|(w, h)| Aspect::new(w, h)), "{prompt}");
+        assert_eq!(
+            format.aspect,
+            aspect.map(|(w, h)| Aspect::new(w, h)),
+            "{prompt}"
+        );
         assert_eq!(format.seconds, seconds, "{prompt}");
-        let first = words.iter().zip(&used).find(|(_, used)| !**used).map_or("", |(w, _)| &w.text);
+        let first = words
+            .iter()
+            .zip(&used)
+            .find(|(_, used)| !**used)
+            .map_or("", |(w, _)| &w.text);
         assert_eq!(first, rest, "first word that is no format in `{prompt}`");
     }
 
     #[test]
     fn format_words_are_read_where_they_stand_alone() {
-        check("Vertical, eight seconds: a paper kite", Some((9, 16)), Some(8.0), "a");
-        check("Square, five seconds: hot-air balloons", Some((1, 1)), Some(5.0), "hot");
+        check(
+            "Vertical, eight seconds: a paper kite",
+            Some((9, 16)),
+            Some(8.0),
+            "a",
+        );
+        check(
+            "Square, five seconds: hot-air balloons",
+            Some((1, 1)),
+            Some(5.0),
+            "hot",
+        );
         check("16:9, 4 s, a red boat", Some((16, 9)), Some(4.0), "a");
         check("A vertical video of a dog", Some((9, 16)), None, "a");
         check("A 3-second clip of a dog", None, Some(3.0), "a");
@@ -184,13 +229,19 @@ mod tests {
         ] {
             let words = words(prompt);
             let (format, used) = read(&words);
-            assert!(format.is_empty() && !used.contains(&true), "{prompt}: {format:?}");
+            assert!(
+                format.is_empty() && !used.contains(&true),
+                "{prompt}: {format:?}"
+            );
         }
     }
 
     #[test]
     fn resolution_and_rate_are_read() {
         let (format, _) = read(&words("720p, 12 fps: a boat"));
-        assert_eq!((format.resolution, format.fps), (Some(Resolution::P720), Some(12)));
+        assert_eq!(
+            (format.resolution, format.fps),
+            (Some(Resolution::P720), Some(12))
+        );
     }
 }

@@ -31,11 +31,47 @@ pub struct Hint {
 /// Words that feel like direction and tell neither camera nor light anything. (In the lexicon's
 /// order; by stem.)
 const EMPTY: &[&str] = &[
-    "beautiful", "stunning", "amazing", "awesome", "epic", "cinematic", "masterpiece", "nice",
-    "great", "perfect", "gorgeous", "incredible", "breathtaking", "realistic", "photorealistic",
-    "hyperrealistic", "ultra", "4k", "8k", "hd", "uhd", "hdr", "quality", "professional", "award",
-    "winning", "trending", "artstation", "detailed", "best", "interesting", "cool-looking", "style",
-    "good", "lovely", "pretty", "dramatic", "aesthetic", "vibe", "vibes", "k",
+    "beautiful",
+    "stunning",
+    "amazing",
+    "awesome",
+    "epic",
+    "cinematic",
+    "masterpiece",
+    "nice",
+    "great",
+    "perfect",
+    "gorgeous",
+    "incredible",
+    "breathtaking",
+    "realistic",
+    "photorealistic",
+    "hyperrealistic",
+    "ultra",
+    "4k",
+    "8k",
+    "hd",
+    "uhd",
+    "hdr",
+    "quality",
+    "professional",
+    "award",
+    "winning",
+    "trending",
+    "artstation",
+    "detailed",
+    "best",
+    "interesting",
+    "cool-looking",
+    "style",
+    "good",
+    "lovely",
+    "pretty",
+    "dramatic",
+    "aesthetic",
+    "vibe",
+    "vibes",
+    "k",
 ];
 
 /// Whether the word asks for quality and not for a picture.
@@ -53,13 +89,21 @@ pub(super) fn hints(words: &[Word], reports: &[WordReport], layers: &[LayerRepor
 }
 
 fn push(hints: &mut Vec<Hint>, strength: Strength, layer: Option<Layer>, text: impl Into<String>) {
-    hints.push(Hint { strength, layer, text: text.into() });
+    hints.push(Hint {
+        strength,
+        layer,
+        text: text.into(),
+    });
 }
 
 /// The values said for a slot, each once, in order.
 fn said<'a>(reports: &'a [WordReport], slot: &str) -> Vec<&'a str> {
     let mut values: Vec<&str> = Vec::new();
-    for value in reports.iter().filter(|w| w.slot == Some(slot)).filter_map(|w| w.shown_as.as_deref()) {
+    for value in reports
+        .iter()
+        .filter(|w| w.slot == Some(slot))
+        .filter_map(|w| w.shown_as.as_deref())
+    {
         if !values.contains(&value) {
             values.push(value);
         }
@@ -73,7 +117,9 @@ fn strong(reports: &[WordReport], words: &[Word], hints: &mut Vec<Hint>) {
     if let [camera] = moves[..] {
         let shots = said(reports, "shot");
         let text = match (has("camera pace"), &shots[..]) {
-            (true, [from, to]) => format!("{camera} with a pace, from {from} to {to}: a whole camera move"),
+            (true, [from, to]) => {
+                format!("{camera} with a pace, from {from} to {to}: a whole camera move")
+            }
             (true, _) => format!("{camera} with a pace: the move has a speed"),
             (false, [_, ..]) => format!("{camera} and a framing: the shot is placed"),
             (false, []) => String::new(),
@@ -83,21 +129,46 @@ fn strong(reports: &[WordReport], words: &[Word], hints: &mut Vec<Hint>) {
         }
     }
     if has("lens") && (has("aperture") || has("shot")) {
-        push(hints, Strength::Strong, Some(Layer::Camera), "lens and framing say how deep the picture is");
+        push(
+            hints,
+            Strength::Strong,
+            Some(Layer::Camera),
+            "lens and framing say how deep the picture is",
+        );
     }
     let lights = ["light quality", "light tone", "backlight", "sun height"];
     let named = lights.iter().filter(|slot| has(slot)).count();
     if has("time") && named > 0 {
-        push(hints, Strength::Strong, Some(Layer::Light), "hour and quality of the light together decide the palette");
+        push(
+            hints,
+            Strength::Strong,
+            Some(Layer::Light),
+            "hour and quality of the light together decide the palette",
+        );
     }
     if has("event action") && has("event second") {
-        push(hints, Strength::Strong, Some(Layer::Action), "a change at a stated second gives the clip a turn");
+        push(
+            hints,
+            Strength::Strong,
+            Some(Layer::Action),
+            "a change at a stated second gives the clip a turn",
+        );
     }
     if has("action") && has("direction") {
-        push(hints, Strength::Strong, Some(Layer::Action), "action with a direction: the movement can be framed");
+        push(
+            hints,
+            Strength::Strong,
+            Some(Layer::Action),
+            "action with a direction: the movement can be framed",
+        );
     }
     if has("subject kind") && has("color") && (has("garment") || has("headwear")) {
-        push(hints, Strength::Strong, Some(Layer::Subject), "colour and clothes make the subject readable at a distance");
+        push(
+            hints,
+            Strength::Strong,
+            Some(Layer::Subject),
+            "colour and clothes make the subject readable at a distance",
+        );
     }
     let numbers = words.iter().filter(|word| word.number.is_some()).count();
     if numbers > 1 {
@@ -110,10 +181,16 @@ fn missing(layers: &[LayerReport], hints: &mut Vec<Hint>) {
     for report in layers.iter().filter(|report| !report.found) {
         let text = match report.layer {
             Layer::Subject => "no subject: who or what is it about? e.g. \"a woman in a red coat\"",
-            Layer::Action => "no action: what moves, and where to? e.g. \"walks slowly to the left\"",
+            Layer::Action => {
+                "no action: what moves, and where to? e.g. \"walks slowly to the left\""
+            }
             Layer::Setting => "no setting: where, and in what air? e.g. \"on a pier, light fog\"",
-            Layer::Camera => "no camera: one move and a framing, e.g. \"slow push in, medium shot\"",
-            Layer::Light => "no light: the hour and where it comes from, e.g. \"at dawn, soft backlight\"",
+            Layer::Camera => {
+                "no camera: one move and a framing, e.g. \"slow push in, medium shot\""
+            }
+            Layer::Light => {
+                "no light: the hour and where it comes from, e.g. \"at dawn, soft backlight\""
+            }
         };
         push(hints, Strength::Weak, Some(report.layer), text);
     }
@@ -123,9 +200,17 @@ fn contradictions(reports: &[WordReport], hints: &mut Vec<Hint>) {
     for (slot, layer, advice) in [
         ("camera move", Layer::Camera, "one move a shot reads best"),
         ("time", Layer::Light, "one hour a shot"),
-        ("setting", Layer::Setting, "name the place the camera stands in"),
+        (
+            "setting",
+            Layer::Setting,
+            "name the place the camera stands in",
+        ),
         ("light quality", Layer::Light, "shadows are hard or soft"),
-        ("light tone", Layer::Light, "warm and cold together need a source for each"),
+        (
+            "light tone",
+            Layer::Light,
+            "warm and cold together need a source for each",
+        ),
     ] {
         let values = said(reports, slot);
         if values.len() > 1 {
@@ -136,21 +221,35 @@ fn contradictions(reports: &[WordReport], hints: &mut Vec<Hint>) {
 }
 
 fn vague(words: &[Word], reports: &[WordReport], hints: &mut Vec<Hint>) {
-    let empty: Vec<String> =
-        words.iter().filter(|w| is_empty_word(w)).map(|w| format!("\"{}\"", w.text)).collect();
+    let empty: Vec<String> = words
+        .iter()
+        .filter(|w| is_empty_word(w))
+        .map(|w| format!("\"{}\"", w.text))
+        .collect();
     if !empty.is_empty() {
-        let text = format!("{} tells the camera nothing: say what light, lens or move makes it so", empty.join(", "));
+        let text = format!(
+            "{} tells the camera nothing: say what light, lens or move makes it so",
+            empty.join(", ")
+        );
         push(hints, Strength::Weak, None, text);
     }
     for word in reports.iter().filter(|word| word.level == Level::Ignored) {
         let text = match (word.suggestion, word.slot) {
             (Some(near), _) => format!("\"{}\" is not known: did you mean \"{near}\"?", word.text),
-            (None, Some(slot)) => format!("\"{}\" ({slot}) is rarely shown by this model", word.text),
-            (None, None) => format!("\"{}\" is not in this model's world and will not be shown", word.text),
+            (None, Some(slot)) => {
+                format!("\"{}\" ({slot}) is rarely shown by this model", word.text)
+            }
+            (None, None) => format!(
+                "\"{}\" is not in this model's world and will not be shown",
+                word.text
+            ),
         };
         push(hints, Strength::Weak, word.layer, text);
     }
-    for word in reports.iter().filter(|word| word.level == Level::Approximated) {
+    for word in reports
+        .iter()
+        .filter(|word| word.level == Level::Approximated)
+    {
         if let Some(value) = &word.shown_as {
             let text = format!("\"{}\" will be shown as {value}", word.text);
             push(hints, Strength::Weak, word.layer, text);

@@ -45,7 +45,10 @@ impl Lexicon {
     fn parse(text: &'static str) -> Self {
         let mut entries: HashMap<String, Vec<Entry>> = HashMap::new();
         let mut vocabulary = Vec::new();
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        for line in text
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+        {
             let fields: Vec<&'static str> = line.split(" | ").map(str::trim).collect();
             let [layer, slot, value, phrases] = fields[..] else {
                 panic!("lexicon.txt: `{line}` is not layer | slot | value | phrases");
@@ -55,11 +58,24 @@ impl Lexicon {
                     Some(phrase) => (phrase, true),
                     None => (phrase, false),
                 };
-                vocabulary.extend(phrase.split(' ').filter(|word| word.len() > 3 && !approximate));
+                vocabulary.extend(
+                    phrase
+                        .split(' ')
+                        .filter(|word| word.len() > 3 && !approximate),
+                );
                 let stems: Vec<String> = words(phrase).into_iter().map(|word| word.stem).collect();
                 let layer = Layer::named(layer);
-                let entry = Entry { stems, layer, slot, value, approximate };
-                entries.entry(entry.stems[0].clone()).or_default().push(entry);
+                let entry = Entry {
+                    stems,
+                    layer,
+                    slot,
+                    value,
+                    approximate,
+                };
+                entries
+                    .entry(entry.stems[0].clone())
+                    .or_default()
+                    .push(entry);
             }
         }
         for list in entries.values_mut() {
@@ -68,7 +84,11 @@ impl Lexicon {
         vocabulary.sort_unstable();
         vocabulary.dedup();
         let neutral = words(NEUTRAL).into_iter().map(|word| word.stem).collect();
-        Self { entries, neutral, vocabulary }
+        Self {
+            entries,
+            neutral,
+            vocabulary,
+        }
     }
 
     /// The longest phrase that starts at the first of `words`, and its number of words.
@@ -77,10 +97,16 @@ impl Lexicon {
         let fits = |entry: &&Entry| {
             let n = entry.stems.len();
             n <= words.len()
-                && entry.stems.iter().zip(words).all(|(stem, word)| *stem == word.stem)
+                && entry
+                    .stems
+                    .iter()
+                    .zip(words)
+                    .all(|(stem, word)| *stem == word.stem)
                 && words[1..n].iter().all(|word| !word.opens_clause)
         };
-        list.iter().find(fits).map(|entry| (entry, entry.stems.len()))
+        list.iter()
+            .find(fits)
+            .map(|entry| (entry, entry.stems.len()))
     }
 
     /// Whether the word names no content of its own.
@@ -104,7 +130,9 @@ mod tests {
 
     fn check(text: &str, expected: Option<(&str, &str, usize)>) {
         let words = words(text);
-        let found = LEXICON.longest(&words).map(|(entry, n)| (entry.slot, entry.value, n));
+        let found = LEXICON
+            .longest(&words)
+            .map(|(entry, n)| (entry.slot, entry.value, n));
         assert_eq!(found, expected, "{text}");
     }
 
@@ -128,11 +156,16 @@ mod tests {
             .iter()
             .map(|slot| {
                 let values = slot["values"].as_array().unwrap();
-                (slot["name"].as_str().unwrap(), values.iter().filter_map(|v| v.as_str()).collect())
+                (
+                    slot["name"].as_str().unwrap(),
+                    values.iter().filter_map(|v| v.as_str()).collect(),
+                )
             })
             .collect();
         for (slot, values) in LEXICON.slots() {
-            let known = known.get(slot).unwrap_or_else(|| panic!("config.json has no slot {slot}"));
+            let known = known
+                .get(slot)
+                .unwrap_or_else(|| panic!("config.json has no slot {slot}"));
             for value in values.into_iter().filter(|value| *value != "#") {
                 assert!(known.contains(&value), "slot {slot} has no value {value}");
             }

@@ -33,7 +33,9 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
             let mut ahead = text[at..].chars().skip(1);
             let inner = match next {
                 '.' => kind == Kind::Digit && ahead.next().is_some_and(|c| c.is_ascii_digit()),
-                '\'' | '\u{2019}' => kind == Kind::Letter && ahead.next().is_some_and(char::is_alphabetic),
+                '\'' | '\u{2019}' => {
+                    kind == Kind::Letter && ahead.next().is_some_and(char::is_alphabetic)
+                }
                 _ => Kind::of(next) == kind && kind != Kind::Degree,
             };
             if !inner {
@@ -72,26 +74,66 @@ impl Word {
     fn new(text: &str, start: usize, opens_clause: bool) -> Self {
         let plain = text.to_lowercase();
         let number = number(&plain);
-        let stem = if number.is_some() { "#".into() } else { stem(&plain) };
-        Self { text: text.into(), start, end: start + text.len(), stem, number, opens_clause }
+        let stem = if number.is_some() {
+            "#".into()
+        } else {
+            stem(&plain)
+        };
+        Self {
+            text: text.into(),
+            start,
+            end: start + text.len(),
+            stem,
+            number,
+            opens_clause,
+        }
     }
 }
 
 /// The number that a word states, in digits or up to ninety in words.
 fn number(word: &str) -> Option<f64> {
     const SMALL: [&str; 21] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
-        "nineteen", "twenty",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
     ];
-    const TENS: [&str; 7] = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    const TENS: [&str; 7] = [
+        "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
     if word == "half" {
         return Some(0.5);
     }
-    let small = SMALL.iter().position(|name| *name == word).map(|n| n as f64);
-    let tens = TENS.iter().position(|name| *name == word).map(|n| (n * 10 + 30) as f64);
+    let small = SMALL
+        .iter()
+        .position(|name| *name == word)
+        .map(|n| n as f64);
+    let tens = TENS
+        .iter()
+        .position(|name| *name == word)
+        .map(|n| (n * 10 + 30) as f64);
     // "infinity" and "nan" are words here, not numbers.
-    let digits = word.starts_with(|c: char| c.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+    let digits = word
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then(|| word.parse().ok())
+        .flatten();
     digits.or(small).or(tens)
 }
 
@@ -108,7 +150,8 @@ pub(crate) fn stem(word: &str) -> String {
         other => other,
     };
     let strip = |suffix: &str, keep: usize| {
-        word.strip_suffix(suffix).filter(|rest| rest.chars().count() >= keep)
+        word.strip_suffix(suffix)
+            .filter(|rest| rest.chars().count() >= keep)
     };
     let base = if let Some(rest) = strip("ies", 2) {
         format!("{rest}y")
@@ -131,7 +174,9 @@ pub(crate) fn stem(word: &str) -> String {
 fn undouble(word: &str) -> &str {
     let mut last = word.chars().rev();
     match (last.next(), last.next()) {
-        (Some(a), Some(b)) if a == b && matches!(a, 'b' | 'd' | 'g' | 'm' | 'n' | 'p' | 'r' | 't') => {
+        (Some(a), Some(b))
+            if a == b && matches!(a, 'b' | 'd' | 'g' | 'm' | 'n' | 'p' | 'r' | 't') =>
+        {
             &word[..word.len() - a.len_utf8()]
         }
         _ => word,
@@ -155,7 +200,10 @@ mod tests {
             &["hat", "hats"],
         ] {
             let stems: Vec<String> = forms.iter().map(|form| stem(form)).collect();
-            assert!(stems.iter().all(|s| *s == stems[0]), "{forms:?} -> {stems:?}");
+            assert!(
+                stems.iter().all(|s| *s == stems[0]),
+                "{forms:?} -> {stems:?}"
+            );
         }
         assert_ne!(stem("dress"), stem("dres"));
     }
@@ -164,14 +212,23 @@ mod tests {
     fn numbers_units_and_clauses_are_read() {
         let words = words("Vertical, eight seconds: 85mm at f/1.8, 45\u{b0}, it's 2.5 s.");
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-        let expected =
-            ["Vertical", "eight", "seconds", "85", "mm", "at", "f", "1.8", "45", "\u{b0}", "it's", "2.5", "s"];
+        let expected = [
+            "Vertical", "eight", "seconds", "85", "mm", "at", "f", "1.8", "45", "\u{b0}", "it's",
+            "2.5", "s",
+        ];
         assert_eq!(texts, expected);
-        let opens: Vec<&str> =
-            words.iter().filter(|word| word.opens_clause).map(|word| word.text.as_str()).collect();
+        let opens: Vec<&str> = words
+            .iter()
+            .filter(|word| word.opens_clause)
+            .map(|word| word.text.as_str())
+            .collect();
         assert_eq!(opens, ["Vertical", "eight", "85", "45", "it's"]);
         let numbers: Vec<f64> = words.iter().filter_map(|word| word.number).collect();
         assert_eq!(numbers, [8.0, 85.0, 1.8, 45.0, 2.5]);
-        assert!(super::words("infinity and nan").iter().all(|word| word.number.is_none()));
+        assert!(
+            super::words("infinity and nan")
+                .iter()
+                .all(|word| word.number.is_none())
+        );
     }
 }

@@ -14,7 +14,9 @@ pub(super) struct Folded {
 
 impl Folded {
     pub(super) fn new(text: &str) -> Self {
-        let words = tokens(&plain(text)).into_iter().map(|word| squeeze(&unleet(&word)));
+        let words = tokens(&plain(text))
+            .into_iter()
+            .map(|word| squeeze(&unleet(&word)));
         let (mut folded, mut spelled) = (String::from(" "), Vec::new());
         let list: Vec<String> = words.collect();
         for group in list.chunk_by(|a, b| is_letter(a) && is_letter(b)) {
@@ -26,7 +28,10 @@ impl Folded {
                 folded.push(' ');
             }
         }
-        Self { words: folded, spelled }
+        Self {
+            words: folded,
+            spelled,
+        }
     }
 }
 
@@ -40,8 +45,16 @@ fn plain(text: &str) -> String {
         .filter(|c| !is_combining_mark(*c) && !is_invisible(*c))
         .flat_map(|c| {
             // The skeleton of an ASCII letter may be another one (m -> rn): leave those alone.
-            let shape: String = if c.is_ascii() { c.into() } else { skeleton(&c.to_string()).collect() };
-            let shape = if shape.is_ascii() { shape } else { c.to_string() };
+            let shape: String = if c.is_ascii() {
+                c.into()
+            } else {
+                skeleton(&c.to_string()).collect()
+            };
+            let shape = if shape.is_ascii() {
+                shape
+            } else {
+                c.to_string()
+            };
             shape.to_lowercase().chars().collect::<Vec<_>>()
         })
         .collect()
@@ -90,18 +103,28 @@ fn unleet(word: &str) -> String {
 fn squeeze(word: &str) -> String {
     let chars: Vec<char> = word.chars().collect();
     let run = |c: &[char]| if c.len() >= 3 { 1 } else { c.len() };
-    chars.chunk_by(|a, b| a == b).flat_map(|same| same[..run(same)].iter()).collect()
+    chars
+        .chunk_by(|a, b| a == b)
+        .flat_map(|same| same[..run(same)].iter())
+        .collect()
 }
 
 /// Every age that the text states: "15 year old", "aged 9", "14yo", "twelve-year-old".
 pub(super) fn ages(text: &str) -> impl Iterator<Item = u32> {
     let plain = plain(text);
     let split = |c: char| !c.is_alphanumeric();
-    let words: Vec<String> = plain.split(split).filter(|w| !w.is_empty()).map(Into::into).collect();
+    let words: Vec<String> = plain
+        .split(split)
+        .filter(|w| !w.is_empty())
+        .map(Into::into)
+        .collect();
     (0..words.len()).filter_map(move |i| {
         let word = words[i].as_str();
         let next = |n: usize| words.get(i + n).map_or("", String::as_str);
-        let (digits, unit) = word.split_at(word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len()));
+        let (digits, unit) = word.split_at(
+            word.find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(word.len()),
+        );
         if matches!(unit, "yo" | "yrs" | "yr") {
             return digits.parse().ok();
         }
@@ -116,11 +139,30 @@ pub(super) fn ages(text: &str) -> impl Iterator<Item = u32> {
 /// A whole number up to nineteen in words, or any in digits.
 fn number(word: &str) -> Option<u32> {
     const WORDS: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
         "nineteen",
     ];
-    word.parse().ok().or_else(|| WORDS.iter().position(|w| *w == word).map(|n| n as u32))
+    word.parse()
+        .ok()
+        .or_else(|| WORDS.iter().position(|w| *w == word).map(|n| n as u32))
 }
 
 #[cfg(test)]
@@ -129,7 +171,8 @@ mod tests {
 
     #[test]
     fn folding_keeps_ordinary_text() {
-        let check = |text: &str, folded: &str| assert_eq!(Folded::new(text).words, folded, "{text}");
+        let check =
+            |text: &str, folded: &str| assert_eq!(Folded::new(text).words, folded, "{text}");
         check("A red ball, 85mm!", " a red ball bsmm ");
         check("It's I. A. Smith", " its i a smith ");
         check("caf\u{e9} \u{2014} na\u{ef}ve", " cafe naive ");
@@ -140,7 +183,13 @@ mod tests {
     #[test]
     fn ages_are_read_in_digits_and_words() {
         let read = |text: &str| ages(text).collect::<Vec<_>>();
-        assert_eq!(read("a 15 year old and a twelve-year-old, aged 9, 14yo, 16 y/o"), [15, 12, 9, 14, 16]);
-        assert_eq!(read("at 24 fps for 4 seconds, 85mm, 2000 years of history"), [0u32; 0]);
+        assert_eq!(
+            read("a 15 year old and a twelve-year-old, aged 9, 14yo, 16 y/o"),
+            [15, 12, 9, 14, 16]
+        );
+        assert_eq!(
+            read("at 24 fps for 4 seconds, 85mm, 2000 years of history"),
+            [0u32; 0]
+        );
     }
 }

@@ -47,7 +47,10 @@ impl Group {
 
     /// Whether "no X" and "without X" take the word back.
     fn can_be_negated(self) -> bool {
-        matches!(self, Self::Explicit | Self::GraphicViolence | Self::Hate | Self::SelfHarm)
+        matches!(
+            self,
+            Self::Explicit | Self::GraphicViolence | Self::Hate | Self::SelfHarm
+        )
     }
 }
 
@@ -67,12 +70,22 @@ impl Rules {
     pub(super) fn parse(text: &str) -> Self {
         let (mut harmless, mut words, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let mut section = "";
-        for line in text.lines().map(|line| line.split('#').next().unwrap_or("").trim()) {
-            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        for line in text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or("").trim())
+        {
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|line| line.strip_suffix(']'))
+            {
                 section = name;
                 continue;
             }
-            for phrase in line.split(',').map(str::trim).filter(|phrase| !phrase.is_empty()) {
+            for phrase in line
+                .split(',')
+                .map(str::trim)
+                .filter(|phrase| !phrase.is_empty())
+            {
                 let pattern = match phrase.strip_suffix('*') {
                     Some(stem) => Folded::new(stem).words.trim_end().to_owned(),
                     None => Folded::new(phrase).words,
@@ -85,8 +98,12 @@ impl Rules {
                 }
             }
         }
-        let automaton = |patterns: Vec<String>| AhoCorasick::new(&patterns).expect("the rules are small");
-        let bare = words.iter().map(|word: &String| word.replace(' ', "")).collect();
+        let automaton =
+            |patterns: Vec<String>| AhoCorasick::new(&patterns).expect("the rules are small");
+        let bare = words
+            .iter()
+            .map(|word: &String| word.replace(' ', ""))
+            .collect();
         Self {
             harmless: automaton(harmless),
             spelled: automaton(bare),
@@ -110,7 +127,10 @@ impl Rules {
             }
         }
         for word in &text.spelled {
-            let found = self.spelled.find_overlapping_iter(word).filter(|found| found.len() > 2);
+            let found = self
+                .spelled
+                .find_overlapping_iter(word)
+                .filter(|found| found.len() > 2);
             groups.extend(found.map(|found| self.groups[found.pattern()]));
         }
         groups

@@ -1,0 +1,195 @@
+//! A model that computes almost nothing, and clips made with it.
+#![expect(dead_code, reason = "each test file uses a part")]
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use kinora_engine::model::{
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Towards, VideoModel,
+};
+use kinora_engine::prompt::Knowledge;
+use kinora_engine::{Request, Size};
+use kinora_tensor::{DType, Tensor};
+
+/// The double: latents of one channel; the text's length decides the picture's brightness.
+pub struct Double {
+    pub info: ModelInfo,
+    pub knowledge: Knowledge,
+    /// Panics in this step.
+    pub panics: bool,
+    /// Bytes that denoising claims.
+    pub bytes: u64,
+}
+
+impl Default for Double {
+    fn default() -> Self {
+        let info = ModelInfo {
+            name: "double".into(),
+            about: "a test double".into(),
+            hash: "0123".into(),
+            weight_bytes: 1 << 20,
+            shortest_seconds: 1.0,
+            longest_seconds: 4.0,
+            fps: 24,
+            sizes: vec![
+                Size::new(192, 128),
+                Size::new(128, 192),
+                Size::new(160, 160),
+            ],
+            max_words: 20,
+            defaults: Defaults {
+                steps: 4,
+                draft_steps: 2,
+                guidance: 2.0,
+                guidance_interval: (0.1, 1.0),
+                shift: 1.0,
+            },
+        };
+        Self {
+            info,
+            knowledge: Knowledge::default(),
+            panics: false,
+            bytes: 1 << 20,
+        }
+    }
+}
+
+impl Family for Double {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+    fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+    fn count_words(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+    fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
+        [
+            1 + (frames as usize - 1) / 8,
+            size.height as usize / 32,
+            size.width as usize / 32,
+            1,
+        ]
+    }
+    fn denoise_memory(&self, _latents: [usize; 4]) -> Vec<Part> {
+        vec![Part {
+            name: "activations",
+            bytes: self.bytes,
+        }]
+    }
+    fn decode_memory(&self, size: Size) -> Vec<Part> {
+        vec![Part {
+            name: "feature maps",
+            bytes: size.rgb_bytes() as u64 * 8,
+        }]
+    }
+    fn load(&self) -> kinora_engine::Result<Box<dyn VideoModel>> {
+        Ok(Box::new(Loaded {
+            panics: self.panics,
+        }))
+    }
+}
+
+struct Loaded {
+    panics: bool,
+}
+
+struct Target {
+    prompt: f32,
+    negative: f32,
+    panics: bool,
+}
+
+struct Stream {
+    first: bool,
+}
+
+impl VideoModel for Loaded {
+    fn read(&self, _text: &str) -> Vec<Reading> {
+        Vec::new()
+    }
+    fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a> {
+        let value = |text: &str| (text.len() % 10) as f32 / 10.0 - 0.5;
+        let panics = self.panics;
+        Box::new(Target {
+            prompt: value(prompt),
+            negative: value(negative),
+            panics,
+        })
+    }
+    fn decoder<'a>(&'a self) -> kinora_engine::Result<Box<dyn FrameStream + 'a>> {
+        Ok(Box::new(Stream { first: true }))
+    }
+}
+
+impl Denoiser for Target {
+    fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
+        assert!(!self.panics, "the double was told to fail");
+        let target = if towards == Towards::Prompt {
+            self.prompt
+        } else {
+            self.negative
+        };
+        // Keep a tenth of the noise so that seeds differ.
+        let clean = latents.combine(0.1, &Tensor::full(target, latents.shape(), DType::F32), 1.0);
+        let scale = (1.0 / sigma) as f32;
+        latents.combine(scale, &clean, -scale)
+    }
+}
+
+impl FrameStream for Stream {
+    fn push(&mut self, latents: &Tensor) -> Tensor {
+        let [n, h, w, _] = latents.dims();
+        let drop = if std::mem::take(&mut self.first) {
+            7
+        } else {
+            0
+        };
+        let (height, width) = (h * 32, w * 32);
+        let values = latents.as_f32();
+        Tensor::from_fn(&[n * 8 - drop, height, width, 3], |i| {
+            let (x, y) = (i / 3 % width, i / 3 / width % height);
+            let latent = values[(y / 32) * w + x / 32];
+            latent + i as f32 % 3.0 * 0.1
+        })
+    }
+}
+
+pub fn request(prompt: &str) -> Request {
+    let seed = Some(7);
+    Request {
+        prompt: prompt.into(),
+        seconds: Some(1.0),
+        seed,
+        ..Request::default()
+    }
+}
+
+/// A folder of its own for each test, removed at the end.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("kinora-engine-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for tests");
+        Self(path)
+    }
+
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).expect("the folder is there");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

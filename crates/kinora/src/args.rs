@@ -1,0 +1,255 @@
+//! The command line as types; every option's help says its unit, range and default.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap_complete::Shell;
+use kinora_engine::{Aspect, Finish, Resolution, Size};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default());
+
+/// A written prompt becomes a video, on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "kinora", version, styles = STYLES, arg_required_else_help = true)]
+#[command(
+    after_help = "Start with:  kinora generate \"A dog runs over a beach at dawn, slow pan right\""
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a video from a prompt
+    Generate(Box<Generate>),
+    /// Show what the model makes of a prompt, without making anything
+    Prompt(Prompt),
+    /// List the models
+    Models(Models),
+    /// Show how a clip was made, from the clip itself
+    Recipe(Recipe),
+    /// Measure the speed of this machine
+    Bench(Bench),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("shape").args(["aspect", "size"]))]
+#[command(
+    after_help = "Words such as \"vertical, two seconds:\" in the prompt set the format too; options win."
+)]
+pub struct Generate {
+    /// What the clip shows
+    pub prompt: String,
+
+    /// What it must not show
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub negative: String,
+
+    /// Name of a model, or a folder that holds one [default: kinora-1]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+
+    /// Length in seconds, 1 to 4 [default: 4]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        help_heading = "Format"
+    )]
+    pub seconds: Option<f64>,
+
+    /// Shape: 16:9, 9:16, 1:1, 4:3, 3:4 or any up to 2.5:1 [default: the model's own frame]
+    #[arg(long, value_name = "W:H", help_heading = "Format")]
+    pub aspect: Option<Aspect>,
+
+    /// Exact size in pixels, even, up to 1920x1080
+    #[arg(
+        long,
+        value_name = "WxH",
+        help_heading = "Format",
+        conflicts_with = "resolution"
+    )]
+    pub size: Option<Size>,
+
+    /// Resize to a named resolution: 480p, 720p, 1080p [default: as painted]
+    #[arg(long, value_name = "NAME", value_parser = resolution, help_heading = "Format")]
+    pub resolution: Option<Resolution>,
+
+    /// Frames per second: 8, 12, 24, 25, 30, 48, 50, 60 [default: 24]
+    #[arg(
+        long,
+        value_name = "FPS",
+        allow_negative_numbers = true,
+        help_heading = "Format"
+    )]
+    pub fps: Option<u32>,
+
+    /// Film stock, grain, vignette, joined by +: kinora-250d, kinora-500t, kinora-100r, kinora-bw,
+    /// grain, vignette [default: none]
+    #[arg(long, value_name = "LOOK", help_heading = "Format")]
+    pub finish: Option<Finish>,
+
+    /// Decides everything that the prompt leaves open [default: random, printed]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
+    pub seed: Option<u64>,
+
+    /// Denoising steps, 1 to 200
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
+    pub steps: Option<u32>,
+
+    /// How strongly the prompt pulls, 0 to 20; 1 is not at all
+    #[arg(
+        long,
+        value_name = "SCALE",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
+    pub guidance: Option<f64>,
+
+    /// A quick look: fewer steps, smaller file
+    #[arg(long, help_heading = "Sampling")]
+    pub draft: bool,
+
+    /// Make N clips with seeds S, S+1, ...; files end in -1 to -N
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+          value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Sampling")]
+    pub count: u32,
+
+    /// Refuse the prompt if the model ignores a word of it or covers less than 80 %
+    #[arg(long, help_heading = "Sampling")]
+    pub strict: bool,
+
+    /// Where to write [default: kinora-SEED.mp4 in this folder, counted up]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(short, long, help_heading = "Output")]
+    pub force: bool,
+
+    /// Print one JSON object on standard output
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// Show the picture in the terminal while it is denoised
+    #[arg(long, help_heading = "Output")]
+    pub preview: bool,
+
+    /// Also write the frames before encoding (safetensors, U8 [t, h, w, 3])
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub save_frames: Option<PathBuf>,
+
+    /// Start from this noise instead of the seed's (safetensors, F32 [t, h, w, c])
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub init_latents: Option<PathBuf>,
+
+    /// Also write the denoised latents (safetensors, F32 [t, h, w, c])
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub save_latents: Option<PathBuf>,
+}
+
+fn resolution(text: &str) -> Result<Resolution, String> {
+    match text.trim_end_matches(['p', 'P']) {
+        "480" => Ok(Resolution::P480),
+        "720" => Ok(Resolution::P720),
+        "1080" => Ok(Resolution::P1080),
+        _ => Err("known are 480p, 720p and 1080p".into()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Prompt {
+    /// The prompt to read
+    pub prompt: String,
+
+    /// Name of a model, or a folder that holds one [default: kinora-1]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Recipe {
+    /// A clip made by Kinora
+    #[arg(value_name = "FILE.mp4")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure
+    #[arg(value_enum, default_value = "generate")]
+    pub what: What,
+
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+
+    /// Name of a model, or a folder that holds one [default: kinora-1]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+
+    /// Measure drafts
+    #[arg(long)]
+    pub draft: bool,
+
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// A whole clip with default settings
+    Generate,
+    /// The operations that it consists of
+    Ops,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

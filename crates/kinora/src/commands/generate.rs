@@ -1,0 +1,134 @@
+//! `kinora generate`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use kinora_engine::{Cancel, Clip, Engine, Job, Output, Request, random_seed};
+use serde::Serialize;
+
+use crate::args::Generate;
+use crate::files::{numbered, outputs};
+use crate::progress::{Terminal, seconds};
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    outputs: &'a [Clip],
+}
+
+pub fn run(arguments: Generate) -> Result<()> {
+    let engine = Engine::new();
+    let request = request(&arguments);
+    let seed = request.seed.expect("set above");
+    // Everything that can be wrong is said before anything is computed.
+    let jobs = (0..arguments.count)
+        .map(|n| {
+            let request = Request {
+                seed: Some(seed + u64::from(n)),
+                ..request.clone()
+            };
+            engine.resolve(&request).map(|job| (request, job))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let files = outputs(arguments.output.as_deref(), seed, arguments.count);
+    let outputs: Vec<Output> = files
+        .into_iter()
+        .zip(1..)
+        .map(|(path, n)| output(&arguments, path, n))
+        .collect();
+    outputs.iter().try_for_each(Output::check)?;
+    tell(&arguments, &jobs[0].1, seed);
+
+    let cancel = Cancel::default();
+    let on_interrupt = cancel.clone();
+    ctrlc::set_handler(move || on_interrupt.cancel()).context("cannot listen for Ctrl-C")?;
+    let mut clips = Vec::new();
+    for ((request, job), output) in jobs.iter().zip(&outputs) {
+        let mut progress = Terminal::new(arguments.preview);
+        let clip = engine.run(request, job, output, &mut progress, &cancel)?;
+        drop(progress);
+        if !arguments.json {
+            super::print(&summary(&clip))?;
+        }
+        clips.push(clip);
+    }
+    if arguments.json {
+        super::print_json(&Document { outputs: &clips })
+    } else {
+        Ok(())
+    }
+}
+
+fn request(arguments: &Generate) -> Request {
+    Request {
+        prompt: arguments.prompt.clone(),
+        negative: arguments.negative.clone(),
+        seconds: arguments.seconds,
+        size: arguments.size,
+        aspect: arguments.aspect,
+        resolution: arguments.resolution,
+        fps: arguments.fps,
+        seed: Some(arguments.seed.unwrap_or_else(random_seed)),
+        steps: arguments.steps,
+        guidance: arguments.guidance,
+        model: arguments.model.clone(),
+        finish: arguments.finish.unwrap_or_default(),
+        draft: arguments.draft,
+        strict: arguments.strict,
+    }
+}
+
+fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {
+    let beside = |file: &Option<PathBuf>| {
+        let number = |path: &PathBuf| {
+            if arguments.count == 1 {
+                path.clone()
+            } else {
+                numbered(path, n)
+            }
+        };
+        file.as_ref().map(number)
+    };
+    Output {
+        path,
+        overwrite: arguments.force,
+        save_frames: beside(&arguments.save_frames),
+        save_latents: beside(&arguments.save_latents),
+        init_latents: arguments.init_latents.clone(),
+    }
+}
+
+/// What is about to happen, on standard error.
+fn tell(arguments: &Generate, job: &Job, seed: u64) {
+    let effective = &job.recipe.effective;
+    let (size, timing) = (effective.framing.size, effective.timing);
+    let clips = if arguments.count > 1 {
+        format!(", {} clips", arguments.count)
+    } else {
+        String::new()
+    };
+    eprintln!(
+        "{} at {size}, {} s, {} fps, {} steps, seed {seed}{clips}",
+        job.recipe.model, timing.seconds, timing.fps, effective.steps
+    );
+    for note in &job.notes {
+        eprintln!("note: {note}");
+    }
+}
+
+fn summary(clip: &Clip) -> String {
+    let name: &Path = &clip.path;
+    let resized = (clip.native_size != kinora_engine::Size::new(clip.width, clip.height))
+        .then(|| format!(" (painted at {})", clip.native_size));
+    format!(
+        "{}  {}x{}{}, {} frames at {} fps, seed {}, made in {}",
+        name.display(),
+        clip.width,
+        clip.height,
+        resized.unwrap_or_default(),
+        clip.frames,
+        clip.fps,
+        clip.seed,
+        seconds(clip.timings.total)
+    )
+}

@@ -1,0 +1,38 @@
+//! What each command does.
+
+use std::io::{Write, stdout};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::args::{Arguments, Command};
+
+mod bench;
+mod completions;
+mod generate;
+mod models;
+mod prompt;
+mod recipe;
+
+/// Runs the command of a command line.
+pub fn run(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::Generate(arguments) => generate::run(*arguments),
+        Command::Prompt(arguments) => prompt::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
+        Command::Recipe(arguments) => recipe::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+/// Prints to standard output; a closed pipe is an error that ends the command quietly.
+fn print(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}

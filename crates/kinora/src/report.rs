@@ -1,0 +1,104 @@
+//! Errors as people read them: message, cause, hint; and the exit code that scripts read.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use kinora_engine::{Error, Kind};
+
+const USAGE: u8 = 2;
+const FAILURE: u8 = 1;
+const INTERRUPTED: u8 = 130;
+
+/// Where the last panic was, for the report of a mistake of ours.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps panics off the terminal: a job reports them as errors.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        if let Ok(mut last) = LAST_PANIC.lock() {
+            *last = place;
+        }
+    }));
+}
+
+/// A command line that does not parse, or asks for help.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    // A closed pipe is nobody's mistake.
+    let _ = error.print();
+    match error.kind() {
+        DisplayHelp | DisplayVersion => ExitCode::SUCCESS,
+        DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::from(USAGE),
+        _ => {
+            hint("add --help to see what is possible");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// An error of a command.
+pub fn failure(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let known = error.downcast_ref::<Error>();
+    if let Some(Error::Cancelled) = known {
+        eprintln!("stopped: the clip in progress was not written");
+        return ExitCode::from(INTERRUPTED);
+    }
+    let message = format!("{error:#}");
+    eprintln!("error: {message}");
+    if let Some(error) = known {
+        causes(error, &message);
+        if let Error::Internal { .. } = error
+            && let Ok(place) = LAST_PANIC.lock()
+        {
+            eprintln!("  at {place}");
+        }
+        hint(&error.hint());
+    }
+    ExitCode::from(match known.map(Error::kind) {
+        Some(Kind::Usage) => USAGE,
+        Some(Kind::Cancelled) => INTERRUPTED,
+        Some(Kind::Failure) | None => FAILURE,
+    })
+}
+
+/// A panic outside of any job.
+pub fn mistake() -> ExitCode {
+    let place = LAST_PANIC
+        .lock()
+        .map(|place| place.clone())
+        .unwrap_or_default();
+    eprintln!("error: internal error at {place}");
+    hint("this is a mistake in Kinora: please report it with the command that you ran");
+    ExitCode::from(FAILURE)
+}
+
+fn hint(text: &str) {
+    eprintln!("hint: {text}");
+}
+
+/// The chain of causes that the message does not already tell.
+fn causes(error: &Error, message: &str) {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            eprintln!("  cause: {text}");
+        }
+        cause = error.source();
+    }
+}
+
+/// `kinora ... | head` ends quietly.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
