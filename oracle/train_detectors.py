@@ -21,22 +21,35 @@ from torch import nn
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "crates/measure/weights/detectors.safetensors"
 KEY_FRAMES, CHANNELS, CELL = 5, 4, 4
-SETTINGS, TIMES, WEATHERS, KINDS, COLORS, MOVES = 10, 6, 5, 12, 12, 11
+SETTINGS, TIMES, WEATHERS, KINDS, COLORS, DIRECTIONS, MOVES = 10, 6, 5, 12, 12, 4, 11
 GRID, FLOW_CHANNELS, PATH = 12, 24, 7
+WIDTH = GRID * GRID * FLOW_CHANNELS + PATH  # numbers a clip in flow.bin
 PAN_LEFT, PAN_RIGHT = 3, 4
+FACING = 1 + KINDS + COLORS  # first channel of directions
 DENSITY = 0.1  # members a cell that one unit of the network's last channel stands for
 NOISE = torch.randn(6_000_000)  # drawn once: drawing it costs more than the network
 
 
 class Data:
-    """The folder that `kinora-train detectors` writes."""
+    """The folders that `kinora-train detectors` writes."""
 
-    def __init__(self, folder: Path):
-        self.index = [json.loads(line) for line in (folder / "index.jsonl").open()]
-        self.pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
-        self.cells = np.memmap(folder / "cells.bin", np.uint8, "r")
-        flow = np.fromfile(folder / "flow.bin", np.float32)
-        self.flow = torch.from_numpy(flow.reshape(len(self.index), -1))
+    def __init__(self, folders: list[Path]):
+        self.index, self.files, flow = [], [], []
+        for number, folder in enumerate(folders):
+            self.files.append([np.memmap(folder / n, np.uint8, "r") for n in ("pixels.bin", "cells.bin")])
+            # Numbers are written last of a clip: a folder that is still growing is read up to them.
+            rows = np.fromfile(folder / "flow.bin", np.float32)
+            rows = rows[: len(rows) // WIDTH * WIDTH].reshape(-1, WIDTH)
+            entries = [json.loads(line) for line in (folder / "index.jsonl").open() if line.endswith("\n")]
+            whole = [e for e in entries if self._fits(e, number)][: len(rows)]
+            self.index += [e | {"folder": number} for e in whole]
+            flow.append(torch.from_numpy(rows[: len(whole)]))
+        self.flow = torch.cat(flow)
+
+    def _fits(self, e, number: int) -> bool:
+        area = e["height"] * e["width"] * KEY_FRAMES
+        pixels, cells = self.files[number]
+        return e["pixels"] + area * CHANNELS <= len(pixels) and e["cells"] + area // CELL**2 <= len(cells)
 
     def clip(self, i: int, frames) -> tuple[np.ndarray, np.ndarray]:
         """Key frames [k, h, w, 4] and the subject of each cell [k, h/4, w/4]."""
@@ -44,12 +57,30 @@ class Data:
         h, w = e["height"], e["width"]
         size, cells = h * w * CHANNELS, (h // CELL) * (w // CELL)
         at = e["pixels"]
-        x = [self.pixels[at + k * size : at + (k + 1) * size] for k in frames]
-        m = [self.cells[e["cells"] + k * cells : e["cells"] + (k + 1) * cells] for k in frames]
+        pixels, subjects = self.files[e["folder"]]
+        x = [pixels[at + k * size : at + (k + 1) * size] for k in frames]
+        m = [subjects[e["cells"] + k * cells : e["cells"] + (k + 1) * cells] for k in frames]
         return (
             np.stack(x).reshape(len(frames), h, w, CHANNELS),
             np.stack(m).reshape(len(frames), h // CELL, w // CELL),
         )
+
+
+class Conv(nn.Module):
+    """A convolution and a batch norm, which is folded into it when the weights are written."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, momentum=0.05)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+    def folded(self):
+        scale = self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
+        bias = self.norm.bias - self.norm.running_mean * scale
+        return self.conv.weight * scale[:, None, None, None], bias
 
 
 class SceneNet(nn.Module):
@@ -59,22 +90,18 @@ class SceneNet(nn.Module):
         super().__init__()
         widths = [(CHANNELS, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2)]
         widths += [(64, 64, 1), (64, 96, 2), (96, 96, 1), (96, 128, 2)]
-        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, s, 1) for i, o, s in widths)
-        self.lateral = nn.ModuleList([nn.Conv2d(96, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(32, 48, 1)])
-        self.merge = nn.ModuleList([nn.Conv2d(64, 48, 3, 1, 1), nn.Conv2d(48, 32, 3, 1, 1)])
-        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS + 1, 1)
+        self.down = nn.ModuleList(Conv(i, o, 3, s) for i, o, s in widths)
+        self.lateral = nn.ModuleList([Conv(96, 64, 1), Conv(64, 64, 1), Conv(32, 48, 1)])
+        self.merge = nn.ModuleList([Conv(64, 48, 3), Conv(48, 32, 3)])
+        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS + DIRECTIONS + 1, 1)
         self.hidden = nn.Linear(352, 128)
         self.setting = nn.Linear(128, SETTINGS)
         self.time = nn.Linear(128, TIMES)
         self.weather = nn.Linear(128, WEATHERS)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
         self.subject.weight.data *= 0.1
 
     def forward(self, x):
-        """x [n, 4, h, w] -> logits of settings, times, weathers; subject maps [n, 26, h/4, w/4]."""
+        """x [n, 4, h, w] -> logits of settings, times, weathers; subject maps [n, 30, h/4, w/4]."""
         d = lambda i, x: F.relu(self.down[i](x))
         quarter = d(2, d(1, d(0, x)))
         eighth = d(4, d(3, quarter))
@@ -132,11 +159,11 @@ def augment(x):
 
 
 def batch(data: Data, ids, train: bool):
-    """Pixels [n, 4, h, w], subjects of cells, index entries, centres of members [n][(x, y, size)].
+    """Pixels [n, 4, h, w], subjects of cells, index entries, centres of members, flips.
 
     One random key frame a clip when training, all of one clip otherwise.
     """
-    xs, ms, centers = [], [], []
+    xs, ms, centers, flips = [], [], [], []
     for i in ids:
         entry = data.index[i]
         chosen = [random.randrange(KEY_FRAMES)] if train else list(range(KEY_FRAMES))
@@ -144,6 +171,7 @@ def batch(data: Data, ids, train: bool):
         flip = train and random.random() < 0.5
         if flip:
             x, m = x[:, :, ::-1], m[:, :, ::-1]
+        flips.append(flip)
         xs.append(np.ascontiguousarray(x))
         ms.append(np.ascontiguousarray(m))
         for k in chosen:
@@ -156,7 +184,7 @@ def batch(data: Data, ids, train: bool):
                     members.append((x_center, (top + bottom) / 2, right - left, bottom - top))
             centers.append(members)
     x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
-    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids], centers
+    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids], centers, flips
 
 
 def density(centers, h: int, w: int):
@@ -171,23 +199,25 @@ def density(centers, h: int, w: int):
     return target
 
 
-def targets(entries, cells):
-    """Kind of each cell (0 none), colour of each cell, weight of each cell within its frame."""
-    kind, color = torch.zeros_like(cells), torch.zeros_like(cells)
+def targets(entries, cells, flips):
+    """Kind (0 none), colour and direction of each cell, and its weight within its frame."""
+    kind, color, facing = (torch.zeros_like(cells) for _ in range(3))
     for c, e in enumerate(entries):
         for s, subject in enumerate(e["subjects"]):
             here = cells[c] == s + 1
             kind[c][here] = subject["kind"] + 1
             color[c][here] = subject["color"]
+            way = subject.get("direction", -100)
+            facing[c][here] = 1 - way if flips[c] and 0 <= way < 2 else way
     on = kind > 0
     weight = on / (on.sum((1, 2), keepdim=True).clamp(min=4)) ** 0.7
-    return kind, color, on, weight
+    return kind, color, facing, on, weight
 
 
 def scene_loss(model, data, ids):
-    x, cells, entries, centers = batch(data, ids, True)
+    x, cells, entries, centers, flips = batch(data, ids, True)
     x = augment(x).contiguous(memory_format=torch.channels_last)
-    kind, color, on, weight = targets(entries, cells)
+    kind, color, facing, on, weight = targets(entries, cells, flips)
     with torch.autocast("cpu", torch.bfloat16):
         setting, hour, weather, maps = model(x)
         label = lambda name: torch.tensor([e[name] for e in entries])
@@ -200,7 +230,8 @@ def scene_loss(model, data, ids):
     here, weight = rows[on].float(), weight[on]
     total = weight.sum().clamp(min=1e-3)
     each = F.cross_entropy(here[:, : 1 + KINDS], kind[on], reduction="none")
-    each = each + F.cross_entropy(here[:, 1 + KINDS : -1], color[on], reduction="none")
+    each = each + F.cross_entropy(here[:, 1 + KINDS : FACING], color[on], reduction="none")
+    each = each + 0.5 * F.cross_entropy(here[:, FACING:-1], facing[on], reduction="none")
     want = density(centers, *cells.shape[1:])
     got = F.relu(rows[..., -1].float()) * DENSITY
     error = ((got - want) ** 2).sum((1, 2)) * 4 + (got.sum((1, 2)) - want.sum((1, 2))).abs()
@@ -231,7 +262,7 @@ def decode(maps):
     weight = p[:, [g + 1 for g in group]].sum(1)
     weight = weight * (weight > 0.3)
     kinds = (maps[:, [g + 1 for g in group]] * weight[:, None]).sum((0, 2, 3))
-    colors = (maps[:, 1 + KINDS : -1].softmax(1) * weight[:, None]).sum((0, 2, 3))
+    colors = (maps[:, 1 + KINDS : FACING].softmax(1) * weight[:, None]).sum((0, 2, 3))
     return group[int(kinds.argmax())], int(colors.argmax())
 
 
@@ -240,7 +271,7 @@ def evaluate(scene, camera, data, ids):
     scene.eval(), camera.eval()
     right = {n: [] for n in ["setting", "time", "weather", "figure", "kind", "color", "count", "camera"]}
     for i in ids:
-        x, _, (e,), _ = batch(data, [i], False)
+        x, _, (e,), _, _ = batch(data, [i], False)
         setting, hour, weather, maps = scene(x.contiguous(memory_format=torch.channels_last))
         for name, logits in [("setting", setting), ("time", hour), ("weather", weather)]:
             right[name].append(int(logits.mean(0).argmax()) == e[name])
@@ -260,13 +291,17 @@ def evaluate(scene, camera, data, ids):
 def export(scene, camera):
     tensors = {}
     for prefix, model in [("scene", scene), ("camera", camera)]:
-        for name, value in model.state_dict().items():
-            stem, kind = name.rsplit(".", 1)
-            stem = stem.replace(".", "") if stem.split(".")[0] in ("down", "lateral", "merge") else stem
-            if kind == "weight":
-                value = value[:, :, None, None] if value.dim() == 2 else value
-                value = value.permute(2, 3, 1, 0)
-            tensors[f"{prefix}.{stem}.{kind}"] = value.half().contiguous()
+        for name, layer in model.named_modules():
+            if isinstance(layer, Conv):
+                weight, bias = layer.folded()
+            elif isinstance(layer, (nn.Conv2d, nn.Linear)) and not name.endswith(".conv"):
+                weight, bias = layer.weight, layer.bias
+            else:
+                continue
+            weight = weight[:, :, None, None] if weight.dim() == 2 else weight
+            name = f"{prefix}.{name.replace('.', '')}"
+            tensors[f"{name}.weight"] = weight.detach().permute(2, 3, 1, 0).half().contiguous()
+            tensors[f"{name}.bias"] = bias.detach().half().contiguous()
     WEIGHTS.parent.mkdir(exist_ok=True)
     save_file(tensors, WEIGHTS)
     print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size / 1e6:.2f} MB")
@@ -274,7 +309,7 @@ def export(scene, camera):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--clips", type=int, default=20, help="clips a step")
     parser.add_argument("--resume", type=Path, help="checkpoint to start from and to write")
@@ -295,12 +330,12 @@ def main():
         state = torch.load(arguments.resume)
         scene.load_state_dict(state["scene"]), camera.load_state_dict(state["camera"])
     parameters = list(scene.parameters()) + list(camera.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.02)
     average = [p.detach().clone() for p in parameters]
     start, step, shown, mean = time.time(), 0, 0.0, 0.0
     while (done := (time.time() - start) / (60 * arguments.minutes)) < 1:
         warm = min(1, (step + 1) / 50)
-        optimizer.param_groups[0]["lr"] = 2e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        optimizer.param_groups[0]["lr"] = 3e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         group = random.choices(groups, [len(g) for g in groups])[0]
         ids = random.sample(group, min(arguments.clips, len(group)))
         loss = scene_loss(scene, data, ids)

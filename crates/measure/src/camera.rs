@@ -45,8 +45,9 @@ impl CameraPath {
         if fields.is_empty() {
             return Self::default();
         }
-        let n = fields.len() as f32;
-        let mean = |f: fn(&Affine) -> f32| fields.iter().map(f).sum::<f32>() / n;
+        let parts: Vec<Affine> = flow.parts.iter().map(|p| fit(flow, p)).collect();
+        let n = parts.len() as f32;
+        let mean = |f: fn(&Affine) -> f32| parts.iter().map(f).sum::<f32>() / n;
         let (shake, shake_rate) = shake(&fields, flow.pair_seconds);
         Self {
             shift_x: mean(|a| a.u[0]),

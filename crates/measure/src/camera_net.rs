@@ -6,31 +6,22 @@
 
 use crate::{
     camera::CameraPath,
-    flow::{Flow, GRID},
+    flow::{Flow, GRID, PARTS},
     labels::CAMERA_MOVES,
     net::{Activation, Conv, Linear, Map, Weights, WeightsError, softmax},
 };
 
-/// Equal parts of the clip whose mean flow is looked at.
-pub const SEGMENTS: usize = 6;
-
-/// Channels of the flow map: `u v trust_u trust_v` for each segment.
-pub const FLOW_CHANNELS: usize = 4 * SEGMENTS;
+/// Channels of the flow map: `u v trust_u trust_v` for each part of the clip.
+pub const FLOW_CHANNELS: usize = 4 * PARTS;
 
 /// The network's view of a clip's flow: `[GRID, GRID, FLOW_CHANNELS]`.
 ///
 /// Velocities are damped by their trust and compressed, so that a slow pull back counts beside a
 /// fast pan.
 pub fn flow_map(flow: &Flow) -> Map {
-    let n = flow.pairs.len();
     let mut data = vec![0.0; GRID * GRID * FLOW_CHANNELS];
-    for s in 0..SEGMENTS {
-        let start = s * n / SEGMENTS;
-        let end = ((s + 1) * n / SEGMENTS).max(start + 1).min(n);
-        if start >= end {
-            continue;
-        }
-        for (p, m) in flow.mean(start..end).into_iter().enumerate() {
+    for (s, part) in flow.parts.iter().enumerate() {
+        for (p, m) in part.iter().enumerate() {
             let to = &mut data[p * FLOW_CHANNELS + 4 * s..][..4];
             to[0] = compress(m.u) * m.trust_u;
             to[1] = compress(m.v) * m.trust_v;

@@ -68,7 +68,7 @@ pub fn judge(report: &Report, clause: &Clause, asked: &[Clause]) -> Option<bool>
         }),
         "color" => main.is_some_and(|s| colored(s, value, same_kind)),
         "count" => main.is_some_and(|s| s.count.to_string() == value),
-        "direction" => main.is_some_and(|s| s.direction.as_deref() == Some(value)),
+        "direction" => main.is_some_and(|s| s.direction.label == value),
         "second kind" => second.is_some_and(|s| s.kind.label == value),
         "second color" => second.is_some_and(|s| colored(s, value, same_kind)),
         _ => return None,
@@ -200,7 +200,7 @@ fn found(report: &Report, slot: &str) -> String {
         "camera move" => report.camera.label.clone(),
         "color" | "second color" => of_main(|s| s.colors[0].label.clone()),
         "count" => of_main(|s| s.count.to_string()),
-        "direction" => of_main(|s| s.direction.clone().unwrap_or("at rest".to_string())),
+        "direction" => of_main(|s| s.direction.label.clone()),
         _ => of_main(|s| s.kind.label.clone()),
     }
 }
@@ -232,7 +232,7 @@ mod tests {
             colors: colors.map(named).to_vec(),
             count,
             area: 0.1,
-            direction: Some("to the left".to_string()),
+            direction: named("to the left"),
             speed: 1.0,
         }
     }

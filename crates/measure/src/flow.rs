@@ -3,13 +3,23 @@
 //! Reference: Bouguet, "Pyramidal implementation of the Lucas Kanade feature tracker" (2001), with
 //! the mean of each window taken out, so that a change of light is not a motion.
 
-use crate::{Clip, image::Plane};
+use crate::{
+    Clip,
+    image::{Plane, median},
+};
 
 /// Points across and down, whatever the picture's shape.
 pub const GRID: usize = 12;
 
 /// Frames between the two pictures of a pair.
 pub const STEP: usize = 2;
+
+/// Equal parts of a clip that are also measured from end to end.
+pub const PARTS: usize = 6;
+
+/// Way in sqrt(frame area) by which a long measurement may leave the sum of the short ones; beyond,
+/// it has lost its place.
+const AGREES: f32 = 0.03;
 
 const LEVELS: usize = 3;
 const RADIUS: isize = 6;
@@ -36,6 +46,9 @@ pub struct Motion {
 pub struct Flow {
     /// One grid `[GRID, GRID]`, row-major, for every pair of frames.
     pub pairs: Vec<Vec<Motion>>,
+    /// One grid for each of [`PARTS`] equal parts of the clip, measured between the part's ends;
+    /// empty when there are no pairs.
+    pub parts: Vec<Vec<Motion>>,
     /// Seconds from one pair to the next.
     pub pair_seconds: f32,
     /// Frame width and height in units of sqrt(frame area).
@@ -45,27 +58,67 @@ pub struct Flow {
 impl Flow {
     /// Follows the grid through a clip. A clip of one frame has no pairs.
     pub fn of(clip: &Clip) -> Self {
-        let indices: Vec<usize> = (0..clip.len()).step_by(STEP).collect();
         let pair_seconds = STEP as f32 / clip.fps.max(1) as f32;
         let area = (clip.width * clip.height) as f32;
         let extent = (
             clip.width as f32 / area.sqrt(),
             clip.height as f32 / area.sqrt(),
         );
-        let mut pairs = Vec::new();
-        let mut before: Option<Pyramid> = None;
-        for i in indices {
-            let now = Pyramid::new(clip.motion_plane(i));
-            if let Some(before) = &before {
-                pairs.push(grid_motion(before, &now, pair_seconds));
-            }
-            before = Some(now);
-        }
-        Self {
+        let pictures: Vec<Plane> = (0..clip.len())
+            .step_by(STEP)
+            .map(|i| clip.motion_plane(i))
+            .collect();
+        let last = pictures.len().saturating_sub(1);
+        // Rain and snow are gone from a place a moment later: the median does not see them.
+        let pyramids: Vec<Pyramid> = (0..pictures.len())
+            .map(|i| {
+                let (before, after) = (i.saturating_sub(1), (i + 1).min(last));
+                Pyramid::new(median(&pictures[before], &pictures[i], &pictures[after]))
+            })
+            .collect();
+        let still = vec![Motion::default(); GRID * GRID];
+        let pairs: Vec<Vec<Motion>> = pyramids
+            .windows(2)
+            .map(|pair| grid_motion(&pair[0], &pair[1], pair_seconds, &still))
+            .collect();
+        let mut flow = Self {
             pairs,
+            parts: Vec::new(),
             pair_seconds,
             extent,
-        }
+        };
+        flow.parts = flow.long_motion(&pyramids);
+        flow
+    }
+
+    /// Motion between the ends of each of [`PARTS`] equal parts of the clip. Over a longer time a
+    /// slow move stands out from noise; the mean of the pairs tells where to look.
+    fn long_motion(&self, pyramids: &[Pyramid]) -> Vec<Vec<Motion>> {
+        let n = self.pairs.len();
+        let part = |s: usize| {
+            let start = (s * n / PARTS).min(n - 1);
+            start..((s + 1) * n / PARTS).max(start + 1)
+        };
+        let parts = (0..if n == 0 { 0 } else { PARTS }).map(part);
+        parts
+            .map(|range| {
+                let seconds = range.len() as f32 * self.pair_seconds;
+                let guess = self.mean(range.clone());
+                let long = grid_motion(
+                    &pyramids[range.start],
+                    &pyramids[range.end],
+                    seconds,
+                    &guess,
+                );
+                long.into_iter()
+                    .zip(guess)
+                    .map(|(long, guess)| {
+                        let agrees = (long.u - guess.u).hypot(long.v - guess.v) * seconds < AGREES;
+                        if agrees { long } else { guess }
+                    })
+                    .collect()
+            })
+            .collect()
     }
 
     /// Mean motion over the pairs of `range`, each component weighted by its trust.
@@ -123,20 +176,21 @@ impl Pyramid {
     }
 }
 
-fn grid_motion(before: &Pyramid, now: &Pyramid, seconds: f32) -> Vec<Motion> {
+/// Motion of every grid point from one picture to another, `seconds` later, begun at `guess`.
+fn grid_motion(from: &Pyramid, to: &Pyramid, seconds: f32, guess: &[Motion]) -> Vec<Motion> {
     let (w, h) = (
-        before.levels[0].picture.width as f32,
-        before.levels[0].picture.height as f32,
+        from.levels[0].picture.width as f32,
+        from.levels[0].picture.height as f32,
     );
-    let per_second = 1.0 / ((w * h).sqrt() * seconds);
+    let pixels = (w * h).sqrt() * seconds;
     (0..GRID * GRID)
         .map(|p| {
             let x = ((p % GRID) as f32 + 0.5) / GRID as f32 * w - 0.5;
             let y = ((p / GRID) as f32 + 0.5) / GRID as f32 * h - 0.5;
-            let m = track(before, now, x, y);
+            let m = track(from, to, (x, y), (guess[p].u * pixels, guess[p].v * pixels));
             Motion {
-                u: m.u * per_second,
-                v: m.v * per_second,
+                u: m.u / pixels,
+                v: m.v / pixels,
                 ..m
             }
         })
@@ -144,25 +198,24 @@ fn grid_motion(before: &Pyramid, now: &Pyramid, seconds: f32) -> Vec<Motion> {
 }
 
 /// Motion in pixels of the finest level of the window around `(x, y)`, coarse to fine.
-fn track(before: &Pyramid, now: &Pyramid, x: f32, y: f32) -> Motion {
+fn track(from: &Pyramid, to: &Pyramid, (x, y): (f32, f32), guess: (f32, f32)) -> Motion {
     let mut motion = Motion::default();
-    for (k, (from, to)) in before.levels.iter().zip(&now.levels).enumerate().rev() {
+    let coarsest = 1.0 / (1 << (LEVELS - 1)) as f32;
+    let (mut u, mut v) = (guess.0 * coarsest, guess.1 * coarsest);
+    for (k, (from, to)) in from.levels.iter().zip(&to.levels).enumerate().rev() {
         let scale = 1.0 / (1 << k) as f32;
         let window = Window::new(from, x * scale, y * scale);
-        motion.u *= 2.0;
-        motion.v *= 2.0;
-        if k + 1 == LEVELS {
-            (motion.u, motion.v) = (0.0, 0.0);
-        }
         for _ in 0..ITERATIONS {
-            let (du, dv) = window.improve(&to.picture, motion.u, motion.v);
-            motion.u += du;
-            motion.v += dv;
+            let (du, dv) = window.improve(&to.picture, u, v);
+            u += du;
+            v += dv;
             if du.abs().max(dv.abs()) < 0.01 {
                 break;
             }
         }
+        (motion.u, motion.v) = (u, v);
         (motion.trust_u, motion.trust_v) = window.trust();
+        (u, v) = (u * 2.0, v * 2.0);
     }
     motion
 }

@@ -88,6 +88,19 @@ impl Plane {
     }
 }
 
+/// The middle of three planes, pixel by pixel.
+pub fn median(a: &Plane, b: &Plane, c: &Plane) -> Plane {
+    let middle = |((a, b), c): ((&f32, &f32), &f32)| a.min(*b).max(a.max(*b).min(*c));
+    let data = a
+        .data
+        .iter()
+        .zip(&b.data)
+        .zip(&c.data)
+        .map(middle)
+        .collect();
+    Plane::new(b.width, b.height, data)
+}
+
 /// Which source pixels make one target pixel, with weights that sum to one.
 struct Span {
     first: usize,
@@ -152,6 +165,12 @@ mod tests {
             let got = target.iter().sum::<f32>() / target.len() as f32;
             assert!((got - mean).abs() < 0.01, "{to:?}: {got} for {mean}");
         }
+    }
+
+    #[test]
+    fn a_drop_that_passes_is_not_in_the_median() {
+        let plane = |x: f32| Plane::new(2, 1, vec![x, 5.0]);
+        assert_eq!(median(&plane(9.0), &plane(1.0), &plane(2.0)), plane(2.0));
     }
 
     #[test]

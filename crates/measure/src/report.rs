@@ -9,7 +9,7 @@ use crate::{
     labels::{CAMERA_MOVES, COLORS, DIRECTIONS, KINDS, SETTINGS, TIMES, WEATHERS},
     net::{Weights, WeightsError, argmax},
     scene::SceneNet,
-    subject::{OwnMotion, Seen, own_motion, subjects},
+    subject::{Seen, heading, own_motion, subjects},
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +49,8 @@ pub struct SubjectReport {
     pub count: u8,
     /// Share of the picture, 0 to 1.
     pub area: f32,
-    /// Where it moves over the ground; `None` when it does not.
-    pub direction: Option<String>,
+    /// Where it moves over the ground; where it faces when it stands.
+    pub direction: Named,
     /// Speed over the ground across the picture in own sizes (square root of its area) a second.
     pub speed: f32,
 }
@@ -166,28 +166,9 @@ fn subject_report(seen: &Seen, flow: &Flow) -> SubjectReport {
         colors,
         count: seen.count as u8,
         area: seen.area,
-        direction: motion.and_then(direction).map(str::to_string),
+        direction: Named::best(DIRECTIONS, &heading(&seen.facing, motion)),
         speed: motion.map_or(0.0, |m| m.across.hypot(m.down)),
     }
-}
-
-/// The word for a motion over the ground; `None` at rest.
-fn direction(motion: OwnMotion) -> Option<&'static str> {
-    /// Own sizes a second below which a subject stands.
-    const ACROSS: f32 = 0.12;
-    /// Growth a second below which it comes no nearer.
-    const NEARER: f32 = 0.05;
-    let (across, nearer) = (motion.across / ACROSS, motion.growth / NEARER);
-    if across.abs().max(nearer.abs()) < 1.0 {
-        return None;
-    }
-    let word = match (across.abs() >= nearer.abs(), across > 0.0, nearer > 0.0) {
-        (true, false, _) => 0,
-        (true, true, _) => 1,
-        (false, _, true) => 2,
-        (false, _, false) => 3,
-    };
-    Some(DIRECTIONS[word])
 }
 
 #[cfg(test)]
@@ -236,21 +217,5 @@ mod tests {
             error,
             "a clip of 2 frames of 8x8 cannot be measured (at least 3 frames)"
         );
-    }
-
-    #[test]
-    fn directions_are_named_by_the_stronger_part() {
-        let named = |across, growth| {
-            direction(OwnMotion {
-                across,
-                down: 0.0,
-                growth,
-            })
-        };
-        assert_eq!(named(-0.5, 0.01), Some("to the left"));
-        assert_eq!(named(0.5, 0.01), Some("to the right"));
-        assert_eq!(named(0.1, 0.2), Some("toward the camera"));
-        assert_eq!(named(-0.1, -0.2), Some("away from the camera"));
-        assert_eq!(named(0.01, 0.01), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     Clip,
-    labels::{COLORS, KINDS, SETTINGS, TIMES, WEATHERS},
+    labels::{COLORS, DIRECTIONS, KINDS, SETTINGS, TIMES, WEATHERS},
     net::{Activation, Conv, Linear, Map, Weights, WeightsError, softmax},
 };
 
@@ -20,6 +20,9 @@ pub const CHANNELS: usize = 4;
 pub const CELL: usize = 4;
 
 const FEATURES: usize = 352;
+
+/// No subject, kinds, colours, directions, members.
+const SUBJECT_CHANNELS: usize = 1 + KINDS.len() + COLORS.len() + DIRECTIONS.len() + 1;
 
 /// Members a cell that one unit of the network's last channel stands for.
 const DENSITY: f32 = 0.1;
@@ -44,6 +47,8 @@ pub struct SubjectMaps {
     pub kind: Map,
     /// Logits `[h, w, COLORS]`, meaningful where a subject stands.
     pub color: Map,
+    /// Logits `[h, w, DIRECTIONS]` of where a subject heads, meaningful where one stands.
+    pub facing: Map,
     /// Members of subjects a cell, `[h, w, 1]`: a bump of sum one in the middle of each.
     pub density: Map,
 }
@@ -130,7 +135,7 @@ impl SceneNet {
         ];
         let subject = conv(
             "subject",
-            [1, 32, 1 + KINDS.len() + COLORS.len() + 1],
+            [1, 32, SUBJECT_CHANNELS],
             1,
             Plain,
         )?;
@@ -202,7 +207,7 @@ impl SceneNet {
         let middle = coarse.upsampled_onto(&self.lateral[1].forward(&eighth)); // [h/8, w/8, 64]
         let middle = self.merge[0].forward(&middle); // [h/8, w/8, 48]
         let fine = middle.upsampled_onto(&self.lateral[2].forward(&quarter)); // [h/4, w/4, 48]
-        let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 26]
+        let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 30]
         (features, SubjectMaps::split(&logits))
     }
 }
@@ -229,14 +234,15 @@ impl SubjectMaps {
                 .flat_map(|p| p[from..to].iter().copied());
             Map::new(logits.h, logits.w, to - from, data.collect())
         };
-        let mut density = part(logits.c - 1, logits.c);
-        density
-            .data
-            .iter_mut()
-            .for_each(|d| *d = d.max(0.0) * DENSITY);
+        let (colors, facing) = (kinds + COLORS.len(), logits.c - 1);
+        let mut density = part(facing, logits.c);
+        for d in &mut density.data {
+            *d = d.max(0.0) * DENSITY;
+        }
         Self {
             kind: part(0, kinds),
-            color: part(kinds, logits.c - 1),
+            color: part(kinds, colors),
+            facing: part(colors, facing),
             density,
         }
     }

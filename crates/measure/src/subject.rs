@@ -2,9 +2,9 @@
 //! the ground.
 
 use crate::{
-    camera::row_motion,
+    camera::{RowMotion, row_motion},
     flow::{Flow, GRID, STEP},
-    labels::{COLORS, FIGURES, KINDS},
+    labels::{COLORS, DIRECTIONS, FIGURES, KINDS},
     net::{Map, argmax, softmax},
     scene::{SubjectMaps, key_frames},
 };
@@ -26,6 +26,8 @@ pub struct Seen {
     pub area: f32,
     /// Share of each of [`COLORS`] in its cells; sums to one.
     pub colors: Vec<f32>,
+    /// Share of each of [`DIRECTIONS`] that its looks show it to head for; sums to one.
+    pub facing: Vec<f32>,
     /// How many of them, median over key frames.
     pub count: usize,
     /// One place for each key frame that shows it.
@@ -45,6 +47,10 @@ pub struct Place {
     pub foot: f32,
     /// Square root of the covered area.
     pub size: f32,
+    /// Whether it reaches beyond the left or right edge of the frame.
+    pub cut: bool,
+    /// Shift of its own pixels a second, where the flow has a grid point on it.
+    pub inside: Option<f32>,
 }
 
 /// Motion over the ground, the camera's own taken out.
@@ -78,6 +84,8 @@ struct Cells {
     kinds: Map,
     /// `[h, w, COLORS]`.
     colors: Map,
+    /// `[h, w, DIRECTIONS]`.
+    facing: Map,
     /// `[h, w, 1]`, members a cell.
     density: Map,
 }
@@ -97,6 +105,7 @@ impl Cells {
             h,
             kinds: Map::new(h, w, KINDS.len(), kinds),
             colors: Map::new(h, w, COLORS.len(), rows(&maps.color)),
+            facing: Map::new(h, w, DIRECTIONS.len(), rows(&maps.facing)),
             density: maps.density.clone(),
         }
     }
@@ -142,7 +151,8 @@ impl Blob {
 
 fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
     let numbers = key_frames(len);
-    let (mut colors, mut track, mut counts) = (vec![0.0f32; COLORS.len()], Vec::new(), Vec::new());
+    let (mut colors, mut facing) = (vec![0.0f32; COLORS.len()], vec![0.0f32; DIRECTIONS.len()]);
+    let (mut track, mut counts) = (Vec::new(), Vec::new());
     let (mut area, mut presence) = (0.0, 0.0);
     for (cells, &frame) in frames.iter().zip(&numbers) {
         let mask = cells.mask(kind);
@@ -155,11 +165,8 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
         }
         let all: Vec<usize> = blobs.iter().flat_map(|b| b.cells.iter().copied()).collect();
         for &cell in &all {
-            let p = &cells.colors.data[cell * COLORS.len()..][..COLORS.len()];
-            colors
-                .iter_mut()
-                .zip(p)
-                .for_each(|(c, p)| *c += p * mask[cell]);
+            add_row(&mut colors, &cells.colors, cell, mask[cell]);
+            add_row(&mut facing, &cells.facing, cell, mask[cell]);
         }
         counts.push(members(&all, cells));
         area += all.len() as f32 / (cells.w * cells.h * frames.len()) as f32;
@@ -169,9 +176,11 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
     if track.is_empty() {
         return None;
     }
-    let sum: f32 = colors.iter().sum();
-    for share in &mut colors {
-        *share /= sum;
+    for shares in [&mut colors, &mut facing] {
+        let sum: f32 = shares.iter().sum();
+        for share in shares.iter_mut() {
+            *share /= sum;
+        }
     }
     counts.sort_by(f32::total_cmp);
     let count = if SINGLE.contains(&KINDS[kind]) {
@@ -185,9 +194,17 @@ fn see(frames: &[Cells], kind: usize, flow: &Flow, len: usize) -> Option<Seen> {
         presence,
         area,
         colors,
+        facing,
         count,
         track,
     })
+}
+
+/// Adds `weight` times the row of one cell.
+fn add_row(sum: &mut [f32], map: &Map, cell: usize, weight: f32) {
+    for (s, p) in sum.iter_mut().zip(&map.data[cell * map.c..][..map.c]) {
+        *s += p * weight;
+    }
 }
 
 /// Members in the cells of a kind and next to them, where the middle of a body may lie.
@@ -244,12 +261,14 @@ fn blobs(mask: &[f32], w: usize, h: usize) -> Vec<Blob> {
 }
 
 fn place(all: &[usize], mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) -> Place {
-    let (mut sum, mut x, mut y, mut lowest) = (0.0, 0.0, 0.0, 0);
+    let (mut sum, mut x, mut y, mut lowest, mut cut) = (0.0, 0.0, 0.0, 0, false);
     for &cell in all {
+        let (column, row) = (cell % cells.w, cell / cells.w);
         sum += mask[cell];
-        x += mask[cell] * ((cell % cells.w) as f32 + 0.5);
-        y += mask[cell] * ((cell / cells.w) as f32 + 0.5);
-        lowest = lowest.max(cell / cells.w + 1);
+        x += mask[cell] * (column as f32 + 0.5);
+        y += mask[cell] * (row as f32 + 0.5);
+        lowest = lowest.max(row + 1);
+        cut |= column == 0 || column + 1 == cells.w;
     }
     let (ex, ey) = flow.extent;
     let (w, h) = (cells.w as f32, cells.h as f32);
@@ -259,10 +278,29 @@ fn place(all: &[usize], mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) 
         y: (y / sum / h - 0.5) * ey,
         foot: (lowest as f32 / h - 0.5) * ey,
         size: (sum / (w * h)).sqrt(),
+        cut,
+        inside: inside(mask, cells, frame, flow),
     }
 }
 
-/// Motion of a track over the ground: the screen's motion less the background's at its foot.
+/// Mean shift to the right a second of the grid points that lie on the mask, near frame `frame`.
+fn inside(mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) -> Option<f32> {
+    let pair = flow
+        .pairs
+        .get((frame / STEP).min(flow.pairs.len().checked_sub(1)?))?;
+    let (mut sum, mut trust) = (0.0, 0.0);
+    for (p, motion) in pair.iter().enumerate() {
+        let at = |i: usize, n: usize| (2 * i + 1) * n / (2 * GRID);
+        if mask[at(p / GRID, cells.h) * cells.w + at(p % GRID, cells.w)] > 0.0 {
+            sum += motion.u * motion.trust_u;
+            trust += motion.trust_u;
+        }
+    }
+    (trust > 0.3).then(|| sum / trust)
+}
+
+/// Motion of a track over the ground: the screen's motion less the background's at its foot. A
+/// subject that the frame cuts is followed by its own pixels instead of by its middle.
 /// `None` for fewer than two places.
 pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
     let (first, last) = (track.first()?, track.last()?);
@@ -272,43 +310,81 @@ pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
     let seconds = |frame: usize| frame as f32 / STEP as f32 * flow.pair_seconds;
     // Places with the background's way since the first one taken out.
     let (mut shift_x, mut shift_y, mut growth) = (0.0, 0.0, 0.0);
-    let mut free = vec![(seconds(first.frame), first.x, first.y, first.size.ln())];
+    let mut free = vec![[seconds(first.frame), first.x, first.y, first.size.ln()]];
     for pair in track.windows(2) {
-        let foot = ((pair[0].foot / flow.extent.1 + 0.5) * GRID as f32) as usize;
         for k in pair[0].frame / STEP..(pair[1].frame / STEP).min(flow.pairs.len()) {
-            let ground = row_motion(flow, &flow.pairs[k], foot.min(GRID - 1));
-            let x = pair[0].x;
-            shift_x += (ground.u + ground.growth * x) * flow.pair_seconds;
+            let ground = ground(&pair[0], k, flow);
+            shift_x += (ground.u + ground.growth * pair[0].x) * flow.pair_seconds;
             shift_y += ground.v * flow.pair_seconds;
             growth += ground.growth * flow.pair_seconds;
         }
         let p = pair[1];
-        free.push((
+        free.push([
             seconds(p.frame),
             p.x - shift_x,
             p.y - shift_y,
             p.size.ln() - growth,
-        ));
+        ]);
     }
-    let size = free.iter().map(|f| f.3.exp()).sum::<f32>() / free.len() as f32;
-    let slope = |value: fn(&(f32, f32, f32, f32)) -> f32| {
-        let n = free.len() as f32;
-        let (t, z) = (
-            free.iter().map(|f| f.0).sum::<f32>() / n,
-            free.iter().map(value).sum::<f32>() / n,
-        );
-        let cov: f32 = free.iter().map(|f| (f.0 - t) * (value(f) - z)).sum();
-        cov / free
-            .iter()
-            .map(|f| (f.0 - t).powi(2))
-            .sum::<f32>()
-            .max(1e-6)
+    let size = free.iter().map(|f| f[3].exp()).sum::<f32>() / free.len() as f32;
+    let own: Vec<f32> = track.iter().filter_map(|p| own_shift(p, flow)).collect();
+    let cut = track.iter().filter(|p| p.cut).count() * 2 >= track.len();
+    let across = if cut && !own.is_empty() {
+        own.iter().sum::<f32>() / own.len() as f32
+    } else {
+        slope(&free, 1)
     };
     Some(OwnMotion {
-        across: slope(|f| f.1) / size,
-        down: slope(|f| f.2) / size,
-        growth: slope(|f| f.3),
+        across: across / size,
+        down: slope(&free, 2) / size,
+        growth: slope(&free, 3),
     })
+}
+
+/// Motion of the ground just below a subject, for pair `k`.
+fn ground(place: &Place, k: usize, flow: &Flow) -> RowMotion {
+    let row = (place.foot / flow.extent.1 + 0.5) * GRID as f32;
+    row_motion(flow, &flow.pairs[k], (row as usize).min(GRID - 1))
+}
+
+/// Shift of a subject's own pixels over the ground a second.
+fn own_shift(place: &Place, flow: &Flow) -> Option<f32> {
+    let k = (place.frame / STEP).min(flow.pairs.len().checked_sub(1)?);
+    Some(place.inside? - ground(place, k, flow).u)
+}
+
+/// Slope of value `i` over time, value 0.
+fn slope(points: &[[f32; 4]], i: usize) -> f32 {
+    let n = points.len() as f32;
+    let mean = |i: usize| points.iter().map(|p| p[i]).sum::<f32>() / n;
+    let (t, z) = (mean(0), mean(i));
+    let covariance: f32 = points.iter().map(|p| (p[0] - t) * (p[i] - z)).sum();
+    covariance
+        / points
+            .iter()
+            .map(|p| (p[0] - t).powi(2))
+            .sum::<f32>()
+            .max(1e-6)
+}
+
+/// Probabilities over [`DIRECTIONS`] of where a subject goes: what it looks to head for, weighed
+/// with what its motion shows. Motion tells sides surely, and nearness only by a slow growth.
+pub fn heading(facing: &[f32], motion: Option<OwnMotion>) -> Vec<f32> {
+    let (across, growth) = motion.map_or((0.0, 0.0), |m| (m.across, m.growth));
+    let side = (across / 0.25).clamp(-2.0, 2.0);
+    let near = (growth / 0.1).clamp(-1.0, 1.0);
+    let evidence = [
+        -side,
+        side,
+        near - side.abs() * 0.5,
+        -near - side.abs() * 0.5,
+    ];
+    let logits: Vec<f32> = facing
+        .iter()
+        .zip(evidence)
+        .map(|(p, e)| p.max(0.01).ln() + e)
+        .collect();
+    softmax(&logits)
 }
 
 #[cfg(test)]
@@ -330,6 +406,7 @@ mod tests {
                 ];
                 48
             ],
+            parts: Vec::new(),
             pair_seconds: 2.0 / 24.0,
             extent: (1.34, 0.745),
         }
@@ -350,9 +427,11 @@ mod tests {
         for column in columns {
             density.data[24 * w + column + 2] = 1.05;
         }
+        let facing = Map::new(h, w, DIRECTIONS.len(), vec![0.0; h * w * DIRECTIONS.len()]);
         SubjectMaps {
             kind: k,
             color: c,
+            facing,
             density,
         }
     }
@@ -389,6 +468,25 @@ mod tests {
         let seen = subjects(&frames, &flow, 97);
         let motion = own_motion(&seen[0].track, &flow).expect("five places");
         assert!(motion.across.abs() < 0.1, "{motion:?}");
+    }
+
+    #[test]
+    fn motion_outweighs_uncertain_looks() {
+        let named = |facing: [f32; 4], across, growth| {
+            let motion = OwnMotion {
+                across,
+                down: 0.0,
+                growth,
+            };
+            DIRECTIONS[argmax(&heading(&facing, Some(motion)))]
+        };
+        assert_eq!(named([0.25; 4], -0.5, 0.0), "to the left");
+        assert_eq!(named([0.25; 4], 0.02, 0.1), "toward the camera");
+        assert_eq!(
+            named([0.05, 0.05, 0.05, 0.85], 0.1, 0.02),
+            "away from the camera"
+        );
+        assert_eq!(named([0.4, 0.6, 0.0, 0.0], -0.6, 0.0), "to the left");
     }
 
     #[test]

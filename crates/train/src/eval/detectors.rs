@@ -65,6 +65,7 @@ type Member = (usize, [f32; 4]);
 struct SubjectEntry {
     kind: usize,
     color: usize,
+    direction: usize,
     count: u8,
 }
 
@@ -88,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         };
         let program = sample(seed, &recipe);
         // Half size is what the networks look at; full size now and then, to be sure of it.
-        let half = if rng.chance(0.8) { 2 } else { 1 };
+        let half = if rng.chance(0.95) { 2 } else { 1 };
         files.write(&program, half, &mut rng)?;
         if (i + 1) % 100 == 0 {
             println!("{} of {} clips", i + 1, arguments.clips);
@@ -162,6 +163,7 @@ impl Files {
         let subjects = program.subjects.iter().map(|s| SubjectEntry {
             kind: s.kind as usize,
             color: s.color as usize,
+            direction: s.direction as usize,
             count: s.count,
         });
         Entry {
