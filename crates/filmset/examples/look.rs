@@ -17,7 +17,9 @@ use kinora_filmset::program::{
 fn pick<T: Copy + std::fmt::Debug>(all: &[T], text: Option<&String>, default: T) -> T {
     let Some(text) = text else { return default };
     let plain = |s: &str| s.to_lowercase().replace(['_', '-', ' '], "");
-    *all.iter().find(|v| plain(&format!("{v:?}")) == plain(text)).expect("unknown value")
+    *all.iter()
+        .find(|v| plain(&format!("{v:?}")) == plain(text))
+        .expect("unknown value")
 }
 
 fn program(args: &HashMap<String, String>, setting: Setting, time: TimeOfDay) -> Program {
@@ -35,8 +37,12 @@ fn program(args: &HashMap<String, String>, setting: Setting, time: TimeOfDay) ->
     let subject = |kind: SubjectKind, color| Subject {
         kind,
         color,
-        garment: kind.is_figure().then(|| pick(Garment::ALL, get("garment"), Garment::Coat)),
-        headwear: kind.is_figure().then(|| pick(Headwear::ALL, get("headwear"), Headwear::WideHat)),
+        garment: kind
+            .is_figure()
+            .then(|| pick(Garment::ALL, get("garment"), Garment::Coat)),
+        headwear: kind
+            .is_figure()
+            .then(|| pick(Headwear::ALL, get("headwear"), Headwear::WideHat)),
         scarf: get("scarf").map(|_| pick(Color::ALL, get("scarf"), Color::Red)),
         action: pick(Action::ALL, get("action"), Action::Walk),
         direction: pick(Direction::ALL, get("direction"), Direction::Right),
@@ -49,10 +55,15 @@ fn program(args: &HashMap<String, String>, setting: Setting, time: TimeOfDay) ->
             action: pick(Action::ALL, get("event"), Action::Stand),
         }),
     };
-    let mut subjects: Vec<Subject> =
-        kind.into_iter().map(|k| subject(k, pick(Color::ALL, get("color"), Color::Yellow))).collect();
+    let mut subjects: Vec<Subject> = kind
+        .into_iter()
+        .map(|k| subject(k, pick(Color::ALL, get("color"), Color::Yellow)))
+        .collect();
     if get("second").is_some() {
-        subjects.push(subject(pick(SubjectKind::ALL, get("second"), SubjectKind::Dog), Color::Green));
+        subjects.push(subject(
+            pick(SubjectKind::ALL, get("second"), SubjectKind::Dog),
+            Color::Green,
+        ));
         subjects[1].place = Place::Right;
     }
     let weather = pick(Weather::ALL, get("weather"), Weather::Clear);
@@ -92,8 +103,9 @@ fn program(args: &HashMap<String, String>, setting: Setting, time: TimeOfDay) ->
 fn main() {
     let mut words = std::env::args().skip(1);
     let out = words.next().unwrap_or_else(|| "look.png".into());
-    let args: HashMap<String, String> =
-        words.filter_map(|w| w.split_once('=').map(|(k, v)| (k.into(), v.into()))).collect();
+    let args: HashMap<String, String> = words
+        .filter_map(|w| w.split_once('=').map(|(k, v)| (k.into(), v.into())))
+        .collect();
     let settings: Vec<Setting> = match args.get("setting") {
         Some(_) => vec![pick(Setting::ALL, args.get("setting"), Setting::Harbor)],
         None => Setting::ALL.to_vec(),
@@ -102,11 +114,15 @@ fn main() {
         Some(_) => vec![pick(TimeOfDay::ALL, args.get("time"), TimeOfDay::Dawn)],
         None => TimeOfDay::ALL.to_vec(),
     };
-    let strip: usize = args.get("strip").map_or(1, |v| v.parse().expect("a number"));
+    let strip: usize = args
+        .get("strip")
+        .map_or(1, |v| v.parse().expect("a number"));
     let aspect = pick(Aspect::ALL, args.get("aspect"), Aspect::Wide);
     let half = args.get("half").map_or(1, |v| v.parse().expect("a number"));
     let (w, h) = (aspect.size().0 / half, aspect.size().1 / half);
-    let columns: usize = args.get("columns").map_or(times.len().min(3), |v| v.parse().expect("n"));
+    let columns: usize = args
+        .get("columns")
+        .map_or(times.len().min(3), |v| v.parse().expect("n"));
     let columns = if strip > 1 { strip.min(3) } else { columns };
     let mut cells: Vec<Vec<u8>> = Vec::new();
     for &setting in &settings {
@@ -119,7 +135,10 @@ fn main() {
                 stage.frame((96 * i / (strip - 1).max(1)) as u32, &mut cell);
                 cells.push(cell);
             }
-            println!("{setting:?} {time:?}: built {built:?}, all {:?}", began.elapsed());
+            println!(
+                "{setting:?} {time:?}: built {built:?}, all {:?}",
+                began.elapsed()
+            );
         }
     }
     for _ in 0..args.get("reps").map_or(0, |v| v.parse().expect("a number")) {

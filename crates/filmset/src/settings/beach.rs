@@ -15,14 +15,14 @@ use crate::stage::water::sea;
 
 /// Adds the layers of the beach.
 pub fn build(scene: &mut Scene) {
-    sea(scene, Rgb::hex(0x2E8A96), 0.45);
+    sea(scene, Rgb::hex(0x2E_8A_96), 0.45);
     let cape = Ridge {
         z: 3600.0,
         rise: 7.0,
         swing: 13.0,
         swells: 2,
         roughness: 0.3,
-        pigment: Rgb::hex(0x7E8C80),
+        pigment: Rgb::hex(0x7E_8C_80),
         foot_mist: 0.45,
     };
     let card = ridge(scene, &cape, 2.0).ending();
@@ -30,7 +30,9 @@ pub fn build(scene: &mut Scene) {
     let view = scene.view;
     // The water's edge: behind whoever stands on the sand, else low in the frame.
     let row = match scene.land {
-        Some((_, far)) => view.ground_row(far * 1.45).max(view.horizon + 0.10 * view.height),
+        Some((_, far)) => view
+            .ground_row(far * 1.45)
+            .max(view.horizon + 0.10 * view.height),
         None => (view.horizon + 0.34 * view.height).max(view.ground_row(view.subject_z * 0.7)),
     };
     let row = row.min(view.height * 0.94);
@@ -47,9 +49,11 @@ fn sand(scene: &mut Scene, row: f32) {
     let z = view.ground_z(row);
     let mut bitmap = scene.strip(view.height * 1.5 - row);
     let look = scene.look.clone();
-    let dry = look.paint(Rgb::hex(0xECD3A0), 0.82, view.subject_z);
-    let near = look.paint(Rgb::hex(0xD2B07A), 0.62, view.subject_z * 0.5);
-    let wet = look.paint(Rgb::hex(0xA88A64), 0.5, z).mix(look.horizon, 0.30);
+    let dry = look.paint(Rgb::hex(0xEC_D3_A0), 0.82, view.subject_z);
+    let near = look.paint(Rgb::hex(0xD2_B0_7A), 0.62, view.subject_z * 0.5);
+    let wet = look
+        .paint(Rgb::hex(0xA8_8A_65), 0.5, z)
+        .mix(look.horizon, 0.30);
     let reach = (view.height - row).max(scene.px(30.0));
     let edge = Loop::new(&mut scene.rng, 2, 4, 0.4);
     let width = bitmap.width;
@@ -79,7 +83,12 @@ fn ripples(scene: &mut Scene, bitmap: &mut Bitmap, reach: f32, dark: Rgb) {
         let long = scene.rng.range(14.0, 46.0) * scene.view.unit * (0.4 + share);
         let thick = scene.px(1.5 + 1.8 * share);
         bitmap.blob((x, y), (long, thick), 0.1, (shade, 0.34));
-        bitmap.blob((x + long * 0.1, y - thick), (long * 0.8, thick * 0.7), 0.1, (light, 0.22));
+        bitmap.blob(
+            (x + long * 0.1, y - thick),
+            (long * 0.8, thick * 0.7),
+            0.1,
+            (light, 0.22),
+        );
     }
 }
 
@@ -98,10 +107,19 @@ fn surf(scene: &mut Scene, row: f32) {
     let edges = std::array::from_fn(|_| Loop::new(&mut rng, 3, 5, 0.5));
     let z = scene.view.ground_z(row) - 0.01;
     let look = &scene.look;
-    let foam = look.paint(Rgb::hex(0xFAFCFA), 0.9, z);
-    let water = look.paint(Rgb::hex(0x5FA8AC), 0.7, z).mix(look.horizon, 0.35);
+    let foam = look.paint(Rgb::hex(0xFA_FC_FA), 0.9, z);
+    let water = look
+        .paint(Rgb::hex(0x5F_A8_AC), 0.7, z)
+        .mix(look.horizon, 0.35);
     let drift = scene.program.wind * 0.4;
-    scene.live(Surf { row, z, edges, foam, water, drift });
+    scene.live(Surf {
+        row,
+        z,
+        edges,
+        foam,
+        water,
+        drift,
+    });
 }
 
 impl Live for Surf {
@@ -121,19 +139,30 @@ impl Live for Surf {
             for x in 0..frame.width {
                 let turn = (x as f32 - left + self.drift * t) / (view.width * 1.3);
                 let wave = edge.at(turn);
-                let tip = row + reach * (0.16 + 0.84 * run * (0.86 + 0.14 * wave)) + view.unit * 2.0 * wave;
+                let tip = row
+                    + reach * (0.16 + 0.84 * run * (0.86 + 0.14 * wave))
+                    + view.unit * 2.0 * wave;
                 let thick = view.unit * (2.2 + 1.6 * wave.abs()) * k.min(2.0);
                 frame.column(x, (row - view.unit * 2.0, tip), (self.water, 0.30 * fade));
-                frame.column(x, (tip - thick, tip), (self.foam, 0.85 * (0.35 + 0.65 * fade)));
+                frame.column(
+                    x,
+                    (tip - thick, tip),
+                    (self.foam, 0.85 * (0.35 + 0.65 * fade)),
+                );
             }
         }
         // The last breaker stands just off the edge.
         for x in 0..frame.width {
             let turn = (x as f32 - left + 2.0 * self.drift * t) / (view.width * 1.3);
-            let wave = self.edges[0].at(turn + 0.02 * t) + 0.4 * self.edges[1].at(turn * 2.0 - 0.05 * t);
+            let wave =
+                self.edges[0].at(turn + 0.02 * t) + 0.4 * self.edges[1].at(turn * 2.0 - 0.05 * t);
             let top = row - view.unit * (5.0 + 3.0 * wave) * k.min(2.0);
             let thick = view.unit * (1.6 + 1.6 * wave.max(0.0));
-            frame.column(x, (top, top + thick), (self.foam, (0.35 + 0.5 * wave).clamp(0.1, 0.9)));
+            frame.column(
+                x,
+                (top, top + thick),
+                (self.foam, (0.35 + 0.5 * wave).clamp(0.1, 0.9)),
+            );
         }
     }
 }
@@ -142,12 +171,14 @@ impl Live for Surf {
 fn grass(scene: &mut Scene, row: f32) {
     let view = scene.view;
     let z = view.subject_z * 0.62;
-    let foot = view.ground_row(z).clamp(row + scene.px(40.0), view.height * 1.08);
+    let foot = view
+        .ground_row(z)
+        .clamp(row + scene.px(40.0), view.height * 1.08);
     let tall = scene.px(58.0);
     let mut bitmap = scene.strip(tall * 1.1 + scene.px(30.0));
     let width = bitmap.width as f32;
-    let dark = scene.look.paint(Rgb::hex(0x6E7A3C), 0.4, z);
-    let light = scene.look.paint(Rgb::hex(0xB8B060), 0.9, z);
+    let dark = scene.look.paint(Rgb::hex(0x6E_7A_3C), 0.4, z);
+    let light = scene.look.paint(Rgb::hex(0xB8_B0_60), 0.9, z);
     // One period is wider than the frame; tufts stand where its edges come to lie.
     for tuft in [0.015, 0.06, 0.60, 0.66, 0.96] {
         for _ in 0..16 {
@@ -182,19 +213,34 @@ fn palms(scene: &mut Scene) {
     let tall = scene.px(46.0) * scene.view.far_scale().min(1.6);
     let mut bitmap = Bitmap::new((tall * 3.4) as usize, (tall * 1.25) as usize);
     let base = bitmap.height as f32 - 1.0;
-    let sand = scene.look.paint(Rgb::hex(0xC8A878), 0.6, z);
-    let trunk = scene.look.paint(Rgb::hex(0x5C4632), 0.4, z);
-    let leaf = scene.look.paint(Rgb::hex(0x3F6A3A), 0.5, z);
+    let sand = scene.look.paint(Rgb::hex(0xC8_A8_78), 0.6, z);
+    let trunk = scene.look.paint(Rgb::hex(0x5C_46_33), 0.4, z);
+    let leaf = scene.look.paint(Rgb::hex(0x3F_6A_3A), 0.5, z);
     let middle = bitmap.width as f32 * 0.5;
-    bitmap.blob((middle, base + tall * 0.02), (tall * 1.6, tall * 0.16), 0.9, (sand, 1.0));
+    bitmap.blob(
+        (middle, base + tall * 0.02),
+        (tall * 1.6, tall * 0.16),
+        0.9,
+        (sand, 1.0),
+    );
     for i in 0..3 {
-        let x = middle + tall * (i as f32 - 1.0) * 0.62 + scene.rng.range(-3.0, 3.0) * scene.view.unit;
+        let x =
+            middle + tall * (i as f32 - 1.0) * 0.62 + scene.rng.range(-3.0, 3.0) * scene.view.unit;
         let high = tall * scene.rng.range(0.7, 1.0);
         let lean = tall * scene.rng.range(-0.2, 0.2);
-        palm(&mut bitmap, (x, base - tall * 0.06), (high, lean), (trunk, leaf));
+        palm(
+            &mut bitmap,
+            (x, base - tall * 0.06),
+            (high, lean),
+            (trunk, leaf),
+        );
     }
     bitmap.blur(scene.defocus(z), false);
-    let side = if scene.look.sun_at.0 > scene.view.width * 0.5 { 0.10 } else { 0.68 };
+    let side = if scene.look.sun_at.0 > scene.view.width * 0.5 {
+        0.10
+    } else {
+        0.68
+    };
     let left = scene.view.width * (side + scene.rng.range(-0.04, 0.04));
     let top = scene.view.ground_row(z) - base;
     scene.card(Card::single(bitmap, (left, top), z));
@@ -228,7 +274,12 @@ fn palm(
         let mid = (head.0 + dx * 0.55, head.1 + dy * 0.5 - long * 0.16);
         let thick = high * 0.045;
         bitmap.polygon(
-            &[head, (mid.0, mid.1 - thick), (head.0 + dx, head.1 + dy), (mid.0, mid.1 + thick)],
+            &[
+                head,
+                (mid.0, mid.1 - thick),
+                (head.0 + dx, head.1 + dy),
+                (mid.0, mid.1 + thick),
+            ],
             leaf.scale(0.85 + 0.05 * (i % 4) as f32),
             1.0,
         );

@@ -14,7 +14,7 @@ use crate::stage::water::{reflection, sea};
 
 /// Adds the layers of the harbor.
 pub fn build(scene: &mut Scene) {
-    sea(scene, Rgb::hex(0x35606E), 0.3);
+    sea(scene, Rgb::hex(0x35_60_6E), 0.3);
     hills(scene);
     town(scene);
     if !scene.without(Exclusion::Boats) {
@@ -26,9 +26,10 @@ pub fn build(scene: &mut Scene) {
 }
 
 fn hills(scene: &mut Scene) {
-    for (z, rise, swing, swells, pigment) in
-        [(5200.0, 28.0, 16.0, 3, 0x7A8C_A0), (2400.0, 14.0, 9.0, 4, 0x5F74_80)]
-    {
+    for (z, rise, swing, swells, pigment) in [
+        (5200.0, 28.0, 16.0, 3, 0x7A_8C_A0),
+        (2400.0, 14.0, 9.0, 4, 0x5F_74_80),
+    ] {
         let shape = Ridge {
             z,
             rise,
@@ -61,7 +62,7 @@ fn town(scene: &mut Scene) {
         heights: (7.0, 21.0),
         widths: (16.0, 40.0),
         base,
-        pigment: Rgb::hex(0x8A7468),
+        pigment: Rgb::hex(0x8A_74_68),
         lit: 0.5,
     };
     let card = standing(scene, &row);
@@ -73,7 +74,7 @@ fn town(scene: &mut Scene) {
     let mut rng = Rng::new(scene.program.seed, 0x1A3B);
     for i in 0..7 {
         let u = (i as f32 + rng.range(0.1, 0.9)) / 7.0 * scene.view.width;
-        let color = [0xFFC46A, 0xFFA64E, 0xFFDD9A][rng.below(3)];
+        let color = [0xFF_C4_6A, 0xFF_A6_4E, 0xFF_DD_9A][rng.below(3)];
         let halo = rng.range(9.0, 14.0);
         let lamp = Lamp {
             at: (u, shore - scene.px(5.0)),
@@ -92,14 +93,14 @@ fn town(scene: &mut Scene) {
 /// Boats at rest, bobbing: hull, mast and furled sail.
 fn moorings(scene: &mut Scene) {
     let mut rng = Rng::new(scene.program.seed, 0xB0A7);
-    let hulls = [0x5A4A44, 0x3F5560, 0x6E3F38, 0x47506A];
+    let hulls = [0x5A_4A_44, 0x3F_55_60, 0x6E_3F_38, 0x47_50_6A];
     for i in 0..5 {
         let z = [320.0f32, 210.0, 150.0, 260.0, 120.0][i].max(scene.view.subject_z * 1.6 + 30.0);
         let foot = scene.view.ground_row(z);
         let tall = scene.px(rng.range(30.0, 46.0)) * (150.0 / z).powf(0.35);
         let u = scene.view.width * (0.06 + 0.2 * i as f32 + rng.range(0.0, 0.14));
         let color = scene.look.paint(Rgb::hex(hulls[rng.below(4)]), 0.45, z);
-        let sail = scene.look.paint(Rgb::hex(0xD8D0C0), 0.6, z);
+        let sail = scene.look.paint(Rgb::hex(0xD8_D0_C0), 0.6, z);
         let mut bitmap = Bitmap::new((tall * 0.9) as usize, (tall * 1.1) as usize);
         boat(&mut bitmap, tall, color, sail, rng.chance(0.5));
         bitmap.blur(scene.defocus(z), false);
@@ -117,28 +118,62 @@ fn boat(bitmap: &mut Bitmap, tall: f32, hull: Rgb, sail: Rgb, hoisted: bool) {
     let deck = base - tall * 0.15;
     let thick = (tall * 0.022).max(0.9);
     let mast = w * 0.47;
-    bitmap.rect(mast - thick, base - tall, mast + thick, deck, hull.scale(0.8), 1.0);
+    bitmap.rect(
+        mast - thick,
+        base - tall,
+        mast + thick,
+        deck,
+        hull.scale(0.8),
+        1.0,
+    );
     if hoisted {
         let top = base - tall * 0.96;
         bitmap.polygon(
-            &[(mast + thick, top), (mast + thick, deck - tall * 0.07), (w * 0.86, deck - tall * 0.07)],
+            &[
+                (mast + thick, top),
+                (mast + thick, deck - tall * 0.07),
+                (w * 0.86, deck - tall * 0.07),
+            ],
             sail,
             1.0,
         );
         bitmap.polygon(
-            &[(mast - thick, top + tall * 0.1), (mast - thick, deck - tall * 0.05), (w * 0.14, deck)],
+            &[
+                (mast - thick, top + tall * 0.1),
+                (mast - thick, deck - tall * 0.05),
+                (w * 0.14, deck),
+            ],
             sail.scale(0.88),
             1.0,
         );
     } else {
-        bitmap.rect(mast, deck - tall * 0.12, w * 0.84, deck - tall * 0.07, sail, 1.0);
+        bitmap.rect(
+            mast,
+            deck - tall * 0.12,
+            w * 0.84,
+            deck - tall * 0.07,
+            sail,
+            1.0,
+        );
     }
     bitmap.polygon(
-        &[(w * 0.04, deck), (w * 0.97, deck - tall * 0.02), (w * 0.84, base), (w * 0.16, base)],
+        &[
+            (w * 0.04, deck),
+            (w * 0.97, deck - tall * 0.02),
+            (w * 0.84, base),
+            (w * 0.16, base),
+        ],
         hull,
         1.0,
     );
-    bitmap.rect(w * 0.08, deck, w * 0.94, deck + tall * 0.03, sail.mix(hull, 0.4), 0.9);
+    bitmap.rect(
+        w * 0.08,
+        deck,
+        w * 0.94,
+        deck + tall * 0.03,
+        sail.mix(hull, 0.4),
+        0.9,
+    );
 }
 
 /// The quay: planks from just behind the subject to beneath the frame, posts at its far edge.
@@ -146,8 +181,8 @@ fn quay(scene: &mut Scene, edge_z: f32) {
     let view = scene.view;
     let edge = view.ground_row(edge_z);
     let mut bitmap = scene.strip((view.height * 1.5 - edge).max(8.0));
-    let light = scene.look.paint(Rgb::hex(0x9A7A5E), 0.75, view.subject_z);
-    let dark = scene.look.paint(Rgb::hex(0x6A4E3E), 0.45, view.subject_z);
+    let light = scene.look.paint(Rgb::hex(0x9A_7A_5E), 0.75, view.subject_z);
+    let dark = scene.look.paint(Rgb::hex(0x6A_4E_3E), 0.45, view.subject_z);
     for y in 0..bitmap.height {
         let share = y as f32 / bitmap.height as f32;
         let pixel = light.mix(dark, (share * 1.6).min(1.0)).pixel(1.0);
@@ -196,13 +231,29 @@ fn posts(scene: &mut Scene, z: f32, edge: f32, dark: Rgb) {
     let width = bitmap.width as f32;
     let count = (width / (tall * 3.4)).round().clamp(2.0, 9.0) as usize;
     let post = dark.scale(0.72);
-    let side = if scene.look.sun_at.0 < scene.view.width * 0.5 { -1.0 } else { 1.0 };
+    let side = if scene.look.sun_at.0 < scene.view.width * 0.5 {
+        -1.0
+    } else {
+        1.0
+    };
     for i in 0..count {
         let x = (i as f32 + 0.5) / count as f32 * width;
         bitmap.rect(x - half, tall * 0.12, x + half, tall * 1.22, post, 1.0);
         let lit = x + side * half * 0.6;
-        bitmap.rect(lit - half * 0.3, tall * 0.12, lit + half * 0.3, tall * 1.2, scene.look.sun, 0.22);
-        bitmap.blob((x, tall * 0.12), (half * 1.25, half * 0.5), 0.8, (post.scale(1.25), 1.0));
+        bitmap.rect(
+            lit - half * 0.3,
+            tall * 0.12,
+            lit + half * 0.3,
+            tall * 1.2,
+            scene.look.sun,
+            0.22,
+        );
+        bitmap.blob(
+            (x, tall * 0.12),
+            (half * 1.25, half * 0.5),
+            0.8,
+            (post.scale(1.25), 1.0),
+        );
     }
     bitmap.blur(scene.defocus(z), true);
     let mut card = Card::periodic(bitmap, edge - tall * 1.08, z).ending();

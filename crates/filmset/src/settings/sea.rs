@@ -9,7 +9,7 @@ use crate::stage::water::{glitter, surface};
 /// Adds the layers of the sea.
 pub fn build(scene: &mut Scene) {
     let strength = 0.45 + (scene.program.wind.abs() / 14.0).min(1.0) * 0.75;
-    surface(scene, Rgb::hex(0x1F5C74), 0.5 * strength);
+    surface(scene, Rgb::hex(0x1F_5C_74), 0.5 * strength);
     let view = scene.view;
     let reach = view.height - view.horizon;
     let rows = [0.10, 0.19, 0.31, 0.47, 0.68, 0.93];
@@ -31,9 +31,11 @@ fn swell(scene: &mut Scene, row: f32, share: f32, strength: f32, index: usize) {
     let line = Loop::new(&mut scene.rng, 5 - (share * 2.5) as u32, 4, 0.35);
     let chop = Loop::new(&mut scene.rng, 17, 3, 0.5);
     let look = &scene.look;
-    let deep = look.water(Rgb::hex(0x1C5C74), z).scale(1.0 - 0.16 * share);
+    let deep = look
+        .water(Rgb::hex(0x1C_5C_74), z)
+        .scale(1.0 - 0.16 * share);
     let light = deep.mix(look.horizon, 0.42).mix(look.halo, 0.12);
-    let foam = look.paint(Rgb::hex(0xF2F6F6), 0.85, z);
+    let foam = look.paint(Rgb::hex(0xF2_F6_F6), 0.85, z);
     let fade = scene.px(14.0 + 40.0 * share);
     for x in 0..width {
         let turn = x as f32 / width as f32;
@@ -56,5 +58,9 @@ fn swell(scene: &mut Scene, row: f32, share: f32, strength: f32, index: usize) {
     let way = if scene.program.wind < 0.0 { -1.0 } else { 1.0 };
     let pace = scene.px(5.0 + 26.0 * share) * (0.5 + 0.6 * strength);
     let drift = Motion::Drift(way * pace * (1.0 + 0.25 * (index % 3) as f32));
-    scene.card(Card::periodic(bitmap, row - high * 1.2, z).ending().moving(drift));
+    scene.card(
+        Card::periodic(bitmap, row - high * 1.2, z)
+            .ending()
+            .moving(drift),
+    );
 }

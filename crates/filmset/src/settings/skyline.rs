@@ -19,17 +19,24 @@ pub fn build(scene: &mut Scene) {
         swing: 12.0,
         swells: 3,
         roughness: 0.3,
-        pigment: Rgb::hex(0x6E6A8C),
+        pigment: Rgb::hex(0x6E_6A_8C),
         foot_mist: 0.5,
     };
     let card = ridge(scene, &hills, 40.0);
     scene.card(card);
     for (z, heights, widths, base, pigment) in [
-        (2300.0, (44.0, 150.0), (26.0, 56.0), 10.0, 0x8C82_9C),
-        (1100.0, (30.0, 140.0), (34.0, 66.0), 36.0, 0x7072_90),
-        (480.0, (12.0, 104.0), (46.0, 84.0), 80.0, 0x5052_74),
+        (2300.0, (44.0, 150.0), (26.0, 56.0), 10.0, 0x8C_82_9C),
+        (1100.0, (30.0, 140.0), (34.0, 66.0), 36.0, 0x70_72_90),
+        (480.0, (12.0, 104.0), (46.0, 84.0), 80.0, 0x50_52_74),
     ] {
-        let row = Row { z, heights, widths, base, pigment: Rgb::hex(pigment), lit: 0.5 };
+        let row = Row {
+            z,
+            heights,
+            widths,
+            base,
+            pigment: Rgb::hex(pigment),
+            lit: 0.5,
+        };
         let card = skyline(scene, &row);
         scene.card(card);
         haze(scene, z, base);
@@ -44,7 +51,12 @@ pub fn build(scene: &mut Scene) {
 
 /// A thin veil before each row, so that the rows part.
 fn haze(scene: &mut Scene, z: f32, base: f32) {
-    let bank = Bank { z: z * 0.9, row: scene.px(base), half: scene.px(46.0), alpha: 0.36 };
+    let bank = Bank {
+        z: z * 0.9,
+        row: scene.px(base),
+        half: scene.px(46.0),
+        alpha: 0.36,
+    };
     let card = bank_card(scene, &bank);
     scene.card(card);
 }
@@ -54,9 +66,16 @@ fn smoke(scene: &mut Scene) {
     let mut rng = Rng::new(scene.program.seed, 0x5A0D);
     for (share, z) in [(0.22, 1090.0), (0.74, 470.0)] {
         let u = view.width * (share + rng.range(-0.08, 0.08));
-        let color = scene.look.air.mix(scene.look.horizon, 0.6).mix(Rgb::hex(0xFFFFFF), 0.15);
+        let color = scene
+            .look
+            .air
+            .mix(scene.look.horizon, 0.6)
+            .mix(Rgb::hex(0xFF_FF_FF), 0.15);
         scene.live(Smoke {
-            at: (u, view.horizon - scene.px(if z > 800.0 { 48.0 } else { 12.0 })),
+            at: (
+                u,
+                view.horizon - scene.px(if z > 800.0 { 48.0 } else { 12.0 }),
+            ),
             z,
             size: scene.px(7.0),
             side: scene.program.wind * 4.2 * view.unit,
@@ -73,8 +92,8 @@ fn roof(scene: &mut Scene, near: f32, edge_z: f32) {
     let edge = view.ground_row(edge_z);
     let look = scene.look.clone();
     let mut bitmap = scene.strip((view.height * 1.5 - edge).max(8.0));
-    let light = look.paint(Rgb::hex(0x8C8490), 0.7, near);
-    let dark = look.paint(Rgb::hex(0x5A5666), 0.45, near);
+    let light = look.paint(Rgb::hex(0x8C_84_90), 0.7, near);
+    let dark = look.paint(Rgb::hex(0x5A_56_66), 0.45, near);
     for y in 0..bitmap.height {
         let share = (1.6 * y as f32 / bitmap.height as f32).min(1.0);
         let pixel = light.mix(dark, share).pixel(1.0);
@@ -82,7 +101,10 @@ fn roof(scene: &mut Scene, near: f32, edge_z: f32) {
     }
     let width = bitmap.width as f32;
     for _ in 0..26 {
-        let at = (scene.rng.unit() * width, scene.rng.unit() * bitmap.height as f32);
+        let at = (
+            scene.rng.unit() * width,
+            scene.rng.unit() * bitmap.height as f32,
+        );
         let radii = (scene.rng.range(14.0, 54.0) * view.unit, scene.px(3.0));
         bitmap.blob(at, radii, 0.2, (dark.scale(0.8), 0.25));
     }
@@ -97,15 +119,34 @@ fn parapet(scene: &mut Scene, z: f32, edge: f32, (light, dark): (Rgb, Rgb)) {
     let mut bitmap = scene.strip(tall * 4.0);
     let (width, base) = (bitmap.width as f32, bitmap.height as f32);
     let top = base - tall;
-    bitmap.rect_gradient(0.0, top, width, base, (light.mix(dark, 0.45), 1.0), (dark, 1.0));
-    bitmap.rect(0.0, top - tall * 0.16, width, top + tall * 0.06, light.mix(scene.look.sun, 0.22), 1.0);
+    bitmap.rect_gradient(
+        0.0,
+        top,
+        width,
+        base,
+        (light.mix(dark, 0.45), 1.0),
+        (dark, 1.0),
+    );
+    bitmap.rect(
+        0.0,
+        top - tall * 0.16,
+        width,
+        top + tall * 0.06,
+        light.mix(scene.look.sun, 0.22),
+        1.0,
+    );
     vents(scene, &mut bitmap, (tall, top), (light, dark));
     bitmap.blur(scene.defocus(z), true);
     let card = Card::periodic(bitmap, edge - base + 1.0, z).ending();
     scene.card(card);
 }
 
-fn vents(scene: &mut Scene, bitmap: &mut Bitmap, (tall, top): (f32, f32), (light, dark): (Rgb, Rgb)) {
+fn vents(
+    scene: &mut Scene,
+    bitmap: &mut Bitmap,
+    (tall, top): (f32, f32),
+    (light, dark): (Rgb, Rgb),
+) {
     let width = bitmap.width as f32;
     for share in [0.12, 0.58, 0.86] {
         let x = width * (share + scene.rng.range(-0.05, 0.05));
@@ -119,6 +160,13 @@ fn vents(scene: &mut Scene, bitmap: &mut Bitmap, (tall, top): (f32, f32), (light
             (light.mix(dark, 0.5), 1.0),
             (dark.scale(0.9), 1.0),
         );
-        bitmap.rect(x - wide * 1.12, top - high - tall * 0.1, x + wide * 1.12, top - high, dark.scale(1.2), 1.0);
+        bitmap.rect(
+            x - wide * 1.12,
+            top - high - tall * 0.1,
+            x + wide * 1.12,
+            top - high,
+            dark.scale(1.2),
+            1.0,
+        );
     }
 }

@@ -1,17 +1,18 @@
 //! A wheat field: low hills, trees, and rows of stalks that gusts run through.
 
+use crate::program::Exclusion;
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
 use crate::stage::color::Rgb;
 use crate::stage::scene::Scene;
 use crate::stage::terrain::{Ridge, ground, leafy_tree, ridge};
-use crate::program::Exclusion;
 
 /// Adds the layers of the wheat field.
 pub fn build(scene: &mut Scene) {
-    for (z, rise, swing, swells, pigment) in
-        [(3800.0, 30.0, 15.0, 3, 0xA08A_6A), (1700.0, 12.0, 9.0, 4, 0x9A84_50)]
-    {
+    for (z, rise, swing, swells, pigment) in [
+        (3800.0, 30.0, 15.0, 3, 0xA0_8A_6A),
+        (1700.0, 12.0, 9.0, 4, 0x9A_84_50),
+    ] {
         let shape = Ridge {
             z,
             rise,
@@ -25,7 +26,9 @@ pub fn build(scene: &mut Scene) {
         scene.card(card);
     }
     let look = scene.look.clone();
-    let field = ground(scene, |z, share| look.paint(Rgb::hex(0xD8A444), 0.8 - 0.35 * share, z));
+    let field = ground(scene, |z, share| {
+        look.paint(Rgb::hex(0xD8_A4_44), 0.8 - 0.35 * share, z)
+    });
     scene.card(field);
     if !scene.without(Exclusion::Trees) {
         trees(scene);
@@ -41,16 +44,22 @@ fn trees(scene: &mut Scene) {
     let far = scene.view.far_scale();
     let tall = scene.px(44.0) * far;
     let mut bitmap = scene.strip(tall + 8.0);
-    let dark = scene.look.paint(Rgb::hex(0x5C6A34), 0.25, z);
-    let light = scene.look.paint(Rgb::hex(0x9AA04A), 1.0, z);
+    let dark = scene.look.paint(Rgb::hex(0x5C_6A_34), 0.25, z);
+    let light = scene.look.paint(Rgb::hex(0x9A_A0_4A), 1.0, z);
     let side = (scene.look.sun_at.0 / scene.view.width * 2.0 - 1.0).signum();
     let width = bitmap.width as f32;
     for group in 0..3 {
         let middle = (group as f32 + scene.rng.range(0.2, 0.8)) / 3.0 * width;
-        for _ in 0..1 + scene.rng.below(3) {
+        for _ in 0..=scene.rng.below(3) {
             let x = middle + scene.rng.range(-30.0, 30.0) * scene.view.unit;
             let height = tall * scene.rng.range(0.65, 1.0);
-            leafy_tree(&mut bitmap, &mut scene.rng, (x, tall + 4.0), height, (dark, light, side));
+            leafy_tree(
+                &mut bitmap,
+                &mut scene.rng,
+                (x, tall + 4.0),
+                height,
+                (dark, light, side),
+            );
         }
     }
     let sigma = scene.defocus(z);
@@ -68,9 +77,9 @@ fn stalks(scene: &mut Scene, z: f32, ratio: f32) {
     let mut bitmap = scene.strip(height);
     let base = tall * 1.25;
     let lit = if scene.look.backlight { 1.0 } else { 0.85 };
-    let ear = scene.look.paint(Rgb::hex(0xF2C868), lit, z);
-    let stem = scene.look.paint(Rgb::hex(0xC8923A), 0.65, z);
-    let dark = scene.look.paint(Rgb::hex(0x8A5A22), 0.4, z);
+    let ear = scene.look.paint(Rgb::hex(0xF2_C8_68), lit, z);
+    let stem = scene.look.paint(Rgb::hex(0xC8_92_3A), 0.65, z);
+    let dark = scene.look.paint(Rgb::hex(0x8A_5A_22), 0.4, z);
     body(&mut bitmap, base - tall * 0.72, stem, dark);
     let thick = (tall * 0.035).max(scene.px(1.5));
     let spacing = (thick * 2.3).max(tall * 0.055);
@@ -79,7 +88,12 @@ fn stalks(scene: &mut Scene, z: f32, ratio: f32) {
         let x = (i as f32 + scene.rng.range(-0.6, 0.6)) * spacing;
         let top = base - tall * scene.rng.range(0.72, 1.12);
         let mix = scene.rng.unit();
-        stalk(&mut bitmap, (x, top), (tall, thick), (stem.mix(ear, mix), ear.mix(stem, mix * 0.4)));
+        stalk(
+            &mut bitmap,
+            (x, top),
+            (tall, thick),
+            (stem.mix(ear, mix), ear.mix(stem, mix * 0.4)),
+        );
     }
     let sigma = scene.defocus(z);
     bitmap.blur(sigma, true);
@@ -117,7 +131,14 @@ fn stalk(
 ) {
     let bottom = bitmap.height as f32;
     let half = thick * 0.5;
-    bitmap.rect_gradient(x - half, top, x + half, (top + tall).min(bottom), (stem, 0.9), (stem, 0.0));
+    bitmap.rect_gradient(
+        x - half,
+        top,
+        x + half,
+        (top + tall).min(bottom),
+        (stem, 0.9),
+        (stem, 0.0),
+    );
     let length = tall * 0.13 + thick;
     bitmap.blob((x, top), (thick * 1.15, length), 0.6, (ear, 0.95));
 }

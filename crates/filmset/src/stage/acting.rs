@@ -34,10 +34,21 @@ impl Actor {
             frame.cast = canvas;
             return;
         }
-        let light = self.light(view, look, &spot);
-        cast::draw(&self.subject, &self.pose(t), &light, m, &mut canvas, spot.foot);
+        let light = Self::light(view, look, &spot);
+        cast::draw(
+            &self.subject,
+            &self.pose(t),
+            &light,
+            m,
+            &mut canvas,
+            spot.foot,
+        );
         if with_ground {
-            let printed = Printed { canvas: &canvas, foot: spot.foot, scale: m };
+            let printed = Printed {
+                canvas: &canvas,
+                foot: spot.foot,
+                scale: m,
+            };
             self.ground(view, look, &printed, t, frame);
         }
         let [left, top] = canvas.origin();
@@ -65,7 +76,7 @@ impl Actor {
         }
     }
 
-    fn light(&self, view: &View, look: &Look, spot: &Spot) -> cast::CastLight {
+    fn light(view: &View, look: &Look, spot: &Spot) -> cast::CastLight {
         let side = ((look.sun_at.0 - spot.foot.0) / (view.width * 0.4)).clamp(-1.0, 1.0);
         let mut light = cast::CastLight::at(look.time, side, look.backlight);
         let dull = look.dullness;

@@ -40,9 +40,13 @@ pub fn framing(kind: SubjectKind) -> Framing {
         SubjectKind::Dog => framing(0.9, 0.68, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
         SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.14, 0.20], [0.80, 0.87, 0.93], false),
         SubjectKind::Sailboat => framing(7.0, 9.0, [0.26, 0.44, 0.70], [0.62, 0.70, 0.82], false),
-        SubjectKind::FishingBoat => framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false),
+        SubjectKind::FishingBoat => {
+            framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false)
+        }
         SubjectKind::Train => framing(40.0, 4.0, [0.11, 0.18, 0.30], [0.72, 0.78, 0.84], false),
-        SubjectKind::Lighthouse => framing(8.0, 19.8, [0.40, 0.58, 0.80], [0.62, 0.70, 0.90], false),
+        SubjectKind::Lighthouse => {
+            framing(8.0, 19.8, [0.40, 0.58, 0.80], [0.62, 0.70, 0.90], false)
+        }
         SubjectKind::Balloon => framing(14.0, 19.0, [0.32, 0.52, 0.80], [0.50, 0.64, 0.90], true),
         SubjectKind::Birds => framing(6.4, 4.2, [0.24, 0.38, 0.56], [0.42, 0.50, 0.62], true),
         SubjectKind::Kite => framing(2.0, 2.8, [0.18, 0.30, 0.48], [0.42, 0.48, 0.60], true),
@@ -109,7 +113,9 @@ impl Actor {
     /// Places every member of subject number `index` of `program` on `floor`.
     pub fn cast(program: &Program, view: &View, index: usize, floor: Floor) -> Vec<Self> {
         let count = usize::from(program.subjects[index].count.clamp(1, 5));
-        (0..count).map(|member| Self::new(program, view, (index, floor), (member, count))).collect()
+        (0..count)
+            .map(|member| Self::new(program, view, (index, floor), (member, count)))
+            .collect()
     }
 
     fn new(
@@ -128,10 +134,18 @@ impl Actor {
             Place::Right => 0.73,
         };
         let u = view.width * (place + rng.range(-0.025, 0.025));
-        let z = if index == 0 { view.subject_z } else { beside(program, view, &frame, &mut rng) };
+        let z = if index == 0 {
+            view.subject_z
+        } else {
+            beside(program, view, &frame, &mut rng)
+        };
         let (u, z) = stand(view, &frame, (u, z), (member, count));
         let shot = if index == 0 { shot } else { 0 };
-        let v = if frame.airborne { view.height * frame.feet[shot] } else { view.ground_row(z) };
+        let v = if frame.airborne {
+            view.height * frame.feet[shot]
+        } else {
+            view.ground_row(z)
+        };
         let event_at = subject.event.map_or(f32::INFINITY, |e| e.at_seconds);
         let mut actor = Self {
             index,
@@ -141,8 +155,7 @@ impl Actor {
             velocity: [0.0; 3],
             event_at,
             nominal: subject.speed,
-            seed: program.seed
-                ^ ((index * 8 + member) as u64).wrapping_mul(0xA24B_AED4_963E_E407),
+            seed: program.seed ^ ((index * 8 + member) as u64).wrapping_mul(0xA24B_AED4_963E_E407),
             wind: program.wind,
             subject,
         };
@@ -165,7 +178,11 @@ impl Actor {
         }
         let mut wanted = s.speed;
         if wanted <= 0.0 {
-            let moving = if moves(s.action) { s.action } else { s.event.map_or(s.action, |e| e.action) };
+            let moving = if moves(s.action) {
+                s.action
+            } else {
+                s.event.map_or(s.action, |e| e.action)
+            };
             wanted = cast::gait::usual_speed(s.kind, moving);
         }
         if s.action == Action::Rise {
@@ -175,8 +192,16 @@ impl Actor {
         }
         match s.direction {
             Direction::Left | Direction::Right => {
-                let sign = if s.direction == Direction::Left { -1.0 } else { 1.0 };
-                let edge = if sign < 0.0 { self.foot.0 } else { view.width - self.foot.0 };
+                let sign = if s.direction == Direction::Left {
+                    -1.0
+                } else {
+                    1.0
+                };
+                let edge = if sign < 0.0 {
+                    self.foot.0
+                } else {
+                    view.width - self.foot.0
+                };
                 let half = framing(s.kind).width * 0.5 * view.per_meter(self.z);
                 let room = (edge - half.min(edge * 0.4)).max(view.width * 0.15);
                 let limit = room / view.per_meter(self.z) / seconds;
@@ -198,7 +223,11 @@ impl Actor {
 
     /// Seconds of travel until `t`.
     pub fn traveled(&self, t: f32) -> f32 {
-        let before = if moves(self.subject.action) { t.min(self.event_at) } else { 0.0 };
+        let before = if moves(self.subject.action) {
+            t.min(self.event_at)
+        } else {
+            0.0
+        };
         let after = match self.subject.event {
             Some(event) if moves(event.action) => (t - self.event_at).max(0.0),
             _ => 0.0,
@@ -222,7 +251,11 @@ impl Actor {
         let u = center + (self.foot.0 - center) / start * now + dx * now;
         let v = view.horizon + (self.foot.1 - view.horizon) / start * now - dy * now;
         let foot = pose.project(view, (u, v), z);
-        Spot { foot, per_meter: now * pose.scale(z), z }
+        Spot {
+            foot,
+            per_meter: now * pose.scale(z),
+            z,
+        }
     }
 
     /// How it stands at `t` seconds.
@@ -231,10 +264,17 @@ impl Actor {
         let kind = self.subject.kind;
         let phase = |action: Action, seconds: f32| {
             let speed = self.speed_of(action);
-            if moves(action) { speed * seconds / cast::stride(kind, action, speed) } else { 0.0 }
+            if moves(action) {
+                speed * seconds / cast::stride(kind, action, speed)
+            } else {
+                0.0
+            }
         };
         let first = phase(self.subject.action, t.min(self.event_at));
-        let then = self.subject.event.map_or(0.0, |e| phase(e.action, (t - self.event_at).max(0.0)));
+        let then = self
+            .subject
+            .event
+            .map_or(0.0, |e| phase(e.action, (t - self.event_at).max(0.0)));
         cast::Pose {
             t,
             action,
@@ -255,7 +295,11 @@ impl Actor {
     /// Metres a second over ground while it does `action`.
     pub fn speed_of(&self, action: Action) -> f32 {
         let [x, z, _] = self.velocity;
-        let slow = if x == 0.0 { 1.0 } else { x.abs() / self.nominal.max(0.01) };
+        let slow = if x == 0.0 {
+            1.0
+        } else {
+            x.abs() / self.nominal.max(0.01)
+        };
         let usual = cast::gait::usual_speed(self.subject.kind, action);
         match () {
             () if !moves(action) => 0.0,
@@ -293,7 +337,10 @@ fn stand(
     let gap = gap.min(view.width * 0.86 / count as f32);
     let half = gap * (count - 1) as f32 * 0.5;
     let edge = half + gap * 0.45;
-    let middle = u.clamp(edge.min(view.width * 0.5), (view.width - edge).max(view.width * 0.5));
+    let middle = u.clamp(
+        edge.min(view.width * 0.5),
+        (view.width - edge).max(view.width * 0.5),
+    );
     let behind = 1.0 + 0.07 * ((member * 2) % 3) as f32;
     let center = view.width * 0.5;
     let column = middle - half + gap * member as f32;

@@ -31,11 +31,36 @@ pub fn banks(scene: &mut Scene) {
     let low = |z: f32| view.ground_row(z) - view.horizon;
     let px = |n: f32| n * view.unit;
     let list = [
-        Bank { z: 4000.0, row: px(-6.0), half: px(26.0), alpha: 0.75 },
-        Bank { z: 1300.0, row: px(0.0), half: px(22.0), alpha: 0.65 },
-        Bank { z: focus * 5.0, row: low(focus * 5.0) - px(10.0), half: px(26.0), alpha: 0.55 },
-        Bank { z: focus * 1.8, row: low(focus * 1.8), half: px(30.0), alpha: 0.42 },
-        Bank { z: focus * 0.7, row: low(focus * 0.8) + px(8.0), half: px(34.0), alpha: 0.40 },
+        Bank {
+            z: 4000.0,
+            row: px(-6.0),
+            half: px(26.0),
+            alpha: 0.75,
+        },
+        Bank {
+            z: 1300.0,
+            row: px(0.0),
+            half: px(22.0),
+            alpha: 0.65,
+        },
+        Bank {
+            z: focus * 5.0,
+            row: low(focus * 5.0) - px(10.0),
+            half: px(26.0),
+            alpha: 0.55,
+        },
+        Bank {
+            z: focus * 1.8,
+            row: low(focus * 1.8),
+            half: px(30.0),
+            alpha: 0.42,
+        },
+        Bank {
+            z: focus * 0.7,
+            row: low(focus * 0.8) + px(8.0),
+            half: px(34.0),
+            alpha: 0.40,
+        },
     ];
     // Thin morning mist stays far off; only fog comes near.
     let near = if strength < 0.9 { 3 } else { list.len() };
@@ -50,7 +75,10 @@ pub fn banks(scene: &mut Scene) {
 pub fn bank_card(scene: &mut Scene, bank: &Bank) -> Card {
     let mut rng = Rng::new(scene.program.seed, 0xBA2C ^ bank.z.to_bits() as u64);
     let mut bitmap = scene.strip(bank.half * 2.6);
-    let (crest, thick) = (Loop::new(&mut rng, 2, 4, 0.5), Loop::new(&mut rng, 1, 3, 0.4));
+    let (crest, thick) = (
+        Loop::new(&mut rng, 2, 4, 0.5),
+        Loop::new(&mut rng, 1, 3, 0.4),
+    );
     let color = scene.look.air.mix(scene.look.horizon, 0.55);
     let (width, middle) = (bitmap.width, bank.half * 1.3);
     for x in 0..width {

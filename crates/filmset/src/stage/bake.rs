@@ -15,7 +15,9 @@ pub fn still(layers: Vec<Layer>, view: &View, actors: &[Actor], seconds: f32) ->
     for layer in layers {
         match layer {
             Layer::Card(card) if card.motion == Motion::Still => {
-                let parted = run.last().is_some_and(|last| between(actors, (last.z, card.z), seconds));
+                let parted = run
+                    .last()
+                    .is_some_and(|last| between(actors, (last.z, card.z), seconds));
                 if parted {
                     merged.extend(flatten(std::mem::take(&mut run), view));
                 }
@@ -48,6 +50,13 @@ fn flatten(mut run: Vec<Card>, view: &View) -> Option<Layer> {
     for card in &run {
         card.draw(view, &Pose::default(), 0.0, frame.height, &mut frame);
     }
-    let bitmap = Bitmap { width: frame.width, height: frame.height, pixels: frame.pixels };
-    Some(Layer::Still { picture: Card::periodic(bitmap, 0.0, z), cards: run })
+    let bitmap = Bitmap {
+        width: frame.width,
+        height: frame.height,
+        pixels: frame.pixels,
+    };
+    Some(Layer::Still {
+        picture: Card::periodic(bitmap, 0.0, z),
+        cards: run,
+    })
 }

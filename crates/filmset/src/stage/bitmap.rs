@@ -47,7 +47,11 @@ impl Bitmap {
     /// A clear picture.
     pub fn new(width: usize, height: usize) -> Self {
         let (width, height) = (width.max(1), height.max(1));
-        Self { width, height, pixels: vec![0; width * height] }
+        Self {
+            width,
+            height,
+            pixels: vec![0; width * height],
+        }
     }
 
     /// Row `y`.
@@ -96,7 +100,11 @@ impl Bitmap {
             let row = self.row_mut(y);
             for x in x0.floor() as i64..x1.ceil() as i64 {
                 let cover = (x1.min(x as f32 + 1.0) - x0.max(x as f32)).clamp(0.0, 1.0);
-                let source = if cover >= 1.0 { full } else { color.pixel(alpha * cover) };
+                let source = if cover >= 1.0 {
+                    full
+                } else {
+                    color.pixel(alpha * cover)
+                };
                 let at = wrap(x, width);
                 row[at] = over(source, row[at]);
             }
@@ -105,7 +113,13 @@ impl Bitmap {
 
     /// A soft ellipse, full in the middle and clear at its edge, wrapped around in x.
     /// `hardness` 0 falls off like a glow, 1 has an edge one pixel wide.
-    pub fn blob(&mut self, center: (f32, f32), radii: (f32, f32), hardness: f32, paint: (Rgb, f32)) {
+    pub fn blob(
+        &mut self,
+        center: (f32, f32),
+        radii: (f32, f32),
+        hardness: f32,
+        paint: (Rgb, f32),
+    ) {
         let ((cx, cy), (rx, ry)) = (center, radii);
         let edge = (1.0 - hardness).max(1.0 / rx.min(ry).max(1.0));
         // Inside this squared distance nothing has begun to fade.
@@ -173,7 +187,11 @@ impl Bitmap {
             for line in 0..4 {
                 let at = y as f32 + 0.125 + 0.25 * line as f32;
                 for pair in crossings(points, at).chunks_exact(2) {
-                    spread_cover(&mut cover, pair[0] - first_x as f32, pair[1] - first_x as f32);
+                    spread_cover(
+                        &mut cover,
+                        pair[0] - first_x as f32,
+                        pair[1] - first_x as f32,
+                    );
                 }
             }
             let row = self.row_mut(y);
@@ -208,7 +226,9 @@ impl Bitmap {
             return;
         }
         // Three boxes of width n have together the variance (n * n - 1) / 4.
-        let radius = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) * 0.5).round().max(1.0) as usize;
+        let radius = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) * 0.5)
+            .round()
+            .max(1.0) as usize;
         for _ in 0..3 {
             for y in 0..self.height {
                 box_blur(self.row_mut(y), radius, wrap);
@@ -257,14 +277,23 @@ fn crossings(points: &[(f32, f32)], y: f32) -> Vec<f32> {
 /// Adds to each cell the share of it that lies in `x0..x1`.
 fn spread_cover(cover: &mut [f32], x0: f32, x1: f32) {
     let last = (x1.ceil() as usize).min(cover.len());
-    for (x, c) in cover.iter_mut().enumerate().take(last).skip(x0.floor().max(0.0) as usize) {
+    for (x, c) in cover
+        .iter_mut()
+        .enumerate()
+        .take(last)
+        .skip(x0.floor().max(0.0) as usize)
+    {
         *c += (x1.min(x as f32 + 1.0) - x0.max(x as f32)).clamp(0.0, 1.0);
     }
 }
 
 /// Column `x` of a periodic picture, without a division where none is needed.
 fn wrap(x: i64, width: i64) -> usize {
-    if (0..width).contains(&x) { x as usize } else { x.rem_euclid(width) as usize }
+    if (0..width).contains(&x) {
+        x as usize
+    } else {
+        x.rem_euclid(width) as usize
+    }
 }
 
 fn add(sum: &mut [u32; 4], pixel: u32) {
@@ -288,7 +317,13 @@ fn box_blur(row: &mut [u32], radius: usize, periodic: bool) {
     let source = row.to_vec();
     let n = row.len() as i64;
     let radius = (radius as i64).min(n / 2);
-    let at = |i: i64| if periodic { wrap(i, n) } else { i.clamp(0, n - 1) as usize };
+    let at = |i: i64| {
+        if periodic {
+            wrap(i, n)
+        } else {
+            i.clamp(0, n - 1) as usize
+        }
+    };
     let mut sum = [0u32; 4];
     let share = 65536 / (2 * radius + 1) as u32;
     for i in -radius..=radius {

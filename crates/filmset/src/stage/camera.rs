@@ -101,6 +101,8 @@ pub struct Camera {
     /// Where the subject's middle stands on the first frame, which push and pull keep in view.
     anchor: (f32, f32),
     shake: bool,
+    /// Whether there is a subject to keep in the frame.
+    follows: bool,
 }
 
 impl Camera {
@@ -116,19 +118,24 @@ impl Camera {
         Self {
             motion: rig.motion,
             amount: rig.amount,
-            over: if rig.over_seconds > 0.0 { rig.over_seconds } else { program.seconds() }.max(0.1),
+            over: if rig.over_seconds > 0.0 {
+                rig.over_seconds
+            } else {
+                program.seconds()
+            }
+            .max(0.1),
             pace,
             seed: program.seed,
             view,
             anchor,
+            follows: !program.subjects.is_empty(),
             shake: !program.without.contains(&crate::program::Exclusion::Shake),
         }
     }
 
     /// Whether the picture never moves.
     pub fn is_static(&self) -> bool {
-        self.motion == CameraMove::Static
-            || (self.motion == CameraMove::Handheld && !self.shake)
+        self.motion == CameraMove::Static || (self.motion == CameraMove::Handheld && !self.shake)
     }
 
     /// Whether the camera follows the main subject.
@@ -143,17 +150,16 @@ impl Camera {
         let mut pose = Pose::default();
         let degrees = |sign: f32| sign * v.focal * (self.amount.abs() * e).to_radians().tan();
         match self.motion {
-            CameraMove::Static | CameraMove::Tracking => {}
             CameraMove::PushIn => self.dolly(&mut pose, self.ratio(), e),
             CameraMove::PullBack => self.dolly(&mut pose, 1.0 / self.ratio(), e),
             CameraMove::PanLeft => pose.shift_x = degrees(1.0),
             CameraMove::PanRight => pose.shift_x = degrees(-1.0),
-            CameraMove::TiltUp => pose.shift_y = degrees(1.0),
-            CameraMove::TiltDown => pose.shift_y = degrees(-1.0),
-            CameraMove::CraneUp => pose.y = self.crane() * e,
-            CameraMove::CraneDown => pose.y = (-self.crane()).max(-0.8 * v.eye) * e,
+            CameraMove::TiltUp => pose.shift_y = degrees(1.0) - 0.5 * self.whole_tilt(),
+            CameraMove::TiltDown => pose.shift_y = degrees(-1.0) + 0.5 * self.whole_tilt(),
+            CameraMove::CraneUp => self.lift(&mut pose, self.crane(), e),
+            CameraMove::CraneDown => self.lift(&mut pose, (-self.crane()).max(-0.8 * v.eye), e),
             CameraMove::Handheld if self.shake => self.handheld(&mut pose, t),
-            CameraMove::Handheld => {}
+            CameraMove::Static | CameraMove::Tracking | CameraMove::Handheld => {}
         }
         pose
     }
@@ -161,6 +167,20 @@ impl Camera {
     fn ratio(&self) -> f32 {
         let a = self.amount.abs().clamp(0.05, 8.0);
         a.max(1.0 / a)
+    }
+
+    /// Pixels of the whole tilt. Half of it lies before the first frame, so that what the picture
+    /// is composed around passes through it instead of leaving it.
+    fn whole_tilt(&self) -> f32 {
+        self.view.focal * self.amount.abs().to_radians().tan()
+    }
+
+    /// Rises by `meters`, and tilts so that a subject goes down (or up) by less than half as much.
+    fn lift(&self, pose: &mut Pose, meters: f32, e: f32) {
+        pose.y = meters * e;
+        if self.follows {
+            pose.shift_y = -0.62 * pose.y * self.view.per_meter(self.view.subject_z);
+        }
     }
 
     fn crane(&self) -> f32 {
@@ -172,8 +192,15 @@ impl Camera {
         let v = &self.view;
         let k = ratio.powf(e); // even growth reads as an even move
         pose.z = v.subject_z * (1.0 - 1.0 / k);
-        pose.shift_x = (self.anchor.0 - v.width * 0.5) * (1.0 - k);
-        pose.shift_y = (self.anchor.1 - v.horizon) * (1.0 - k);
+        // What grows also comes nearer to the middle, so that it does not outgrow the frame.
+        let toward = (1.0 - 1.0 / k).max(0.0) * 0.9;
+        let (x, y) = self.anchor;
+        let target = (
+            x + (v.width * 0.5 - x) * toward,
+            y + (v.height * 0.52 - y) * toward,
+        );
+        pose.shift_x = target.0 - v.width * 0.5 - (x - v.width * 0.5) * k;
+        pose.shift_y = target.1 - v.horizon - (y - v.horizon) * k;
     }
 
     fn handheld(&self, pose: &mut Pose, t: f32) {

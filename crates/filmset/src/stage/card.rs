@@ -35,6 +35,10 @@ pub enum Motion {
 
 /// A picture at a depth.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts of a card that do not depend on each other"
+)]
 pub struct Card {
     /// What is painted on it.
     pub bitmap: Bitmap,
@@ -90,12 +94,14 @@ impl Card {
     }
 
     /// Lays the card on the ground.
+    #[must_use]
     pub fn on_ground(mut self) -> Self {
         self.plane = true;
         self
     }
 
     /// Gives it a motion.
+    #[must_use]
     pub fn moving(mut self, motion: Motion) -> Self {
         self.motion = motion;
         self.measure();
@@ -103,6 +109,7 @@ impl Card {
     }
 
     /// Ends it at its last row instead of going on below.
+    #[must_use]
     pub fn ending(mut self) -> Self {
         self.extend_below = false;
         self.measure();
@@ -110,6 +117,7 @@ impl Card {
     }
 
     /// Lets its first row go on above it, as trunks that leave the frame do.
+    #[must_use]
     pub fn rising(mut self) -> Self {
         self.extend_above = true;
         self
@@ -162,9 +170,13 @@ impl Card {
         let mut line = std::mem::take(&mut frame.scratch);
         let mut shifted = std::mem::take(&mut frame.shifted);
         for y in 0..bottom.min(frame.height) {
-            let Some((scale, shift, source)) = self.row_map(view, pose, y) else { continue };
+            let Some((scale, shift, source)) = self.row_map(view, pose, y) else {
+                continue;
+            };
             let source = source - bob;
-            let Some((r0, r1, weight)) = self.source_rows(source) else { continue };
+            let Some((r0, r1, weight)) = self.source_rows(source) else {
+                continue;
+            };
             let drift = match self.motion {
                 Motion::Drift(speed) => speed * t,
                 Motion::Ripple(size) => self.ripple(size, source, t, view.unit),
@@ -180,7 +192,13 @@ impl Card {
             let span = (start.floor() as i64 - spare as i64, 1.0 / scale, spare);
             self.fetch(&mut line, span, frame.width, (r0, r1, weight));
             let from = start - span.0 as f32;
-            lay((&line, &mut shifted), from, 1.0 / scale, bend, frame.row_mut(y));
+            lay(
+                (&line, &mut shifted),
+                from,
+                1.0 / scale,
+                bend,
+                frame.row_mut(y),
+            );
         }
         (frame.scratch, frame.shifted) = (line, shifted);
     }
@@ -190,7 +208,11 @@ impl Card {
         let row = y as f32 + 0.5;
         if !self.plane {
             let k = pose.scale(self.z);
-            let per_meter = if self.z.is_finite() { view.focal * k / self.z } else { 0.0 };
+            let per_meter = if self.z.is_finite() {
+                view.focal * k / self.z
+            } else {
+                0.0
+            };
             let v = (row - view.horizon - pose.shift_y - pose.y * per_meter) / k + view.horizon;
             return Some((k, pose.shift_x - pose.x * per_meter, v - self.top - 0.5));
         }
@@ -203,7 +225,11 @@ impl Card {
         let nearest = view.ground_z(self.top + self.bitmap.height as f32);
         let z = (ahead + pose.z).max(nearest);
         let v = view.ground_row(z);
-        Some((z / ahead, pose.shift_x - pose.x * view.focal / ahead, v - self.top - 0.5))
+        Some((
+            z / ahead,
+            pose.shift_x - pose.x * view.focal / ahead,
+            v - self.top - 0.5,
+        ))
     }
 
     /// The two source rows and the weight of the second, 0 to 256; `None` outside.
@@ -230,7 +256,15 @@ impl Card {
 
     /// How far the top of the card leans at each column of the frame.
     fn lean_table(&self, width: usize, pose: &Pose, t: f32) -> Option<Vec<f32>> {
-        let Motion::Sway { lean, gust, speed, seed } = self.motion else { return None };
+        let Motion::Sway {
+            lean,
+            gust,
+            speed,
+            seed,
+        } = self.motion
+        else {
+            return None;
+        };
         let k = pose.scale(self.z);
         let wave = 90.0f32.max(speed.abs() * 0.5);
         let at = |x: usize| {
@@ -280,7 +314,12 @@ impl Card {
             };
             let run = (run as usize).min(count - done);
             let range = from as usize..from as usize + run;
-            mix_rows(&a[range.clone()], &b[range], weight, &mut line[done..done + run]);
+            mix_rows(
+                &a[range.clone()],
+                &b[range],
+                weight,
+                &mut line[done..done + run],
+            );
             done += run;
         }
     }
@@ -311,17 +350,17 @@ fn lay(
 ) {
     const ONE: f32 = 65536.0;
     let base = (from * ONE) as i64;
-    let step = f64::from(step) * f64::from(ONE);
+    let step = (f64::from(step) * f64::from(ONE)).round() as i64;
     let limit = ((line.len() - 2) as i64) << 16;
     if let Some((table, amount)) = bend {
         for (x, pixel) in row.iter_mut().enumerate() {
             let bent = (table[x] * amount).clamp(-46.0, 46.0) * ONE;
-            let at = base + (x as f64 * step) as i64 + bent as i64;
+            let at = base + x as i64 * step + bent as i64;
             blend(line, at.clamp(0, limit), pixel);
         }
-    } else if step == f64::from(ONE) {
+    } else if step == 1 << 16 {
         let first = (base >> 16) as usize;
-        let sources = &line[first..first + row.len() + 1];
+        let sources = &line[first..=first + row.len()];
         let weight = ((base >> 8) & 255) as u16;
         shifted.resize(row.len(), 0);
         mix_rows(&sources[..row.len()], &sources[1..], weight, shifted);
@@ -329,7 +368,6 @@ fn lay(
             *pixel = lay_one(source, *pixel);
         }
     } else {
-        let step = step.round() as i64;
         let mut at = base;
         for pixel in row {
             blend(line, at.min(limit), pixel);

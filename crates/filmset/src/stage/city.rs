@@ -51,7 +51,11 @@ pub fn skyline(scene: &mut Scene, row: &Row) -> Card {
         let tall = scene.rng.unit().powf(1.3);
         let h = (row.heights.0 + (row.heights.1 - row.heights.0) * tall) * u * far;
         building(scene, &mut bitmap, row, (x, x + w), (base - h, base));
-        x += w + if scene.rng.chance(0.35) { scene.rng.range(2.0, 9.0) * u } else { 0.0 };
+        x += w + if scene.rng.chance(0.35) {
+            scene.rng.range(2.0, 9.0) * u
+        } else {
+            0.0
+        };
     }
     let sigma = scene.defocus(row.z);
     bitmap.blur(sigma, true);
@@ -76,7 +80,11 @@ fn building(
     bitmap.rect_gradient(x0, roof, x1, base, (wall, 1.0), (foot, 1.0));
     bitmap.rect(x0, base, x1, bottom, foot, 1.0);
     let side = (x1 - x0) * 0.22;
-    let (lx0, lx1) = if sun_left { (x0, x0 + side) } else { (x1 - side, x1) };
+    let (lx0, lx1) = if sun_left {
+        (x0, x0 + side)
+    } else {
+        (x1 - side, x1)
+    };
     let lit = look.paint(tint, 0.95, row.z);
     bitmap.rect_gradient(lx0, roof, lx1, base, (lit, 0.75), (foot, 0.4));
     roofline(bitmap, rng, wall, (x0, x1), roof, u);
@@ -93,20 +101,48 @@ fn roofline(
 ) {
     let (w, mid) = (x1 - x0, (x0 + x1) * 0.5);
     match rng.below(6) {
-        0 => bitmap.rect(mid - 1.2 * u, roof - 13.0 * u, mid + 1.2 * u, roof, wall, 1.0),
+        0 => bitmap.rect(
+            mid - 1.2 * u,
+            roof - 13.0 * u,
+            mid + 1.2 * u,
+            roof,
+            wall,
+            1.0,
+        ),
         1 => {
             let step = w * 0.2;
             bitmap.rect(x0 + step, roof - 6.0 * u, x1 - step, roof + 1.0, wall, 1.0);
         }
         2 => {
-            bitmap.rect(x0 + w * 0.15, roof - 5.0 * u, x0 + w * 0.4, roof + 1.0, wall, 1.0);
-            bitmap.rect(x1 - w * 0.25, roof - 9.0 * u, x1 - w * 0.25 + 2.2 * u, roof, wall, 1.0);
+            bitmap.rect(
+                x0 + w * 0.15,
+                roof - 5.0 * u,
+                x0 + w * 0.4,
+                roof + 1.0,
+                wall,
+                1.0,
+            );
+            bitmap.rect(
+                x1 - w * 0.25,
+                roof - 9.0 * u,
+                x1 - w * 0.25 + 2.2 * u,
+                roof,
+                wall,
+                1.0,
+            );
         }
         3 => {
             for i in 0..4 {
                 let (i, s) = (i as f32, w * 0.11);
                 let (y1, y0) = (roof - i * 3.5 * u, roof - (i + 1.0) * 3.5 * u);
-                bitmap.rect(x0 + s * (i + 1.0), y0, x1 - s * (i + 1.0), y1 + 1.0, wall, 1.0);
+                bitmap.rect(
+                    x0 + s * (i + 1.0),
+                    y0,
+                    x1 - s * (i + 1.0),
+                    y1 + 1.0,
+                    wall,
+                    1.0,
+                );
             }
         }
         _ => {}
@@ -128,13 +164,13 @@ fn windows(
     let rows = ((base - roof - 8.0 * u) / gy).floor().clamp(0.0, 16.0) as usize;
     let left = (x0 + x1) * 0.5 - (columns as f32 * gx - (gx - ww)) * 0.5;
     let glass = look.paint(row.pigment.scale(0.62), 0.35, row.z);
-    let mirror = look.paint(Rgb::hex(0xBCD0DE), 0.8, row.z);
+    let mirror = look.paint(Rgb::hex(0xBC_D0_DE), 0.8, row.z);
     let keep = 1.0 - look.haze(row.z) * 0.75;
     for j in 0..rows {
         for i in 0..columns {
             let (x, y) = (left + i as f32 * gx, roof + 7.0 * u + j as f32 * gy);
             let lamp = rng.unit();
-            let warm = [0xFFD27A, 0xFFBE5C, 0xFFE3A8, 0xFFA95C][rng.below(4)];
+            let warm = [0xFF_D2_7A, 0xFF_BE_5C, 0xFF_E3_A8, 0xFF_A9_5C][rng.below(4)];
             let on = lamp < row.lit * look.lamp_glow;
             let (color, alpha) = if on {
                 (Rgb::hex(warm), keep)
@@ -145,7 +181,11 @@ fn windows(
             };
             bitmap.rect(x, y, x + ww, y + wh, color, alpha);
             if on {
-                bitmap.glow((x + ww / 2.0, y + wh / 2.0), (ww * 1.7, wh * 1.7), (color, 0.16 * keep));
+                bitmap.glow(
+                    (x + ww / 2.0, y + wh / 2.0),
+                    (ww * 1.7, wh * 1.7),
+                    (color, 0.16 * keep),
+                );
             }
         }
     }

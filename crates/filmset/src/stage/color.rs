@@ -15,22 +15,26 @@ impl Rgb {
     }
 
     /// `self` at 0, `other` at 1.
+    #[must_use]
     pub fn mix(self, other: Self, amount: f32) -> Self {
         let t = amount.clamp(0.0, 1.0);
         self.zip(other, |a, b| a + (b - a) * t)
     }
 
     /// Channel by channel product, as of a pigment under coloured light.
+    #[must_use]
     pub fn times(self, other: Self) -> Self {
         self.zip(other, |a, b| (a * b).min(1.0))
     }
 
     /// All channels times `factor`, kept inside 0 to 1.
+    #[must_use]
     pub fn scale(self, factor: f32) -> Self {
         Self(self.0.map(|c| (c * factor).clamp(0.0, 1.0)))
     }
 
     /// Channel by channel sum, kept inside 0 to 1.
+    #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.zip(other, |a, b| (a + b).min(1.0))
     }
@@ -41,6 +45,7 @@ impl Rgb {
     }
 
     /// Toward the grey of the same brightness by `amount`.
+    #[must_use]
     pub fn desaturate(self, amount: f32) -> Self {
         self.mix(Self([self.luma(); 3]), amount)
     }
@@ -49,7 +54,12 @@ impl Rgb {
     pub fn premultiplied(self, alpha: f32) -> [u8; 4] {
         let a = alpha.clamp(0.0, 1.0);
         let byte = |c: f32| (c * a * 255.0 + 0.5) as u8;
-        [byte(self.0[0]), byte(self.0[1]), byte(self.0[2]), (a * 255.0 + 0.5) as u8]
+        [
+            byte(self.0[0]),
+            byte(self.0[1]),
+            byte(self.0[2]),
+            (a * 255.0 + 0.5) as u8,
+        ]
     }
 
     /// One pixel of a [`super::bitmap::Bitmap`].
@@ -58,7 +68,11 @@ impl Rgb {
     }
 
     fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Self([f(self.0[0], other.0[0]), f(self.0[1], other.0[1]), f(self.0[2], other.0[2])])
+        Self([
+            f(self.0[0], other.0[0]),
+            f(self.0[1], other.0[1]),
+            f(self.0[2], other.0[2]),
+        ])
     }
 }
 
@@ -74,7 +88,9 @@ pub fn gradient(stops: &[(f32, Rgb)], at: f32) -> Rgb {
     for &stop in stops {
         if at <= stop.0 {
             let span = (stop.0 - previous.0).max(1e-6);
-            return previous.1.mix(stop.1, ((at - previous.0) / span).clamp(0.0, 1.0));
+            return previous
+                .1
+                .mix(stop.1, ((at - previous.0) / span).clamp(0.0, 1.0));
         }
         previous = stop;
     }

@@ -55,7 +55,9 @@ impl Frame {
             }
             let first = corner.0.max(0) as usize;
             let row = self.row_mut(y as usize);
-            let Some(row) = row.get_mut(first..) else { continue };
+            let Some(row) = row.get_mut(first..) else {
+                continue;
+            };
             for (pixel, p) in row.iter_mut().zip(line[skip * 4..].chunks_exact(4)) {
                 if p[3] > 0 {
                     *pixel = over(u32::from_le_bytes([p[0], p[1], p[2], p[3]]), *pixel);
@@ -111,7 +113,11 @@ impl Frame {
     pub fn puff(&mut self, center: (f32, f32), radii: (f32, f32), paint: (Rgb, f32), light: bool) {
         let ((cx, cy), (rx, ry)) = (center, radii);
         // No narrower than a pixel's reach, or it would flicker as it moves.
-        let (rx, ry, thin) = (rx.max(1.2), ry.max(1.2), (rx.min(1.2) * ry.min(1.2) / 1.44).min(1.0));
+        let (rx, ry, thin) = (
+            rx.max(1.2),
+            ry.max(1.2),
+            (rx.min(1.2) * ry.min(1.2) / 1.44).min(1.0),
+        );
         let mask = if light { 0x00FF_FFFF } else { u32::MAX };
         let lanes = spread(paint.0.pixel(1.0));
         let strength = paint.1 * thin * 256.0;
@@ -158,7 +164,11 @@ impl Frame {
         for y in self.rows(y0, y1) {
             let cover = (y1.min(y as f32 + 1.0) - y0.max(y as f32)).clamp(0.0, 1.0);
             let at = y * self.width + x;
-            let ink = if cover >= 1.0 { full } else { premultiply(color, alpha * cover) };
+            let ink = if cover >= 1.0 {
+                full
+            } else {
+                premultiply(color, alpha * cover)
+            };
             self.pixels[at] = over(ink, self.pixels[at]);
         }
     }
@@ -188,9 +198,17 @@ impl Frame {
         let slope = if dy.abs() < 1e-3 { 0.0 } else { dx / dy };
         for y in self.rows(a.1.min(b.1) - reach, a.1.max(b.1) + reach) {
             let py = y as f32 + 0.5;
-            let along = if dy.abs() < 1e-3 { 0.0 } else { (py - a.1).clamp(dy.min(0.0), dy.max(0.0)) };
+            let along = if dy.abs() < 1e-3 {
+                0.0
+            } else {
+                (py - a.1).clamp(dy.min(0.0), dy.max(0.0))
+            };
             let mid = a.0 + slope * along;
-            let side = if dy.abs() < 1e-3 { dx.abs() } else { reach * (1.0 + slope.abs()) };
+            let side = if dy.abs() < 1e-3 {
+                dx.abs()
+            } else {
+                reach * (1.0 + slope.abs())
+            };
             let (first, span) = self.span(y, mid - side - reach, mid + side + reach);
             for (i, pixel) in span.iter_mut().enumerate() {
                 let px = (first + i) as f32 + 0.5;
@@ -198,7 +216,10 @@ impl Frame {
                 let (ex, ey) = (px - a.0 - t * dx, py - a.1 - t * dy);
                 let cover = (reach - (ex * ex + ey * ey).sqrt()).clamp(0.0, 1.0);
                 if cover > 0.0 {
-                    *pixel = over(premultiply(color, cover * alpha * (0.25 + 0.75 * t)), *pixel);
+                    *pixel = over(
+                        premultiply(color, cover * alpha * (0.25 + 0.75 * t)),
+                        *pixel,
+                    );
                 }
             }
         }

@@ -42,21 +42,43 @@ impl Live for Lamp {
         }
         let glow = self.strength * flicker;
         frame.puff(center, (halo, halo), (self.color, 0.34 * glow), false);
-        frame.puff(center, (halo * 0.7, halo * 0.7), (self.color, 0.22 * glow), true);
+        frame.puff(
+            center,
+            (halo * 0.7, halo * 0.7),
+            (self.color, 0.22 * glow),
+            true,
+        );
         let core = halo * 0.3;
-        frame.puff(center, (core, core), (self.color.mix(WHITE, 0.4), self.core * glow), true);
-        let Some((row, strength)) = self.streak else { return };
+        frame.puff(
+            center,
+            (core, core),
+            (self.color.mix(WHITE, 0.4), self.core * glow),
+            true,
+        );
+        let Some((row, strength)) = self.streak else {
+            return;
+        };
         let ground = pose.project(view, (self.at.0, row), self.z).1;
         let wobble = view.unit * 1.5 * (t * 3.1 + self.at.0).sin();
         let long = (ground - center.1).max(halo * 0.5) * 0.85;
         let middle = (center.0 + wobble * 0.3, ground + long * 0.55);
-        frame.puff(middle, (halo * 0.34, long * 0.62), (self.color, 0.55 * strength * flicker), false);
+        frame.puff(
+            middle,
+            (halo * 0.34, long * 0.62),
+            (self.color, 0.55 * strength * flicker),
+            false,
+        );
         for i in 0..4 {
             let y = ground + long * (0.12 + 0.26 * i as f32);
             let shift = wobble * (1.0 + i as f32 * 0.5) * if i % 2 == 0 { 1.0 } else { -1.0 };
             let radii = (halo * (0.30 - 0.04 * i as f32), view.unit * 2.4);
             let alpha = 0.5 * strength * (1.0 - 0.2 * i as f32);
-            frame.puff((center.0 + shift, y), radii, (self.color.mix(WHITE, 0.25), alpha), false);
+            frame.puff(
+                (center.0 + shift, y),
+                radii,
+                (self.color.mix(WHITE, 0.25), alpha),
+                false,
+            );
         }
     }
 }

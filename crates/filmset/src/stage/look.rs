@@ -63,55 +63,55 @@ struct Hour {
 const fn hour(time: TimeOfDay) -> Hour {
     match time {
         TimeOfDay::Dawn => Hour {
-            sky: [0x7E95_B8, 0xB9AE_C6, 0xF3C8_BE],
-            air: 0xD5BF_C6,
-            sun: 0xFFF3_DC,
-            halo: 0xFFD6_B4,
+            sky: [0x7E_95_B8, 0xB9_AE_C6, 0xF3_C8_BE],
+            air: 0xD5_BF_C6,
+            sun: 0xFF_F3_DC,
+            halo: 0xFF_D6_B4,
             key: [0.98, 0.84, 0.80],
             shade: [0.52, 0.54, 0.68],
             lamp_glow: 0.45,
         },
         TimeOfDay::Morning => Hour {
-            sky: [0x4E9B_DB, 0x96CA_EC, 0xE3F2_F0],
-            air: 0xCBE3_EC,
-            sun: 0xFFFD_EE,
-            halo: 0xFFF4_CC,
+            sky: [0x4E_9B_DB, 0x96_CA_EC, 0xE3_F2_F0],
+            air: 0xCB_E3_EC,
+            sun: 0xFF_FD_EE,
+            halo: 0xFF_F4_CC,
             key: [1.02, 0.99, 0.92],
             shade: [0.60, 0.68, 0.80],
             lamp_glow: 0.0,
         },
         TimeOfDay::Noon => Hour {
-            sky: [0x1466_C8, 0x3C98_E4, 0x9CD6_F6],
-            air: 0xA6D2_F0,
-            sun: 0xFFFF_F6,
-            halo: 0xE6F6_FF,
+            sky: [0x14_66_C8, 0x3C_98_E4, 0x9C_D6_F6],
+            air: 0xA6_D2_F0,
+            sun: 0xFF_FF_F6,
+            halo: 0xE6_F6_FF,
             key: [1.08, 1.06, 1.0],
             shade: [0.56, 0.62, 0.74],
             lamp_glow: 0.0,
         },
         TimeOfDay::GoldenHour => Hour {
-            sky: [0xDB84_58, 0xF7B0_68, 0xFFE0_9C],
-            air: 0xF2B8_72,
-            sun: 0xFFFB_E2,
-            halo: 0xFFEA_A4,
+            sky: [0xDB_84_58, 0xF7_B0_68, 0xFF_E0_9C],
+            air: 0xF2_B8_72,
+            sun: 0xFF_FB_E2,
+            halo: 0xFF_EA_A4,
             key: [1.06, 0.86, 0.58],
             shade: [0.66, 0.46, 0.40],
             lamp_glow: 0.25,
         },
         TimeOfDay::Dusk => Hour {
-            sky: [0x202B_66, 0x8C42_86, 0xF488_72],
-            air: 0x9A52_86,
-            sun: 0xFFE0_A8,
-            halo: 0xFFB0_70,
+            sky: [0x20_2B_66, 0x8C_42_86, 0xF4_88_72],
+            air: 0x9A_52_86,
+            sun: 0xFF_E0_A8,
+            halo: 0xFF_B0_70,
             key: [0.80, 0.48, 0.54],
             shade: [0.32, 0.25, 0.44],
             lamp_glow: 0.8,
         },
         TimeOfDay::Night => Hour {
-            sky: [0x050A_22, 0x0C19_40, 0x2139_6C],
-            air: 0x182A_56,
-            sun: 0xF4F6_FF,
-            halo: 0x8FA8_E8,
+            sky: [0x05_0A_22, 0x0C_19_40, 0x21_39_6C],
+            air: 0x18_2A_56,
+            sun: 0xF4_F6_FF,
+            halo: 0x8F_A8_E8,
             key: [0.36, 0.45, 0.70],
             shade: [0.13, 0.17, 0.33],
             lamp_glow: 1.0,
@@ -128,8 +128,12 @@ impl Look {
         let swing = rng.range(-0.05, 0.05);
         let vary = |c: Rgb| {
             let [r, g, b] = c.0;
-            Rgb([r * (1.0 + lift + swing), g * (1.0 + lift), b * (1.0 + lift - swing)])
-                .scale(1.0)
+            Rgb([
+                r * (1.0 + lift + swing),
+                g * (1.0 + lift),
+                b * (1.0 + lift - swing),
+            ])
+            .scale(1.0)
         };
         let mut look = Self {
             time: program.time,
@@ -145,7 +149,11 @@ impl Look {
             lamp: Rgb::hex(0xFF_C8_6A),
             lamp_glow: if program.lamps { base.lamp_glow } else { 0.0 },
             sun_clear: 1.0,
-            dullness: if program.weather == Weather::Clear { 0.0 } else { 0.8 },
+            dullness: if program.weather == Weather::Clear {
+                0.0
+            } else {
+                0.8
+            },
             wash: match program.time {
                 TimeOfDay::Night => 0.50,
                 TimeOfDay::Dusk => 0.16,
@@ -169,9 +177,17 @@ impl Look {
     fn place_sun(&mut self, program: &Program, view: &View) {
         let x = view.width * (0.5 + 0.42 * program.light.azimuth);
         // The moon and a low sun are placed where a viewer expects them at any focal length.
-        let degrees = if self.is_night() { 14.0 } else { program.light.elevation_degrees };
+        let degrees = if self.is_night() {
+            14.0
+        } else {
+            program.light.elevation_degrees
+        };
         let rise = view.focal.min(view.width.max(view.height)) * degrees.to_radians().tan();
-        let y = if self.is_night() { view.horizon * 0.35 } else { view.horizon - rise };
+        let y = if self.is_night() {
+            view.horizon * 0.35
+        } else {
+            view.horizon - rise
+        };
         self.sun_at = (x, y);
     }
 
@@ -179,16 +195,19 @@ impl Look {
         let night = self.is_night();
         let (grey, amount, dim) = match self.weather {
             Weather::Clear => return,
-            Weather::Overcast => (Rgb::hex(0xAEB6C0), 0.80, 0.94),
-            Weather::Fog => (Rgb::hex(0xC6CBD0), 0.70, 1.0),
-            Weather::Rain => (Rgb::hex(0x7F8B9A), 0.82, 0.80),
-            Weather::Snow => (Rgb::hex(0xC4CCDA), 0.78, 0.98),
+            Weather::Overcast => (Rgb::hex(0xAE_B6_C0), 0.80, 0.94),
+            Weather::Fog => (Rgb::hex(0xC6_CB_D0), 0.70, 1.0),
+            Weather::Rain => (Rgb::hex(0x7F_8B_9A), 0.82, 0.80),
+            Weather::Snow => (Rgb::hex(0xC4_CC_DA), 0.78, 0.98),
         };
         // Grey of the hour: as bright as its sky and faintly of its hue, so the hour stays told.
-        let level = self.middle.mix(self.horizon, 0.5).desaturate(match program.time {
-            TimeOfDay::Morning | TimeOfDay::Noon => 0.6,
-            _ => 0.0,
-        });
+        let level = self
+            .middle
+            .mix(self.horizon, 0.5)
+            .desaturate(match program.time {
+                TimeOfDay::Morning | TimeOfDay::Noon => 0.6,
+                _ => 0.0,
+            });
         let bright = (level.luma() * 0.55 + 0.30).min(if night { 0.16 } else { 0.9 });
         let tint = grey.scale(bright / grey.luma()).mix(level, 0.30).scale(dim);
         let flatten = |c: Rgb, k: f32| c.mix(tint, amount * k);
@@ -249,7 +268,9 @@ impl Look {
             _ => 0.38,
         };
         let sky = self.middle.mix(self.zenith, 0.35).scale(0.80);
-        self.paint(pigment, 0.55, 10.0).mix(sky, mirror).mix(self.air, self.haze(z))
+        self.paint(pigment, 0.55, 10.0)
+            .mix(sky, mirror)
+            .mix(self.air, self.haze(z))
     }
 
     /// The sky's colour at `height` 0 (horizon) to 1 (top of the frame).

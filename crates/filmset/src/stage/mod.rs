@@ -61,7 +61,11 @@ pub fn render(program: &Program, size: (u32, u32), threads: usize) -> Film {
             });
         }
     });
-    Film { width: size.0, height: size.1, frames }
+    Film {
+        width: size.0,
+        height: size.1,
+        frames,
+    }
 }
 
 /// A scene built and ready to give any frame.
@@ -87,8 +91,9 @@ impl Stage {
     pub fn new(program: &Program, size: (u32, u32)) -> Self {
         let view = settings::view(program, size);
         let look = Look::new(program, &view);
-        let actors: Vec<Actor> =
-            (0..program.subjects.len()).flat_map(|i| cast_of(program, &view, i)).collect();
+        let actors: Vec<Actor> = (0..program.subjects.len())
+            .flat_map(|i| cast_of(program, &view, i))
+            .collect();
         let camera = camera_for(program, view, &actors);
         let margin = camera_margin(&camera, program);
         let mut scene = Scene {
@@ -226,7 +231,7 @@ fn land_of(program: &Program, actors: &[Actor]) -> Option<(f32, f32)> {
 
 fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {
     let anchor = actors.first().map_or(
-        (view.width * 0.5, view.horizon),
+        (view.width * 0.5, view.horizon + 0.16 * view.height),
         |actor| {
             let tall = actor::framing(actor.subject.kind).height * view.per_meter(actor.z);
             let share = if tall > view.height * 0.6 { 0.7 } else { 0.55 };
@@ -238,9 +243,14 @@ fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {
 
 /// The most the camera shifts the far sky to either side and up or down, pixels.
 fn camera_margin(camera: &Camera, program: &Program) -> (f32, f32) {
-    (0..program.frames).map(|i| camera.at(i as f32 / FPS as f32)).fold((0.0, 0.0), |m, p| {
-        (f32::max(m.0, p.shift_x.abs()), f32::max(m.1, p.shift_y.abs()))
-    })
+    (0..program.frames)
+        .map(|i| camera.at(i as f32 / FPS as f32))
+        .fold((0.0, 0.0), |m, p| {
+            (
+                f32::max(m.0, p.shift_x.abs()),
+                f32::max(m.1, p.shift_y.abs()),
+            )
+        })
 }
 
 #[cfg(test)]

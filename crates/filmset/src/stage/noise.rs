@@ -80,6 +80,9 @@ impl Loop {
     /// Height in -1 to 1 at `turn` (0 to 1, periodic).
     pub fn at(&self, turn: f32) -> f32 {
         let angle = turn * std::f32::consts::TAU;
-        self.waves.iter().map(|&(n, a, p)| a * (n * angle + p).sin()).sum()
+        self.waves
+            .iter()
+            .map(|&(n, a, p)| a * (n * angle + p).sin())
+            .sum()
     }
 }

@@ -13,12 +13,14 @@ pub fn fall(scene: &mut Scene) {
     if !matches!(weather, Weather::Rain | Weather::Snow) {
         return;
     }
-    let bright = scene.look.horizon.mix(Rgb::hex(0xFFFFFF), 0.6);
+    let bright = scene.look.horizon.mix(Rgb::hex(0xFF_FF_FF), 0.6);
     let focus = scene.view.subject_z;
     for (layer, depth) in [2.6f32, 0.9, 0.4].into_iter().enumerate() {
         let mut rng = Rng::new(scene.program.seed, 0xFA11 + layer as u64);
         let count = [110, 60, 26][layer];
-        let drops = (0..count).map(|_| [rng.unit(), rng.unit(), rng.unit()]).collect();
+        let drops = (0..count)
+            .map(|_| [rng.unit(), rng.unit(), rng.unit()])
+            .collect();
         let near = 1.0 / depth.powf(0.55);
         scene.live(Fall {
             z: focus * depth,
@@ -71,7 +73,12 @@ impl Live for Fall {
                 let length = (11.0 + 7.0 * c) * self.near * u;
                 let lean = side / fall * length;
                 let width = (0.75 * self.near * u).max(0.6);
-                frame.streak((x - lean, y - length), (x, y), width, (self.color, self.alpha));
+                frame.streak(
+                    (x - lean, y - length),
+                    (x, y),
+                    width,
+                    (self.color, self.alpha),
+                );
             }
         }
     }
@@ -113,12 +120,19 @@ impl Live for Smoke {
             let share = age / PUFF_LIFE;
             let wander = smooth_noise(self.seed ^ 0x5A0C, i as f32 * 0.7 + age * 0.5);
             let slow = 1.0 - 0.35 * share; // it rises fast while warm
-            let u = self.at.0 + self.side * age * (0.4 + 0.6 * share) + wander * self.size * 2.2 * share;
+            let u = self.at.0
+                + self.side * age * (0.4 + 0.6 * share)
+                + wander * self.size * 2.2 * share;
             let v = self.at.1 - self.rise * age * slow;
             let center = pose.project(view, (u, v), self.z);
             let radius = self.size * (0.7 + 3.4 * share) * k;
             let alpha = self.paint.1 * (share * 12.0).min(1.0) * (1.0 - share).powf(1.3);
-            frame.puff(center, (radius * 1.15, radius), (self.paint.0, alpha), false);
+            frame.puff(
+                center,
+                (radius * 1.15, radius),
+                (self.paint.0, alpha),
+                false,
+            );
         }
     }
 }

@@ -25,7 +25,10 @@ pub fn bring(scene: &mut Scene, actors: &[Actor]) {
             SubjectKind::Lighthouse => rock(scene, actor),
             _ => {}
         }
-        let smokes = matches!(actor.subject.kind, SubjectKind::Train | SubjectKind::FishingBoat);
+        let smokes = matches!(
+            actor.subject.kind,
+            SubjectKind::Train | SubjectKind::FishingBoat
+        );
         if smokes && scene.program.smoke {
             smoke(scene, actor);
         }
@@ -44,14 +47,21 @@ fn track(scene: &mut Scene, actor: &Actor) {
     let (bed, rail) = ((1.1 * m).max(scene.px(4.0)), (0.22 * m).max(scene.px(1.2)));
     let mut bitmap = scene.strip(bed + rail);
     let width = bitmap.width as f32;
-    let stone = scene.look.paint(Rgb::hex(0x8A8078), 0.55, actor.z);
-    let dark = scene.look.paint(Rgb::hex(0x4C4540), 0.35, actor.z);
-    let steel = scene.look.paint(Rgb::hex(0x6A6C72), 0.7, actor.z);
+    let stone = scene.look.paint(Rgb::hex(0x8A_80_78), 0.55, actor.z);
+    let dark = scene.look.paint(Rgb::hex(0x4C_45_40), 0.35, actor.z);
+    let steel = scene.look.paint(Rgb::hex(0x6A_6C_72), 0.7, actor.z);
     bitmap.rect_gradient(0.0, rail, width, rail + bed, (stone, 1.0), (dark, 0.92));
     let gap = (1.3 * m).max(scene.px(6.0));
     for i in 0..(width / gap) as usize {
         let x = i as f32 * gap;
-        bitmap.rect(x, rail, x + gap * 0.42, rail + rail * 0.9, dark.scale(0.7), 1.0);
+        bitmap.rect(
+            x,
+            rail,
+            x + gap * 0.42,
+            rail + rail * 0.9,
+            dark.scale(0.7),
+            1.0,
+        );
     }
     bitmap.rect(0.0, 0.0, width, rail, steel, 1.0);
     bitmap.blur(scene.defocus(actor.z), true);
@@ -64,28 +74,41 @@ fn rock(scene: &mut Scene, actor: &Actor) {
     let m = scene.view.per_meter(actor.z);
     let (wide, tall) = (34.0 * m, 2.4 * m);
     let mut bitmap = Bitmap::new(wide as usize + 4, (tall * 1.7) as usize + 4);
-    let top = scene.look.paint(Rgb::hex(0x7C7468), 0.75, actor.z);
-    let dark = scene.look.paint(Rgb::hex(0x4A453F), 0.35, actor.z);
+    let top = scene.look.paint(Rgb::hex(0x7C_74_68), 0.75, actor.z);
+    let dark = scene.look.paint(Rgb::hex(0x4A_45_3F), 0.35, actor.z);
     let line = Loop::new(&mut scene.rng, 4, 5, 0.8);
     let foot = bitmap.height as f32 - 2.0;
     let mut points = vec![(2.0, foot)];
     for i in 0..=40 {
         let s = i as f32 / 40.0;
         let dome = (1.0 - (2.0 * s - 1.0).powi(2)).powf(0.7);
-        points.push((2.0 + wide * s, foot - tall * dome * (0.8 + 0.3 * line.at(s * 0.9))));
+        points.push((
+            2.0 + wide * s,
+            foot - tall * dome * (0.8 + 0.3 * line.at(s * 0.9)),
+        ));
     }
     points.push((2.0 + wide, foot));
     bitmap.polygon(&points, dark, 1.0);
-    let lit: Vec<(f32, f32)> =
-        points.iter().map(|&(x, y)| (x, y + (foot - y) * 0.1)).map(|(x, y)| (x, y.min(foot))).collect();
+    let lit: Vec<(f32, f32)> = points
+        .iter()
+        .map(|&(x, y)| (x, y + (foot - y) * 0.1))
+        .map(|(x, y)| (x, y.min(foot)))
+        .collect();
     let cap: Vec<(f32, f32)> = lit
         .iter()
         .copied()
-        .chain(lit.iter().rev().map(|&(x, y)| (x, (y + (foot - y) * 0.45).min(foot))))
+        .chain(
+            lit.iter()
+                .rev()
+                .map(|&(x, y)| (x, (y + (foot - y) * 0.45).min(foot))),
+        )
         .collect();
     bitmap.polygon(&cap, top, 0.8);
     bitmap.blur(scene.defocus(actor.z), false);
-    let corner = (actor.foot.0 - wide * 0.5 - 2.0, actor.foot.1 - foot + 0.35 * m);
+    let corner = (
+        actor.foot.0 - wide * 0.5 - 2.0,
+        actor.foot.1 - foot + 0.35 * m,
+    );
     let card = Card::single(bitmap, corner, actor.z + 0.4);
     let mut mirrored = reflection(scene, &card, actor.foot.1 + 0.35 * m, 0.45);
     mirrored.z = actor.z + 0.6;
@@ -108,8 +131,15 @@ const TRAIL_PUFFS: i64 = 26;
 
 fn smoke(scene: &mut Scene, actor: &Actor) {
     let train = actor.subject.kind == SubjectKind::Train;
-    let soot = if train { Rgb::hex(0xE4E2E0) } else { Rgb::hex(0xB4B2B4) };
-    let color = scene.look.paint(soot, 0.75, actor.z).mix(scene.look.horizon, 0.25);
+    let soot = if train {
+        Rgb::hex(0xE4_E2_E0)
+    } else {
+        Rgb::hex(0xB4_B2_B4)
+    };
+    let color = scene
+        .look
+        .paint(soot, 0.75, actor.z)
+        .mix(scene.look.horizon, 0.25);
     scene.live(Trail {
         actor: actor.clone(),
         size: if train { 0.85 } else { 0.4 },
@@ -169,9 +199,13 @@ fn beam(scene: &mut Scene, actor: &Actor) {
             Pace::Normal => 4.0,
             Pace::Fast => 2.5,
         },
-        color: Rgb::hex(0xFFF2C8),
+        color: Rgb::hex(0xFF_F2_C8),
         strength,
-        sign: if actor.subject.direction == Direction::Left { -1.0 } else { 1.0 },
+        sign: if actor.subject.direction == Direction::Left {
+            -1.0
+        } else {
+            1.0
+        },
     });
 }
 
@@ -183,7 +217,10 @@ impl Live for Beam {
     fn draw(&self, view: &View, pose: &Pose, t: f32, frame: &mut Frame) {
         let spot = self.actor.spot(view, pose, t);
         let m = spot.per_meter;
-        let lamp = (spot.foot.0 + cast::LAMP.0 * m, spot.foot.1 - cast::LAMP.1 * m);
+        let lamp = (
+            spot.foot.0 + cast::LAMP.0 * m,
+            spot.foot.1 - cast::LAMP.1 * m,
+        );
         // It begins pointing to one side, then comes toward the viewer.
         let angle = TAU * t / self.turn_seconds;
         let (across, toward) = (self.sign * angle.cos(), angle.sin());
@@ -200,7 +237,7 @@ impl Live for Beam {
         let halo = view.unit * (16.0 + 90.0 * flash);
         frame.puff(lamp, (halo, halo), (self.color, 0.35 + 0.4 * flash), true);
         let core = view.unit * (4.0 + 6.0 * flash);
-        frame.puff(lamp, (core, core), (Rgb::hex(0xFFFDF0), 0.95), true);
+        frame.puff(lamp, (core, core), (Rgb::hex(0xFF_FD_F0), 0.95), true);
     }
 }
 
@@ -215,12 +252,20 @@ fn flock(scene: &mut Scene) {
     let right = scene.rng.chance(0.5);
     let subject = Subject {
         kind: SubjectKind::Birds,
-        color: if scene.look.is_night() { Color::Grey } else { Color::Black },
+        color: if scene.look.is_night() {
+            Color::Grey
+        } else {
+            Color::Black
+        },
         garment: None,
         headwear: None,
         scarf: None,
         action: Action::Fly,
-        direction: if right { Direction::Right } else { Direction::Left },
+        direction: if right {
+            Direction::Right
+        } else {
+            Direction::Left
+        },
         pace: Pace::Normal,
         speed: 7.0,
         place: if right { Place::Left } else { Place::Right },
@@ -229,7 +274,11 @@ fn flock(scene: &mut Scene) {
     };
     let mut camera = program.camera;
     camera.shot = Shot::Wide;
-    let alone = Program { subjects: vec![subject], camera, ..program.clone() };
+    let alone = Program {
+        subjects: vec![subject],
+        camera,
+        ..program.clone()
+    };
     let mut view = scene.view;
     view.subject_z = view.focal * 4.2 / (view.height * 0.17);
     for mut actor in Actor::cast(&alone, &view, 0, Floor::None) {

@@ -75,7 +75,10 @@ impl Scene<'_> {
 
     /// A clear picture one period wide (about one and a half frames) and `height` pixels high.
     pub fn strip(&self, height: f32) -> Bitmap {
-        Bitmap::new((self.view.width * 1.6) as usize, height.ceil().max(1.0) as usize)
+        Bitmap::new(
+            (self.view.width * 1.6) as usize,
+            height.ceil().max(1.0) as usize,
+        )
     }
 
     /// Pixels for `n` pixels of a 576x320 frame.
@@ -94,9 +97,17 @@ impl Scene<'_> {
     pub fn defocus(&self, z: f32) -> f32 {
         let rig = &self.program.camera;
         let focus = self.view.subject_z;
-        let nearness = if z.is_finite() { (1.0 - focus / z).abs() } else { 1.0 };
+        let nearness = if z.is_finite() {
+            (1.0 - focus / z).abs()
+        } else {
+            1.0
+        };
         let on_film = rig.focal_mm * rig.focal_mm / (rig.f_number * focus * 1000.0) * nearness;
         let blur = on_film / 36.0 * self.view.width.max(self.view.height) * 1.1;
-        if blur < 0.8 { 0.0 } else { blur.min(self.px(7.0)) }
+        if blur < 0.8 {
+            0.0
+        } else {
+            blur.min(self.px(7.0))
+        }
     }
 }

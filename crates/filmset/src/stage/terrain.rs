@@ -36,8 +36,9 @@ pub fn ridge(scene: &mut Scene, ridge: &Ridge, below: f32) -> Card {
     let lit = scene.look.paint(ridge.pigment, 0.65, ridge.z);
     let mist = lit.mix(scene.look.air, ridge.foot_mist);
     let width = bitmap.width as f32;
-    let outline: Vec<f32> =
-        (0..bitmap.width).map(|x| 2.0 + swing - swing * line.at(x as f32 / width)).collect();
+    let outline: Vec<f32> = (0..bitmap.width)
+        .map(|x| 2.0 + swing - swing * line.at(x as f32 / width))
+        .collect();
     let foot = rise + swing + 2.0;
     let shades: Vec<Rgb> = (0..bitmap.height)
         .map(|y| lit.mix(mist, smoothstep(0.0, foot, y as f32)))
@@ -51,21 +52,26 @@ pub fn ridge(scene: &mut Scene, ridge: &Ridge, below: f32) -> Card {
 /// Fills below `outline`; slopes that face the sun are lighter, those that turn away darker.
 fn shade_slopes(bitmap: &mut Bitmap, outline: &[f32], shades: &[Rgb], scene: &Scene) {
     let n = outline.len();
-    let side = if scene.look.sun_at.0 < scene.view.width * 0.5 { 1.0 } else { -1.0 };
+    let side = if scene.look.sun_at.0 < scene.view.width * 0.5 {
+        1.0
+    } else {
+        -1.0
+    };
     let step = (scene.px(10.0) as usize).max(1);
     let fade = scene.px(46.0);
     let light = scene.look.sun.mix(scene.look.air, 0.3);
     for x in 0..n {
         let slope = (outline[(x + step) % n] - outline[(x + n - step) % n]) / (2 * step) as f32;
         let facing = (slope * side * 1.6).clamp(-1.0, 1.0);
-        for y in outline[x].floor().max(0.0) as usize..bitmap.height {
+        let first = outline[x].floor().max(0.0) as usize;
+        for (y, &shade) in shades.iter().enumerate().skip(first) {
             let cover = (y as f32 + 1.0 - outline[x]).clamp(0.0, 1.0);
             let near_top = (1.0 - (y as f32 - outline[x]) / fade).clamp(0.0, 1.0);
             let k = facing * near_top;
             let color = if k > 0.0 {
-                shades[y].mix(light, 0.16 * k)
+                shade.mix(light, 0.16 * k)
             } else {
-                shades[y].scale(1.0 + 0.13 * k)
+                shade.scale(1.0 + 0.13 * k)
             };
             let width = bitmap.width;
             bitmap.pixels[y * width + x] = color.pixel(cover);
@@ -101,10 +107,22 @@ pub fn leafy_tree(
     (dark, light, sun_side): (Rgb, Rgb, f32),
 ) {
     let trunk = height * 0.05;
-    bitmap.rect(x - trunk, foot - height * 0.5, x + trunk, foot, dark.scale(0.8), 1.0);
+    bitmap.rect(
+        x - trunk,
+        foot - height * 0.5,
+        x + trunk,
+        foot,
+        dark.scale(0.8),
+        1.0,
+    );
     let middle = foot - height * 0.64;
     let clump = |bitmap: &mut Bitmap, (dx, dy): (f32, f32), r: f32, ink: (Rgb, f32), soft: f32| {
-        bitmap.blob((x + dx * height, middle + dy * height), (r * height, r * height), soft, ink);
+        bitmap.blob(
+            (x + dx * height, middle + dy * height),
+            (r * height, r * height),
+            soft,
+            ink,
+        );
     };
     clump(bitmap, (0.0, 0.0), 0.27, (dark, 1.0), 0.9);
     for i in 0..8 {
@@ -118,8 +136,17 @@ pub fn leafy_tree(
         for i in 0..4 {
             let angle = i as f32 * 1.5 + rng.range(0.0, 1.0);
             let lift = 0.02 + (0.19 - share) * 0.5;
-            let at = (sun_side * (0.05 + lift) + angle.cos() * 0.12, -lift - 0.03 + angle.sin() * 0.09);
-            clump(bitmap, at, share, (dark.mix(light, 0.55 + (0.19 - share) * 3.0), alpha), soft);
+            let at = (
+                sun_side * (0.05 + lift) + angle.cos() * 0.12,
+                -lift - 0.03 + angle.sin() * 0.09,
+            );
+            clump(
+                bitmap,
+                at,
+                share,
+                (dark.mix(light, 0.55 + (0.19 - share) * 3.0), alpha),
+                soft,
+            );
         }
     }
 }

@@ -93,7 +93,10 @@ impl Stage {
         let times: Vec<f32> = (0..self.frames).map(|i| i as f32 / FPS as f32).collect();
         let camera = times.iter().map(|&t| {
             let p = self.pose(t);
-            CameraTruth { position: [p.x, p.y, p.z], shift: [p.shift_x, p.shift_y] }
+            CameraTruth {
+                position: [p.x, p.y, p.z],
+                shift: [p.shift_x, p.shift_y],
+            }
         });
         let mut events: Vec<EventTruth> = Vec::new();
         let mut contacts: Vec<Contact> = Vec::new();
@@ -101,7 +104,11 @@ impl Stage {
             let first = i == 0 || self.actors[i - 1].index != actor.index;
             if let (Some(event), true) = (actor.subject.event, first) {
                 let seconds = event.at_seconds;
-                events.push(EventTruth { subject: actor.index, seconds, action: event.action });
+                events.push(EventTruth {
+                    subject: actor.index,
+                    seconds,
+                    action: event.action,
+                });
             }
             contacts.extend(steps(actor, &times));
         }
@@ -115,7 +122,11 @@ impl Stage {
             eye_meters: self.view.eye,
             subject_depth_meters: self.view.subject_z,
             camera: camera.collect(),
-            tracks: self.actors.iter().map(|actor| self.track(actor, &times)).collect(),
+            tracks: self
+                .actors
+                .iter()
+                .map(|actor| self.track(actor, &times))
+                .collect(),
             events,
             contacts,
         }
@@ -140,7 +151,9 @@ impl Stage {
             let lift = framing.lift * spot.per_meter;
             let (half, tall) = (half * spot.per_meter, tall * spot.per_meter);
             track.foot.push([x, y]);
-            track.boxes.push([x - half, y - lift - tall, x + half, y - lift]);
+            track
+                .boxes
+                .push([x - half, y - lift - tall, x + half, y - lift]);
             track.depth.push(spot.z - pose.z);
             track.action.push(actor.action(t).0);
         }
@@ -238,7 +251,11 @@ fn steps(actor: &Actor, times: &[f32]) -> Vec<Contact> {
         let now = touching(actor, t);
         for limb in 0..2 {
             if now[limb] && !down[limb] {
-                contacts.push(Contact { subject: actor.index, seconds: t, limb: limb as u8 });
+                contacts.push(Contact {
+                    subject: actor.index,
+                    seconds: t,
+                    limb: limb as u8,
+                });
             }
         }
         down = now;

@@ -22,7 +22,9 @@ pub fn surface(scene: &mut Scene, pigment: Rgb, roughness: f32) {
     let look = scene.look.clone();
     let deep = look.water(pigment, 10.0);
     let card = ground(scene, |z, share| {
-        let mirrored = look.sky((share * 1.1).min(1.0)).mix(deep, 0.22 + 0.42 * share);
+        let mirrored = look
+            .sky((share * 1.1).min(1.0))
+            .mix(deep, 0.22 + 0.42 * share);
         mirrored.mix(look.air, look.haze(z) * 0.85)
     });
     let card = sun_lane(scene, card);
@@ -43,12 +45,13 @@ fn sun_lane(scene: &Scene, mut card: Card) -> Card {
     let color = look.halo.mix(look.sun, 0.3);
     for (from, half) in [(0.0, 120.0), (-0.1, 52.0)] {
         let radii = (scene.px(half), reach * 1.05);
-        card.bitmap.halo((width * 0.5, reach * from), radii, (color, strength));
+        card.bitmap
+            .halo((width * 0.5, reach * from), radii, (color, strength));
     }
     card
 }
 
-struct Dash {
+struct Stroke {
     /// Metres to the right of the camera, and depth.
     at: (f32, f32),
     size: f32,
@@ -58,8 +61,8 @@ struct Dash {
 }
 
 /// Flat soft strokes that come and go on the surface.
-struct Dashes {
-    dashes: Vec<Dash>,
+struct Strokes {
+    list: Vec<Stroke>,
     light: Rgb,
     dark: Option<Rgb>,
     drift: f32,
@@ -69,13 +72,13 @@ struct Dashes {
     height: f32,
 }
 
-impl Live for Dashes {
+impl Live for Strokes {
     fn z(&self) -> f32 {
         self.z
     }
 
     fn draw(&self, view: &View, pose: &Pose, t: f32, frame: &mut Frame) {
-        for dash in &self.dashes {
+        for dash in &self.list {
             let pulse = (TAU * (dash.rate * t + dash.phase)).sin();
             let strength = dash.strength * pulse.max(0.0);
             if strength < 0.03 {
@@ -87,7 +90,10 @@ impl Live for Dashes {
             let (u, v) = pose.project(view, (u0, view.ground_row(z)), z);
             let u = (u + self.span * 0.5).rem_euclid(view.width + self.span) - self.span * 0.5;
             let near = ((v - view.horizon) / (view.height - view.horizon)).clamp(0.02, 1.0);
-            let (rx, ry) = (dash.size * (0.35 + 1.3 * near), view.unit * (0.75 + self.height * near));
+            let (rx, ry) = (
+                dash.size * (0.35 + 1.3 * near),
+                view.unit * (0.75 + self.height * near),
+            );
             let color = match self.dark {
                 Some(dark) if dash.phase > 0.5 => dark,
                 _ => self.light,
@@ -101,12 +107,12 @@ fn waves(scene: &mut Scene, roughness: f32) {
     let look = &scene.look;
     let view = scene.view;
     let mut rng = Rng::new(scene.program.seed, 0x3A7E);
-    let dashes = (0..110)
+    let strokes = (0..110)
         .map(|_| {
             let row = view.horizon + (view.height - view.horizon) * rng.range(0.04, 1.15).powf(1.3);
             let z = view.ground_z(row);
             let u = rng.range(-0.7, 0.7) * view.width;
-            Dash {
+            Stroke {
                 at: (u / view.per_meter(z), z),
                 size: view.unit * rng.range(9.0, 26.0),
                 phase: rng.unit(),
@@ -119,7 +125,15 @@ fn waves(scene: &mut Scene, roughness: f32) {
     let dark = look.zenith.mix(look.shade, 0.35).scale(0.75);
     let drift = scene.program.wind * 0.06;
     let span = view.width * 0.4;
-    scene.live(Dashes { dashes, light, dark: Some(dark), drift, z: GROUND_Z - 1.0, span, height: 1.7 });
+    scene.live(Strokes {
+        list: strokes,
+        light,
+        dark: Some(dark),
+        drift,
+        z: GROUND_Z - 1.0,
+        span,
+        height: 1.7,
+    });
 }
 
 /// Glitter under the sun or moon, sorted at depth `z`.
@@ -130,7 +144,7 @@ pub fn glitter(scene: &mut Scene, roughness: f32, z: f32) {
     }
     let view = scene.view;
     let mut rng = Rng::new(scene.program.seed, 0x6117);
-    let dashes = (0..190)
+    let strokes = (0..190)
         .map(|_| {
             let share = rng.range(0.015, 1.1).powf(1.25);
             let row = view.horizon + (view.height - view.horizon) * share;
@@ -138,7 +152,7 @@ pub fn glitter(scene: &mut Scene, roughness: f32, z: f32) {
             let spread = view.unit * (14.0 + 62.0 * share) * (0.7 + 0.6 * roughness);
             let off = (rng.unit() + rng.unit() + rng.unit() - 1.5) * 1.3;
             let u = look.sun_at.0 + off * spread - view.width * 0.5;
-            Dash {
+            Stroke {
                 at: (u / view.per_meter(z), z),
                 size: view.unit * rng.range(6.0, 15.0),
                 phase: rng.unit(),
@@ -148,9 +162,21 @@ pub fn glitter(scene: &mut Scene, roughness: f32, z: f32) {
         })
         .collect();
     let light = look.sun.mix(look.halo, 0.35);
-    let light = if look.is_night() { light.scale(0.7) } else { light };
+    let light = if look.is_night() {
+        light.scale(0.7)
+    } else {
+        light
+    };
     let span = view.width * 3.0;
-    scene.live(Dashes { dashes, light, dark: None, drift: 0.0, z, span, height: 0.9 });
+    scene.live(Strokes {
+        list: strokes,
+        light,
+        dark: None,
+        drift: 0.0,
+        z,
+        span,
+        height: 0.9,
+    });
 }
 
 /// The reflection of a standing card on the water at its foot: mirrored, fainter, wobbling.
