@@ -23,21 +23,21 @@ struct Dunes {
 /// Adds the layers of the desert.
 pub fn build(scene: &mut Scene) {
     let sand = Rgb::hex([0xE8_BC_7A, 0xE2_A8_6C, 0xF0_CC_90, 0xDC_98_60][scene.rng.below(4)]);
-    mesas(scene, 3600.0, (26.0, 62.0), 0xB0_6C_54);
-    mesas(scene, 2100.0, (12.0, 34.0), 0xA8_5C_40);
+    mesas(scene, 3600.0, (34.0, 84.0), 0xB0_6C_54);
+    mesas(scene, 2100.0, (16.0, 44.0), 0xA8_5C_40);
     floor(scene, sand);
     let view = scene.view;
     let far = scene.land.map_or(view.subject_z, |land| land.1);
     for row in [
-        Dunes { z: 1300.0, heights: (10.0, 26.0), base: 1.0, count: 6 },
-        Dunes { z: 520.0, heights: (12.0, 34.0), base: 5.0, count: 4 },
+        Dunes { z: 1300.0, heights: (12.0, 34.0), base: 1.0, count: 7 },
+        Dunes { z: 520.0, heights: (14.0, 44.0), base: 6.0, count: 5 },
     ] {
         dunes(scene, &row, sand);
     }
     let z = (view.ground_z(view.horizon + scene.px(16.0))).max(far * 1.25).min(500.0);
     if z > far * 1.2 {
         let base = (view.ground_row(z) - view.horizon) / view.unit;
-        dunes(scene, &Dunes { z, heights: (9.0, 30.0), base, count: 3 }, sand);
+        dunes(scene, &Dunes { z, heights: (16.0, 54.0), base, count: 3 }, sand);
         rocks(scene, z * 0.96);
     }
     if scene.program.wind.abs() > 5.0 && scene.program.weather != Weather::Rain {
@@ -66,7 +66,7 @@ fn floor(scene: &mut Scene, sand: Rgb) {
         let strength = Loop::new(&mut scene.rng, 2, 3, 0.5);
         for x in 0..card.bitmap.width {
             let turn = x as f32 / w;
-            let fade = (0.25 + 0.45 * strength.at(turn)).max(0.0);
+            let fade = (0.14 + 0.42 * strength.at(turn)).max(0.0);
             let mid = y + gap * 0.9 * line.at(turn);
             for (offset, color) in [(0.0, dark), (gap * 0.32, light)] {
                 let (from, to) = (mid + offset, mid + offset + gap * 0.30);
@@ -317,7 +317,7 @@ fn blown_sand(scene: &mut Scene, z: f32, size: f32, sand: Rgb) {
         let (x, y) = (scene.rng.unit() * width, half * scene.rng.range(0.3, 1.7));
         let rx = scene.rng.range(40.0, 110.0) * size * view.unit;
         let ry = scene.rng.range(1.4, 4.0) * size * view.unit;
-        bitmap.blob((x, y), (rx, ry), 0.0, (color, 0.16 + 0.3 * strength));
+        bitmap.blob((x, y), (rx, ry), 0.0, (color, 0.24 + 0.4 * strength));
     }
     let speed = wind * 24.0 * size * view.unit;
     let top = view.ground_row(z) - half * 1.4;

@@ -7,7 +7,7 @@ use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
 use crate::stage::noise::Loop;
 use crate::stage::scene::Scene;
-use crate::stage::terrain::ground;
+use crate::stage::terrain::{GROUND_Z, ground};
 
 /// Height of the trees, metres.
 const TALL: f32 = 18.0;
@@ -97,6 +97,7 @@ fn floor(scene: &mut Scene, wood: &Wood) {
     let mist = wood.mist;
     let focus = scene.view.subject_z;
     let veil = |z: f32| 0.62 * smoothstep(focus * 0.8, focus * 6.0, z);
+    thicket(scene, wood);
     let mut card = ground(scene, |z, share| {
         look.paint(pigment, 0.75 - 0.35 * share, z).mix(mist, veil(z))
     });
@@ -126,6 +127,28 @@ fn floor(scene: &mut Scene, wood: &Wood) {
         card.bitmap.blob((x, y), (rx, rx * 0.16 + 1.0), 0.45, paint);
     }
     scene.card(card);
+}
+
+/// What closes the view: a far band of crowns gone almost wholly into the mist.
+fn thicket(scene: &mut Scene, wood: &Wood) {
+    let high = scene.px(92.0);
+    let mut bitmap = scene.strip(high + scene.px(6.0));
+    let line = Loop::new(&mut scene.rng, 5, 5, 0.75);
+    let fine = Loop::new(&mut scene.rng, 31, 4, 0.7);
+    let z = scene.view.subject_z * 9.0;
+    let leaf = Foliage::new(scene, wood.leaves, z).misty(wood.mist, 0.66).dark;
+    let width = bitmap.width as f32;
+    for x in 0..bitmap.width {
+        let turn = x as f32 / width;
+        let top = high * (0.30 - 0.20 * line.at(turn) - 0.08 * fine.at(turn));
+        for y in top.max(0.0) as usize..bitmap.height {
+            let down = (y as f32 - top) / (high - top);
+            let cover = (y as f32 + 1.0 - top).clamp(0.0, 1.0);
+            bitmap.pixels[y * bitmap.width + x] = leaf.mix(wood.mist, 0.75 * down).pixel(cover);
+        }
+    }
+    let top = scene.view.horizon - high;
+    scene.card(Card::periodic(bitmap, top, z.max(GROUND_Z * 1.2)));
 }
 
 /// A row of whole trees with bushes at their feet.

@@ -59,7 +59,7 @@ impl Kit {
             let bright = self.lamp.mix(Rgb::hex(0xFF_F0_B8), 0.35);
             bitmap.rect_gradient(x, y, x + w, y + h, (bright, 1.0), (self.lamp, 1.0));
             let center = (x + w * 0.5, y + h * 0.5);
-            bitmap.glow(center, (w * 2.2, h * 2.0), (self.lamp, 0.30 * self.glow));
+            bitmap.glow(center, (w * 2.8, h * 2.5), (self.lamp, 0.42 * self.glow));
         } else {
             bitmap.rect(x, y, x + w, y + h, self.glass, 1.0);
             bitmap.rect(x, y + h * 0.55, x + w * 0.55, y + h, self.glass.scale(1.18), 0.8);
@@ -116,7 +116,7 @@ fn gabled(bitmap: &mut Bitmap, rng: &mut Rng, (x, foot): (f32, f32), tall: f32, 
         ];
         bitmap.polygon(&band, if s == kit.side { kit.snow } else { kit.snow_shade.mix(kit.snow, 0.35) }, 1.0);
     }
-    let (w, h) = (half * 0.34, tall * 0.15);
+    let (w, h) = (half * 0.40, tall * 0.18);
     let row = foot - tall * 0.34;
     kit.window(bitmap, (x - half * 0.68, row), (w, h), lit);
     kit.window(bitmap, (x + half * 0.34, row), (w, h), lit && rng.chance(0.7));
@@ -162,7 +162,7 @@ fn broad(bitmap: &mut Bitmap, rng: &mut Rng, (x, foot): (f32, f32), tall: f32, (
         (x + s * half * 0.55, ridge),
     ];
     bitmap.polygon(&dim, kit.snow_shade, 0.55);
-    let (w, h) = (half * 0.2, tall * 0.17);
+    let (w, h) = (half * 0.24, tall * 0.19);
     let row = foot - tall * 0.30;
     let count = 3;
     for i in 0..count {

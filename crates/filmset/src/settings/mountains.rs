@@ -1,15 +1,15 @@
 //! Mountains: ridge behind ridge in ever more air, snow on the peaks, a meadow with firs.
 
 use super::trees::{Foliage, conifer, leafy, sun_side};
-use crate::program::{Exclusion, SubjectKind, Weather};
+use crate::program::{Exclusion, Shot, SubjectKind, Weather};
 use crate::stage::actor::{Actor, Floor};
 use crate::stage::air::{Bank, bank_card};
 use crate::stage::bitmap::Bitmap;
-use crate::stage::card::Card;
+use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
 use crate::stage::noise::{Loop, Rng, hash01};
 use crate::stage::scene::Scene;
-use crate::stage::terrain::ground;
+use crate::stage::terrain::{Ridge, ground, ridge};
 
 /// One range of mountains.
 struct Range {
@@ -51,8 +51,9 @@ pub fn build(scene: &mut Scene) {
     let train = program.subjects.iter().position(|s| s.kind == SubjectKind::Train);
     let train = train.and_then(|i| Actor::cast(program, &scene.view, i, Floor::None).pop());
     meadow(scene, train.as_ref());
-    if let Some(train) = &train {
-        viaduct(scene, train);
+    match &train {
+        Some(train) => viaduct(scene, train),
+        None => hills(scene),
     }
     if !scene.without(Exclusion::Trees) {
         groves(scene, autumn, train.is_some());
@@ -72,6 +73,13 @@ struct Peak {
     left: f32,
     right: f32,
     bend: f32,
+    /// Height of its outline at each column, pixels.
+    flank: Vec<f32>,
+}
+
+/// Columns from `from` to `x` on a loop of `width`, the short way round.
+fn offset(x: f32, from: f32, width: f32) -> f32 {
+    (x - from + width * 1.5).rem_euclid(width) - width * 0.5
 }
 
 /// A range with lit and shaded faces, snow above its snow line, air at its foot.
@@ -83,7 +91,7 @@ fn peaks(scene: &mut Scene, range: &Range) -> Card {
     let mut bitmap = scene.strip(tallest + below + 8.0);
     let width = bitmap.width as f32;
     let rng = &mut scene.rng;
-    let list: Vec<Peak> = (0..range.peaks)
+    let mut list: Vec<Peak> = (0..range.peaks)
         .map(|i| Peak {
             x: (i as f32 + rng.range(0.15, 0.85)) / range.peaks as f32 * width,
             height: (range.heights.0 * u * stretch)
@@ -91,30 +99,28 @@ fn peaks(scene: &mut Scene, range: &Range) -> Card {
             left: range.slope * rng.range(0.75, 1.3),
             right: range.slope * rng.range(0.75, 1.3),
             bend: rng.range(-0.35, 0.35),
+            flank: Vec::new(),
         })
         .collect();
     let (rough, fine) = (Loop::new(rng, 9, 4, 0.8), Loop::new(rng, 23, 4, 0.9));
     let salt = rng.word();
     let base = tallest + 6.0;
-    let mut owner = Vec::new();
-    let mut outline = Vec::new();
-    for x in 0..bitmap.width {
-        let (mut best, mut high) = (0, f32::MIN);
-        for (i, peak) in list.iter().enumerate() {
-            let dx = (x as f32 - peak.x + width * 1.5).rem_euclid(width) - width * 0.5;
-            let fall = if dx < 0.0 { -dx * peak.left } else { dx * peak.right };
-            let height = peak.height - fall * (1.0 - 0.25 * (fall / tallest).min(1.0));
-            if height > high {
-                (best, high) = (i, height);
-            }
-        }
-        let turn = x as f32 / width;
-        let jag = range.slope * u * (5.5 * rough.at(turn) + 2.6 * fine.at(turn));
-        let tooth = teeth(salt, x as f32 / u, range.firs) * u;
-        owner.push(best);
-        outline.push(base - (high.max(tallest * 0.12) + jag + tooth));
+    // Lower peaks stand before higher ones.
+    list.sort_by(|a, b| a.height.total_cmp(&b.height));
+    for (i, peak) in list.iter_mut().enumerate() {
+        peak.flank = (0..bitmap.width)
+            .map(|x| {
+                let dx = offset(x as f32, peak.x, width);
+                let fall = if dx < 0.0 { -dx * peak.left } else { dx * peak.right };
+                let turn = x as f32 / width + i as f32 * 0.37;
+                let jag = range.slope * u * (5.5 * rough.at(turn) + 2.6 * fine.at(turn));
+                let tooth = teeth(salt, x as f32 / u, range.firs) * u;
+                let height = peak.height - fall * (1.0 - 0.25 * (fall / tallest).min(1.0));
+                height.max(tallest * 0.12) + jag + tooth
+            })
+            .collect();
     }
-    shade(scene, range, &mut bitmap, &list, &owner, &outline, (base, tallest));
+    shade(scene, range, &mut bitmap, &list, (base, tallest));
     bitmap.blur(scene.defocus(range.z), true);
     Card::periodic(bitmap, scene.view.horizon - base, range.z)
 }
@@ -136,8 +142,6 @@ fn shade(
     range: &Range,
     bitmap: &mut Bitmap,
     list: &[Peak],
-    owner: &[usize],
-    outline: &[f32],
     (base, tallest): (f32, f32),
 ) {
     let look = &scene.look;
@@ -151,12 +155,13 @@ fn shade(
     let width = bitmap.width as f32;
     let (u, mist) = (scene.view.unit, look.air.mix(look.horizon, 0.35));
     for x in 0..bitmap.width {
-        let peak = &list[owner[x]];
-        let dx = (x as f32 - peak.x + width * 1.5).rem_euclid(width) - width * 0.5;
+        let high = list.iter().map(|p| p.flank[x]).fold(f32::MIN, f32::max);
+        let outline = base - high;
         let zigzag = 7.0 * u * ((x as f32 / (9.0 * u)).sin() + 0.7 * (x as f32 / (4.3 * u) + 1.3).sin());
-        for y in outline[x].floor().max(0.0) as usize..bitmap.height {
+        for y in outline.floor().max(0.0) as usize..bitmap.height {
             let height = base - y as f32;
-            let down = peak.height - height;
+            let Some(peak) = list.iter().find(|p| p.flank[x] >= height - 1.0) else { continue };
+            let (down, dx) = (peak.height - height, offset(x as f32, peak.x, width));
             // The crest comes down from the summit in a crooked line that parts light and shade.
             let crest = down * peak.bend + 3.5 * u * (down / (8.0 * u)).sin() + 2.0 * u * (down / (3.1 * u)).sin();
             let face = smoothstep(-1.6 * u, 1.6 * u, (dx - crest) * side);
@@ -164,7 +169,7 @@ fn shade(
             let cold = smoothstep(-2.0 * u, 2.0 * u, height + zigzag - tallest * line);
             let color = rock.mix(blue.mix(snow, face), cold);
             let foot = smoothstep(tallest * 0.55, -4.0 * u, height) * 0.6;
-            let cover = (y as f32 + 1.0 - outline[x]).clamp(0.0, 1.0);
+            let cover = (y as f32 + 1.0 - outline).clamp(0.0, 1.0);
             bitmap.pixels[y * bitmap.width + x] = color.mix(mist, foot).pixel(cover);
         }
     }
@@ -180,7 +185,7 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
     let view = scene.view;
     let mut card = ground(scene, |z, share| match train {
         Some(train) => {
-            let veil = smoothstep(train.z * 0.45, train.z * 1.2, z) * 0.62;
+            let veil = 0.25 + smoothstep(train.z * 0.35, train.z * 0.95, z) * 0.6;
             look.paint(deep, 0.55, z).mix(mist, veil)
         }
         None => look.paint(green, 0.9 - 0.3 * share, z).mix(mist, 0.45 * smoothstep(0.14, 0.0, share)),
@@ -198,6 +203,64 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
         flowers(scene, &mut card.bitmap);
     }
     scene.card(card);
+}
+
+/// Low green hills between the meadow and the woods, and grass close to the camera.
+fn hills(scene: &mut Scene) {
+    let winter = scene.program.weather == Weather::Snow;
+    for (z, rise, swing, green) in [(640.0, 9.0, 7.0, 0x6C_92_4C), (330.0, 3.0, 5.0, 0x74_9C_4A)] {
+        let shape = Ridge {
+            z: seen(scene, z, 0.84),
+            rise,
+            swing,
+            swells: 2,
+            roughness: 0.3,
+            pigment: Rgb::hex(if winter { 0xDC_E4_F0 } else { green }),
+            foot_mist: 0.25,
+        };
+        let mut card = ridge(scene, &shape, 3.0).ending();
+        card.z = z;
+        scene.card(card);
+    }
+    let near = scene.land.map_or(scene.view.subject_z, |land| land.0);
+    if !winter && scene.program.camera.shot != Shot::Close {
+        grass(scene, near * 0.6);
+    }
+}
+
+/// Blades and blossoms along the bottom of the frame, bent by the wind.
+fn grass(scene: &mut Scene, z: f32) {
+    let view = scene.view;
+    let tall = scene.px(26.0);
+    let mut bitmap = scene.strip(tall * 2.0);
+    let width = bitmap.width as f32;
+    let (dark, light) = (
+        scene.look.paint(Rgb::hex(0x3C_64_2C), 0.35, z),
+        scene.look.paint(Rgb::hex(0x8C_B4_4C), 0.8, z),
+    );
+    let petal = scene.look.paint(Rgb::hex([0xFF_FF_FF, 0xFF_D8_4C, 0xF4_86_A0][scene.rng.below(3)]), 0.95, z);
+    let count = (width / scene.px(4.2)) as usize;
+    for i in 0..count {
+        let x = (i as f32 + scene.rng.range(-0.8, 0.8)) / count as f32 * width;
+        let (top, lean) = (tall * scene.rng.range(0.12, 0.75), scene.px(scene.rng.clone().range(-6.0, 6.0)));
+        let half = scene.px(1.5);
+        let blade = [(x - half, tall * 1.3), (x + lean, top), (x + half, tall * 1.3)];
+        bitmap.polygon(&blade, dark.mix(light, scene.rng.unit()), 1.0);
+        if scene.rng.chance(0.07) {
+            bitmap.blob((x + lean, top), (scene.px(2.8), scene.px(2.4)), 0.7, (petal, 1.0));
+        }
+    }
+    let bottom = bitmap.height as f32;
+    bitmap.rect_gradient(0.0, tall * 0.72, width, bottom, (dark, 0.0), (dark, 1.0));
+    bitmap.blur(scene.defocus(z).max(scene.px(0.6)), true);
+    let wind = scene.program.wind;
+    let motion = Motion::Sway {
+        lean: wind * scene.px(0.5),
+        gust: (wind * 0.9 + 0.8 * wind.signum()) * view.unit,
+        speed: wind * 12.0 * view.unit,
+        seed: scene.program.seed ^ 0x6A55,
+    };
+    scene.card(Card::periodic(bitmap, view.height - tall * 0.92, z).moving(motion));
 }
 
 fn flowers(scene: &mut Scene, bitmap: &mut Bitmap) {
@@ -224,11 +287,12 @@ fn viaduct(scene: &mut Scene, train: &Actor) {
     let look = scene.look.clone();
     let z = train.z + 0.6;
     let m = scene.view.per_meter(train.z);
-    let deep = scene.view.height * 0.62;
+    let room = (scene.view.height - train.foot.1).max(3.0 * m);
+    let deep = room * 2.4;
     let mut bitmap = scene.strip(deep);
-    let (w, count) = (bitmap.width as f32, (bitmap.width as f32 / (11.0 * m)).round().max(2.0));
+    let (w, count) = (bitmap.width as f32, (bitmap.width as f32 / (room * 0.92)).round().max(2.0));
     let span = w / count;
-    let (pier, deck) = (span * 0.24, 1.7 * m);
+    let (pier, deck) = (span * 0.2, 1.25 * m);
     let stone = Rgb::hex(0xB0_A0_8C);
     let (lit, dark) = (look.paint(stone, 0.85, z), look.paint(stone, 0.3, z));
     let mist = look.air.mix(look.horizon, 0.4);
@@ -236,10 +300,10 @@ fn viaduct(scene: &mut Scene, train: &Actor) {
     let side = sun_side(scene);
     for y in 0..bitmap.height {
         let row = y as f32;
-        let veil = smoothstep(deck, deep * 0.62, row) * 0.8;
+        let veil = smoothstep(deck, room * 1.1, row) * 0.55;
         for x in 0..bitmap.width {
             let at = (x as f32 + 0.5).rem_euclid(span) - span * 0.5;
-            let arch = row - deck - rise * 0.25;
+            let arch = row - deck;
             let half = if arch < 0.0 {
                 0.0
             } else if arch < rise {
@@ -264,7 +328,7 @@ fn viaduct(scene: &mut Scene, train: &Actor) {
         }
     }
     bitmap.blur(scene.defocus(z), true);
-    scene.card(Card::periodic(bitmap, train.foot.1 + 0.5 * m, z));
+    scene.card(Card::periodic(bitmap, train.foot.1 + 0.25 * m, z));
 }
 
 /// Groups of firs and leafy trees at several depths, never before a subject on the ground.
@@ -281,7 +345,7 @@ fn groves(scene: &mut Scene, autumn: bool, valley: bool) {
     }
     if valley {
         let z = view.subject_z * 0.62;
-        let tall = (view.height - view.ground_row(view.subject_z)) * 0.62;
+        let tall = (view.height - view.ground_row(view.subject_z)) * 0.34;
         bank_of_firs(scene, z, tall, autumn);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::houses::{Built, Kit, church, house};
 use super::trees::{Foliage, conifer, sun_side};
-use crate::program::{Exclusion, SubjectKind};
+use crate::program::{Exclusion, Place, SubjectKind};
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::Card;
 use crate::stage::color::{Rgb, smoothstep};
@@ -30,7 +30,7 @@ struct Slope {
 pub fn build(scene: &mut Scene) {
     for (z, rise, swing, pigment) in [(3600.0, 58.0, 24.0, 0xC8D4_E8), (1900.0, 30.0, 12.0, 0xB0C2_DC)] {
         let shape = Ridge {
-            z: seen(scene, z, 0.8),
+            z: seen(scene, z, 0.84),
             rise,
             swing,
             swells: 3,
@@ -38,7 +38,8 @@ pub fn build(scene: &mut Scene) {
             pigment: Rgb::hex(pigment),
             foot_mist: 0.5,
         };
-        let card = ridge(scene, &shape, 20.0);
+        let mut card = ridge(scene, &shape, 20.0);
+        card.z = z; // however near it was painted, it stands behind the village
         scene.card(card);
     }
     snowfield(scene);
@@ -112,8 +113,8 @@ fn slope(scene: &mut Scene, slope: &Slope) {
     let line = Loop::new(&mut scene.rng, 2, 4, 0.35);
     let width = bitmap.width as f32;
     let outline = |x: f32| crest - slope.rise - swing * line.at((x / width).rem_euclid(1.0));
-    let kit = Kit::new(scene, seen(scene, slope.z, 0.82));
-    let left = scene.rng.range(-0.2, 0.0) * view.width;
+    let kit = Kit::new(scene, seen(scene, slope.z, 0.66));
+    let mut left = scene.rng.range(-0.2, 0.0) * view.width;
     let mut built = Vec::new();
     let firs = !scene.without(Exclusion::Trees);
     if firs {
@@ -125,6 +126,7 @@ fn slope(scene: &mut Scene, slope: &Slope) {
         let at = (x, outline(x) + slope.tall * 0.10);
         if slope.church && i == middle {
             built.push(church(&mut bitmap, &mut scene.rng, at, slope.tall * 1.05, &kit));
+            left = church_column(scene) - x;
         } else {
             let tall = slope.tall * scene.rng.range(0.8, 1.12);
             built.push(house(&mut bitmap, &mut scene.rng, at, tall, &kit));
@@ -145,10 +147,22 @@ fn slope(scene: &mut Scene, slope: &Slope) {
     smoke_and_lamps(scene, slope, &built, corner, width);
 }
 
+/// Column of the frame where the church stands: beside the main subject.
+fn church_column(scene: &mut Scene) -> f32 {
+    let place = scene.program.subjects.first().map(|s| s.place);
+    let share = match place {
+        Some(Place::Left) => 0.72,
+        Some(Place::Right) => 0.28,
+        _ if scene.rng.chance(0.5) => 0.24,
+        _ => 0.76,
+    };
+    (share + scene.rng.range(-0.06, 0.06)) * scene.view.width
+}
+
 /// Fills below the outline with snow: bright on the crest, blue in the hollows, clear at the foot.
 fn snow(scene: &Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl Fn(f32) -> f32, below: f32) {
     let look = &scene.look;
-    let z = seen(scene, slope.z, 0.82);
+    let z = seen(scene, slope.z, 0.74);
     let (white, blue) = (look.paint(Rgb::hex(0xFA_FB_FF), 0.95, z), look.paint(Rgb::hex(0xB4_C6_E6), 0.6, z));
     let side = sun_side(scene);
     let end = bitmap.height as f32;
@@ -175,7 +189,7 @@ fn pool(bitmap: &mut Bitmap, house: &Built, tall: f32, kit: &Kit) {
 }
 
 fn plant(scene: &mut Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl Fn(f32) -> f32, count: usize) {
-    let z = seen(scene, slope.z, 0.82);
+    let z = seen(scene, slope.z, 0.7);
     let mut tones = Foliage::new(scene, (0x2C_4C_4A, 0x5A_84_72), z);
     tones.snow.1 = 0.95;
     let width = bitmap.width as f32;
@@ -218,8 +232,8 @@ fn smoke_and_lamps(scene: &mut Scene, slope: &Slope, built: &[Built], corner: (f
             at: (at.0, at.1 - slope.tall * 0.2),
             z: slope.z - 0.04,
             color: scene.look.lamp,
-            halo: slope.tall * 0.85,
-            strength: 0.22 * scene.look.lamp_glow,
+            halo: slope.tall * 1.1,
+            strength: 0.34 * scene.look.lamp_glow,
             core: 0.0,
             streak: None,
             seed: scene.program.seed ^ i as u64,

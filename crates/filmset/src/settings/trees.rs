@@ -63,7 +63,7 @@ pub fn conifer(
     height: f32,
     tones: &Foliage,
 ) {
-    let half = height * rng.range(0.19, 0.25);
+    let half = height * rng.range(0.21, 0.28);
     let stem = (height * 0.025).max(0.8);
     bitmap.rect(x - stem, foot - height * 0.2, x + stem, foot, tones.bark, 1.0);
     let tiers = if height < 26.0 { 3 } else { 5 };
@@ -110,9 +110,10 @@ fn snow_cap(
         let cap = [
             (x, high),
             (x + s * reach * 0.48, low - droop * 1.5),
-            (x + s * reach * 0.98, low - droop * 0.1),
-            (x + s * reach * 0.55, low - droop * 0.9),
-            (x + s * reach * 0.26, low - droop * 2.4),
+            (x + s * reach * 1.03, low),
+            (x + s * reach * 0.74, low - droop * 0.2),
+            (x + s * reach * 0.48, low - droop * 0.75),
+            (x + s * reach * 0.28, low - droop * 2.4),
         ];
         let shade = if s == tones.side { 1.0 } else { 0.72 };
         bitmap.polygon(&cap, tones.snow.0.mix(tones.dark, 1.0 - shade), tones.snow.1);
@@ -131,8 +132,8 @@ pub fn leafy(
     let fork = foot - height * 0.5;
     let trunk = [(x - stem * 1.4, foot), (x - stem * 0.7, fork), (x + stem * 0.7, fork), (x + stem * 1.4, foot)];
     bitmap.polygon(&trunk, tones.bark, 1.0);
-    let middle = foot - height * 0.66;
-    let (wide, tall) = (height * rng.range(0.24, 0.31), height * 0.24);
+    let middle = foot - height * 0.60;
+    let (wide, tall) = (height * rng.range(0.27, 0.36), height * 0.27);
     let mut masses = Vec::new();
     for i in 0..8 {
         let angle = i as f32 * std::f32::consts::TAU / 7.0 + rng.range(-0.3, 0.3);
@@ -214,5 +215,10 @@ pub fn tuft(bitmap: &mut Bitmap, rng: &mut Rng, at: (f32, f32), size: f32, tones
         let r = size * rng.range(0.35, 0.6) * if i < 3 { 1.0 } else { 0.62 };
         let center = (at.0 + (dx + tones.side * lift * 0.5) * size, at.1 + dy * size);
         bitmap.blob(center, (r, r * 0.8), 0.88, (color, 0.95));
+    }
+    if tones.snow.1 > 0.0 {
+        let (dx, dy) = (rng.range(-0.3, 0.3), rng.range(-0.6, -0.25));
+        let center = (at.0 + dx * size, at.1 + dy * size);
+        bitmap.blob(center, (size * 0.6, size * 0.28), 0.85, (tones.snow.0, tones.snow.1));
     }
 }
