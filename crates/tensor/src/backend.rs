@@ -1,5 +1,7 @@
 //! What a device must be able to do.
 
+use std::ops::Range;
+
 use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
@@ -30,6 +32,7 @@ pub trait Backend: Send + Sync {
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor;
     fn permute(&self, x: &Tensor, axes: &[usize]) -> Tensor;
     fn concat(&self, parts: &[&Tensor], axis: usize) -> Tensor;
+    fn columns(&self, x: &Tensor, columns: Range<usize>) -> Tensor;
     fn gather(&self, table: &Tensor, ids: &[u32]) -> Tensor;
 
     fn unary(&self, x: &Tensor, op: Unary) -> Tensor;

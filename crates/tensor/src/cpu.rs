@@ -4,18 +4,22 @@
 mod amx;
 mod attention;
 mod conv;
+mod elementwise;
 mod gemm;
 mod isa;
+mod layout;
 mod linear;
 mod pool;
 mod reference;
+mod rows;
 mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
 pub use pool::{parallel_for, set_threads, threads};
 
-pub(crate) use reference::copy_columns;
+use std::ops::Range;
 
+use self::elementwise::Binary;
 use crate::backend::Backend;
 use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
@@ -25,35 +29,54 @@ pub(crate) struct Cpu;
 
 impl Backend for Cpu {
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor {
-        reference::cast(x, dtype)
+        match Isa::current() {
+            Isa::Reference => reference::cast(x, dtype),
+            isa => elementwise::cast(isa, x, dtype),
+        }
     }
 
     fn permute(&self, x: &Tensor, axes: &[usize]) -> Tensor {
-        reference::permute(x, axes)
+        layout::permute(x, axes)
     }
 
     fn concat(&self, parts: &[&Tensor], axis: usize) -> Tensor {
-        reference::concat(parts, axis)
+        layout::concat(parts, axis)
+    }
+
+    fn columns(&self, x: &Tensor, columns: Range<usize>) -> Tensor {
+        layout::columns(x, columns)
     }
 
     fn gather(&self, table: &Tensor, ids: &[u32]) -> Tensor {
-        reference::gather(table, ids)
+        layout::gather(table, ids)
     }
 
     fn unary(&self, x: &Tensor, op: Unary) -> Tensor {
-        reference::unary(x, op)
+        match Isa::current() {
+            Isa::Reference => reference::unary(x, op),
+            isa => elementwise::unary(isa, x, op),
+        }
     }
 
     fn combine(&self, x: &Tensor, alpha: f32, y: &Tensor, beta: f32) -> Tensor {
-        reference::combine(x, alpha, y, beta)
+        match Isa::current() {
+            Isa::Reference => reference::combine(x, alpha, y, beta),
+            isa => elementwise::binary(isa, x, y, Binary::Combine { alpha, beta }),
+        }
     }
 
     fn mul(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        reference::mul(x, y)
+        match Isa::current() {
+            Isa::Reference => reference::mul(x, y),
+            isa => elementwise::binary(isa, x, y, Binary::Mul),
+        }
     }
 
     fn softmax(&self, x: &Tensor) -> Tensor {
-        reference::softmax(x)
+        match Isa::current() {
+            Isa::Reference => reference::softmax(x),
+            isa => rows::softmax(isa, x),
+        }
     }
 
     fn mean(&self, x: &Tensor, axis: usize) -> Tensor {
@@ -74,15 +97,24 @@ impl Backend for Cpu {
         eps: f32,
         modulation: Option<&Modulation>,
     ) -> Tensor {
-        reference::rms_norm(x, weight, eps, modulation)
+        match Isa::current() {
+            Isa::Reference => reference::rms_norm(x, weight, eps, modulation),
+            isa => rows::rms_norm(isa, x, weight, eps, modulation),
+        }
     }
 
     fn gated_add(&self, x: &Tensor, y: &Tensor, gate: &Tensor, rows: &[u32]) -> Tensor {
-        reference::gated_add(x, y, gate, rows)
+        match Isa::current() {
+            Isa::Reference => reference::gated_add(x, y, gate, rows),
+            isa => rows::gated_add(isa, x, y, gate, rows),
+        }
     }
 
     fn split_heads(&self, x: &Tensor, heads: &Heads) -> Tensor {
-        reference::split_heads(x, heads)
+        match Isa::current() {
+            Isa::Reference => reference::split_heads(x, heads),
+            isa => rows::split_heads(isa, x, heads),
+        }
     }
 
     fn attention(
@@ -106,6 +138,6 @@ impl Backend for Cpu {
     }
 
     fn upsample2x(&self, x: &Tensor) -> Tensor {
-        reference::upsample2x(x)
+        layout::upsample2x(x)
     }
 }

@@ -1,6 +1,4 @@
-//! Every operation in plain scalar code: what the fast versions are tested against.
-
-use std::ops::Range;
+//! Every operation with arithmetic in plain scalar code: what the fast versions are tested against.
 
 use crate::dtype::with_element;
 use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Unary};
@@ -17,63 +15,6 @@ fn finish(values: &[f32], dims: &[usize], dtype: DType) -> Tensor {
 
 pub(super) fn cast(x: &Tensor, dtype: DType) -> Tensor {
     finish(&x.to_vec(), x.shape(), dtype)
-}
-
-pub(super) fn permute(x: &Tensor, axes: &[usize]) -> Tensor {
-    let shape = x.shape();
-    let stride = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-    let dims: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
-    let strides: Vec<usize> = axes.iter().map(|&axis| stride(axis)).collect();
-    with_element!(x.dtype(), T => {
-        let source = x.as_slice::<T>();
-        Tensor::build(&dims, |out: &mut [T]| {
-            for (i, out) in out.iter_mut().enumerate() {
-                let (mut rest, mut from) = (i, 0);
-                for axis in (0..dims.len()).rev() {
-                    from += rest % dims[axis] * strides[axis];
-                    rest /= dims[axis];
-                }
-                *out = source[from];
-            }
-        })
-    })
-}
-
-pub(super) fn concat(parts: &[&Tensor], axis: usize) -> Tensor {
-    let mut dims = parts[0].shape().to_vec();
-    dims[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
-    let outer: usize = dims[..axis].iter().product();
-    with_element!(parts[0].dtype(), T => Tensor::build(&dims, |mut out: &mut [T]| {
-        for i in 0..outer {
-            for part in parts {
-                let width = part.len() / outer;
-                let (head, tail) = out.split_at_mut(width);
-                head.copy_from_slice(&part.as_slice::<T>()[i * width..(i + 1) * width]);
-                out = tail;
-            }
-        }
-    }))
-}
-
-/// Columns of a matrix.
-pub(crate) fn copy_columns(x: &Tensor, columns: Range<usize>) -> Tensor {
-    let [rows, width] = x.dims();
-    with_element!(x.dtype(), T => Tensor::build(&[rows, columns.len()], |out: &mut [T]| {
-        let source = x.as_slice::<T>();
-        for (i, out) in out.chunks_exact_mut(columns.len().max(1)).enumerate() {
-            out.copy_from_slice(&source[i * width + columns.start..i * width + columns.end]);
-        }
-    }))
-}
-
-pub(super) fn gather(table: &Tensor, ids: &[u32]) -> Tensor {
-    let [_, d] = table.dims();
-    with_element!(table.dtype(), T => Tensor::build(&[ids.len(), d], |out: &mut [T]| {
-        let source = table.as_slice::<T>();
-        for (out, &id) in out.chunks_exact_mut(d.max(1)).zip(ids) {
-            out.copy_from_slice(&source[id as usize * d..][..d]);
-        }
-    }))
 }
 
 fn sigmoid(x: f32) -> f32 {
@@ -362,19 +303,4 @@ pub(super) fn conv(x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
         values.iter_mut().for_each(|y| *y = y.max(0.0));
     }
     finish(&values, &dims, x.dtype())
-}
-
-pub(super) fn upsample2x(x: &Tensor) -> Tensor {
-    let [t, h, w, c] = x.dims();
-    with_element!(x.dtype(), T => {
-        let source = x.as_slice::<T>();
-        Tensor::build(&[t, 2 * h, 2 * w, c], |out: &mut [T]| {
-            for (i, out) in out.chunks_exact_mut(c.max(1)).enumerate() {
-                let (row, column) = (i / (2 * w), i % (2 * w));
-                let (frame, y) = (row / (2 * h), row % (2 * h));
-                let from = ((frame * h + y / 2) * w + column / 2) * c;
-                out.copy_from_slice(&source[from..from + c]);
-            }
-        })
-    })
 }

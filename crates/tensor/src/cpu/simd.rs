@@ -55,7 +55,6 @@ pub(super) trait Vector:
     fn mul_add(self, x: Self, y: Self) -> Self;
     fn max(self, x: Self) -> Self;
     fn min(self, x: Self) -> Self;
-    fn sqrt(self) -> Self;
 
     /// `2^self` for integers from -126 to 127.
     fn power_of_two(self) -> Self;

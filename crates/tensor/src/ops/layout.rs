@@ -67,7 +67,9 @@ impl Tensor {
             range.start <= range.end && range.end <= shape[axis],
             "{range:?} of axis {axis} of {shape:?}"
         );
-        crate::cpu::copy_columns(&folded, range.start * inner..range.end * inner).reshape(&dims)
+        self.backend()
+            .columns(&folded, range.start * inner..range.end * inner)
+            .reshape(&dims)
     }
 
     /// Rows of the table `[v, d]` by number: `[ids.len(), d]`.

@@ -5,8 +5,8 @@ use std::arch::x86_64::{
     _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32,
     _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
     _mm256_min_ps, _mm256_mul_ps, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srli_epi32, _mm256_storeu_ps,
-    _mm256_storeu_si256, _mm256_sub_ps,
+    _mm256_set1_ps, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
+    _mm256_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -154,12 +154,6 @@ impl Vector for Numbers {
     fn min(self, x: Self) -> Self {
         // SAFETY: a value of this type proves AVX2.
         unsafe { Self(_mm256_min_ps(self.0, x.0), _mm256_min_ps(self.1, x.1)) }
-    }
-
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        // SAFETY: a value of this type proves AVX2.
-        unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
     }
 
     #[inline(always)]

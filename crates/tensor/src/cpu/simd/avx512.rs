@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_cvtps_epi32,
     _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
     _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -142,12 +142,6 @@ impl<const BF16: bool> Vector for Numbers<BF16> {
     fn min(self, x: Self) -> Self {
         // SAFETY: a value of this type proves AVX-512.
         Self(unsafe { _mm512_min_ps(self.0, x.0) })
-    }
-
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        // SAFETY: a value of this type proves AVX-512.
-        Self(unsafe { _mm512_sqrt_ps(self.0) })
     }
 
     #[inline(always)]

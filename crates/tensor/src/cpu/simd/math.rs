@@ -1,6 +1,6 @@
 //! Functions of vectors.
 
-use super::{LANES, Simd, Vector};
+use super::{Simd, Vector};
 
 /// Functions made from the operations of an instruction set.
 pub(in crate::cpu) trait Math: Simd {
@@ -58,21 +58,6 @@ pub(in crate::cpu) trait Math: Simd {
     fn tanh(self, x: Self::V) -> Self::V {
         let two = self.splat(2.0);
         self.sigmoid(x * two).mul_add(two, self.splat(-1.0))
-    }
-
-    /// Zeros.
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        self.splat(0.0)
-    }
-
-    /// `count` lanes as they are, the others `other`.
-    #[inline(always)]
-    fn keep(self, x: Self::V, count: usize, other: f32) -> Self::V {
-        let mut lanes = [0.0; LANES];
-        x.store(&mut lanes);
-        lanes[count.min(LANES)..].fill(other);
-        self.load(&lanes)
     }
 }
 

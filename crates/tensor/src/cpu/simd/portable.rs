@@ -105,11 +105,6 @@ impl Vector for Numbers {
     }
 
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        Self(self.0.map(f32::sqrt))
-    }
-
-    #[inline(always)]
     fn power_of_two(self) -> Self {
         Self(
             self.0

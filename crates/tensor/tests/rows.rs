@@ -1,0 +1,134 @@
+//! Norms, heads and element-wise operations on every instruction set against the reference.
+
+mod common;
+
+use common::{check, random};
+use kinora_tensor::{DType, Heads, Modulation, QkNorm, Rotary, Tensor, Unary};
+
+const DTYPES: [DType; 2] = [DType::F32, DType::Bf16];
+
+#[test]
+fn norms_and_gates_at_odd_sizes() {
+    for [rows, d] in [[1, 1], [3, 16], [5, 31], [70, 320]] {
+        for dtype in DTYPES {
+            let x = random(&[rows, d], dtype, 1);
+            let [weight] = [random(&[d], DType::F32, 2)];
+            let [shift, scale] = [3, 4].map(|seed| random(&[2, d], DType::F32, seed));
+            let index: Vec<u32> = (0..rows as u32).map(|i| i % 2).collect();
+            let modulation = Modulation {
+                shift: &shift,
+                scale: &scale,
+                rows: &index,
+            };
+            check("rms_norm", || x.rms_norm(Some(&weight), 1e-6));
+            check("modulate", || x.rms_norm_modulate(None, 1e-6, &modulation));
+            let y = random(&[rows, d], DType::Bf16, 5);
+            check("gated_add", || x.gated_add(&y, &scale, &index));
+            check("softmax", || x.scale(9.0).softmax());
+            check("mean", || x.mean(0));
+        }
+    }
+}
+
+#[test]
+fn heads_at_odd_sizes() {
+    for (heads, d) in [(2, 64), (3, 20), (1, 128)] {
+        for dtype in DTYPES {
+            let x = random(&[2, 9, 2 * heads * d + 3], dtype, 1);
+            let weight = random(&[d], DType::F32, 2);
+            let cos = random(&[11, d / 2], DType::F32, 3);
+            let sin = random(&[11, d / 2], DType::F32, 4);
+            let norm = Some(QkNorm {
+                weight: &weight,
+                eps: 1e-6,
+            });
+            let rotary = Some(Rotary {
+                cos: &cos,
+                sin: &sin,
+            });
+            let columns = heads * d..2 * heads * d;
+            for (norm, rotary) in [(None, None), (norm, None), (None, rotary), (norm, rotary)] {
+                let options = Heads {
+                    columns: columns.clone(),
+                    heads,
+                    norm,
+                    rotary,
+                };
+                check("heads", || x.split_heads(&options));
+            }
+        }
+    }
+}
+
+#[test]
+fn element_by_element() {
+    for dtype in DTYPES {
+        let x = random(&[7, 5, 19], dtype, 1).scale(6.0);
+        let affine = Unary::Affine {
+            scale: -0.5,
+            shift: 2.0,
+        };
+        let clamp = Unary::Clamp {
+            low: -1.0,
+            high: 0.5,
+        };
+        for op in [
+            Unary::Relu,
+            Unary::Silu,
+            Unary::Gelu,
+            Unary::Sigmoid,
+            Unary::Tanh,
+            affine,
+            clamp,
+        ] {
+            check(&format!("{op:?}"), || x.map(op));
+        }
+        for dims in [&[7, 5, 19][..], &[5, 19], &[19], &[1]] {
+            if x.shape().ends_with(dims) {
+                let y = random(dims, DType::F32, 2);
+                check("combine", || x.combine(0.3, &y, -2.0));
+                check("mul", || &x * &y);
+            }
+        }
+        check("cast", || x.to_dtype(DType::Bf16).to_dtype(DType::F32));
+    }
+    // Far outside the range of exp.
+    let x = Tensor::from_f32(&[-1e30, -200.0, -90.0, 90.0, 200.0, 1e30], &[6]);
+    check("extremes", || x.map(Unary::Sigmoid));
+    check("extremes", || x.scale(1e-20).softmax());
+}
+
+#[test]
+fn layouts_move_elements_where_they_belong() {
+    let x = Tensor::from_fn(&[2, 3, 4, 5], |i| i as f32);
+    let y = x.permute([2, 0, 3, 1]);
+    let at = |t: &Tensor, i: [usize; 4]| {
+        let [_, b, c, d] = t.dims();
+        t.as_f32()[((i[0] * b + i[1]) * c + i[2]) * d + i[3]]
+    };
+    assert_eq!(y.shape(), [4, 2, 5, 3]);
+    assert_eq!(at(&y, [3, 1, 4, 2]), at(&x, [1, 2, 3, 4]));
+    assert_eq!(at(&x.upsample2x(), [1, 5, 6, 2]), at(&x, [1, 2, 3, 2]));
+    assert_eq!(at(&x.narrow(2, 1..3), [1, 2, 0, 4]), at(&x, [1, 2, 1, 4]));
+    let joined = Tensor::concat(&[&x, &x.narrow(1, 0..1)], 1);
+    assert_eq!(at(&joined, [1, 3, 2, 2]), at(&x, [1, 0, 2, 2]));
+
+    let clip = Tensor::from_fn(&[4, 6, 4, 3], |i| i as f32);
+    let folded = clip.fold(2, 2);
+    assert_eq!(folded.shape(), [2, 3, 2, 24]);
+    // Channels are ordered (time, y, x, c).
+    assert_eq!(
+        at(&folded, [1, 2, 1, ((2 + 1) * 2) * 3 + 3 + 2]),
+        at(&clip, [3, 5, 3, 2])
+    );
+    assert_eq!(folded.unfold(2, 2).as_f32(), clip.as_f32());
+    let table = Tensor::from_fn(&[3, 2], |i| i as f32);
+    assert_eq!(table.gather(&[2, 0]).as_f32(), [4.0, 5.0, 0.0, 1.0]);
+}
+
+#[test]
+#[should_panic(expected = "[2, 3] does not repeat over [3, 2]")]
+fn a_shape_mistake_names_both_shapes() {
+    let [x, y] = [[3, 2], [2, 3]].map(|dims| Tensor::zeros(&dims, DType::F32));
+    let _ = x.add(&y);
+}
