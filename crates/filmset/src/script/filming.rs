@@ -80,9 +80,10 @@ pub fn keep_in_frame(
     false
 }
 
-/// A camera for a shot of `subject`, which `follow` obliges to track.
+/// A camera for a shot of `subject`, which `follow` obliges to track; moves the subject to where
+/// the camera keeps it in the frame.
 pub fn rig(
-    subject: Option<&Subject>,
+    mut subject: Option<&mut Subject>,
     shot: Shot,
     follow: bool,
     aspect: Aspect,
@@ -92,7 +93,7 @@ pub fn rig(
     let motion = if follow {
         CameraMove::Tracking
     } else {
-        motion_of(subject, shot, rng)
+        motion_of(subject.as_deref(), shot, rng)
     };
     let pace = rng.weighted(&[(Pace::Slow, 0.4), (Pace::Normal, 0.35), (Pace::Fast, 0.25)]);
     let focal_mm = lens(rng);
@@ -101,7 +102,11 @@ pub fn rig(
     } else {
         rng.log_range(1.4, 16.0)
     };
-    let (amount, over_seconds) = travel(motion, pace, focal_mm, aspect, seconds, rng);
+    if let Some(subject) = &mut subject {
+        subject.place = place_for(motion, subject.place, rng);
+    }
+    let most = reach(motion, shot, subject.as_deref());
+    let (amount, over_seconds) = travel(motion, pace, most, (focal_mm, aspect), seconds, rng);
     CameraRig {
         motion,
         pace,
@@ -151,7 +156,7 @@ fn motion_of(subject: Option<&Subject>, shot: Shot, rng: &mut Rng) -> CameraMove
 }
 
 /// Where the subject should stand so that a pan keeps it in the frame.
-pub fn place_for(motion: CameraMove, place: Place, rng: &mut Rng) -> Place {
+fn place_for(motion: CameraMove, place: Place, rng: &mut Rng) -> Place {
     match (motion, place) {
         (CameraMove::PanLeft, Place::Right) => rng.pick(&[Place::Left, Place::Center]),
         (CameraMove::PanRight, Place::Left) => rng.pick(&[Place::Right, Place::Center]),
@@ -159,12 +164,40 @@ pub fn place_for(motion: CameraMove, place: Place, rng: &mut Rng) -> Place {
     }
 }
 
-/// Amount and duration of a move; the pace is the share of the frame that passes per second.
+/// The share of the frame that may pass before the subject leaves it.
+fn reach(motion: CameraMove, shot: Shot, subject: Option<&Subject>) -> f32 {
+    use CameraMove as M;
+    let Some(subject) = subject else {
+        return if matches!(motion, M::CraneUp | M::CraneDown) {
+            0.9
+        } else {
+            0.55
+        };
+    };
+    let close = shot == Shot::Close;
+    // What stands high in the frame is lost over its upper edge first.
+    let high = matches!(
+        subject.kind,
+        SubjectKind::Balloon | SubjectKind::Kite | SubjectKind::Birds | SubjectKind::Lighthouse
+    );
+    match motion {
+        M::PanLeft | M::PanRight if close => 0.22,
+        M::PanLeft | M::PanRight if subject.place == Place::Center => 0.32,
+        M::PanLeft | M::PanRight => 0.5,
+        M::TiltDown | M::CraneDown if close => 0.1,
+        M::TiltDown | M::CraneDown if high => 0.14,
+        M::TiltUp | M::TiltDown | M::CraneUp | M::CraneDown => 0.28,
+        _ => 0.6,
+    }
+}
+
+/// Amount and duration of a move; the pace is the share of the frame that passes per second, of
+/// which there are `most` in all.
 fn travel(
     motion: CameraMove,
     pace: Pace,
-    focal_mm: f32,
-    aspect: Aspect,
+    most: f32,
+    (focal_mm, aspect): (f32, Aspect),
     seconds: f32,
     rng: &mut Rng,
 ) -> (f32, f32) {
@@ -174,8 +207,7 @@ fn travel(
         Pace::Normal => rng.range(0.13, 0.18),
         Pace::Fast => rng.range(0.24, 0.34),
     };
-    let most = 0.6 / share;
-    let mut over = seconds.min(most);
+    let mut over = seconds.min(most / share);
     if pace != Pace::Slow {
         over *= rng.range(0.7, 1.0);
     }
@@ -193,8 +225,8 @@ fn travel(
         M::PushIn => (frames * 1.4).exp().min(2.3),
         M::PullBack => (-frames * 1.4).exp().max(0.43),
         M::PanLeft | M::PanRight => frames * view(w),
-        M::TiltUp | M::TiltDown => frames * 0.8 * view(h),
-        M::CraneUp | M::CraneDown => frames * 1.2,
+        M::TiltUp | M::TiltDown => frames * view(h),
+        M::CraneUp | M::CraneDown => frames,
     };
     (amount, over)
 }

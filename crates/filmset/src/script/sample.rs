@@ -58,9 +58,8 @@ fn draft(seed: u64, recipe: &Recipe, rng: &mut Rng) -> Program {
     let follow = subjects
         .first_mut()
         .is_some_and(|main| filming::keep_in_frame(main, shot, aspect, seconds, rng));
-    let camera = filming::rig(subjects.first(), shot, follow, aspect, seconds, rng);
+    let camera = filming::rig(subjects.first_mut(), shot, follow, aspect, seconds, rng);
     if let Some(main) = subjects.first_mut() {
-        main.place = filming::place_for(camera.motion, main.place, rng);
         if rng.chance(recipe.events * 2.0) && seconds >= 1.0 {
             main.event = event_of(main, camera.motion, seconds, rng);
         }

@@ -75,7 +75,14 @@ fn opening(w: &mut Writer, form: Form) -> Opening {
     let mut text = noun.text.clone();
     let acts = w.rng.chance(0.55 + 0.5 * w.detail);
     if acts {
+        let relative = form == Form::Participle && w.rng.chance(0.4);
+        let form = if relative { Form::Finite } else { form };
         let doing = subject::doing(w, main, noun.plural, form);
+        let doing = if relative {
+            format!("{} {doing}", w.pick(&["that", "who"]))
+        } else {
+            doing
+        };
         text = noun.before(&doing);
     } else if form == Form::Finite && w.rng.chance(0.3) {
         text = format!("there {} {text}", if noun.plural { "are" } else { "is" });

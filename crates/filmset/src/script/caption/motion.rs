@@ -209,6 +209,7 @@ fn lamps(w: &mut Writer) -> &'static str {
             "lit windows",
             "glowing street lamps",
             "lit shop windows",
+            "a shop window glows warm",
             "windows glow",
         ]),
         Setting::Skyline => w.pick(&[
@@ -319,9 +320,12 @@ pub fn water(w: &mut Writer) -> Option<&'static str> {
         Setting::Sea if speed >= STRONG_WIND => {
             Some(w.pick(&["rough waves", "choppy sea", "high waves"]))
         }
-        Setting::Sea | Setting::Beach => {
-            Some(w.pick(&["small waves", "gentle waves", "waves roll in"]))
-        }
+        Setting::Sea | Setting::Beach => Some(w.pick(&[
+            "small waves",
+            "gentle waves",
+            "waves roll in",
+            "waves splash on the shore",
+        ])),
         _ => None,
     }
 }
