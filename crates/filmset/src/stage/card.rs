@@ -37,7 +37,7 @@ pub enum Motion {
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four facts of a card that do not depend on each other"
+    reason = "five facts of a card that do not depend on each other"
 )]
 pub struct Card {
     /// What is painted on it.
@@ -62,6 +62,8 @@ pub struct Card {
     opaque_from: usize,
     /// Rows with anything on them: first, and one past the last.
     painted: (usize, usize),
+    /// Whether a pixel is brighter than its alpha, and so adds light to what is behind it.
+    adds_light: bool,
 }
 
 impl Card {
@@ -88,6 +90,7 @@ impl Card {
             motion: Motion::Still,
             opaque_from: 0,
             painted: (0, 0),
+            adds_light: false,
         };
         card.measure();
         card
@@ -104,7 +107,6 @@ impl Card {
     #[must_use]
     pub fn moving(mut self, motion: Motion) -> Self {
         self.motion = motion;
-        self.measure();
         self
     }
 
@@ -112,7 +114,7 @@ impl Card {
     #[must_use]
     pub fn ending(mut self) -> Self {
         self.extend_below = false;
-        self.measure();
+        self.find_opaque();
         self
     }
 
@@ -123,7 +125,22 @@ impl Card {
         self
     }
 
+    /// Notes once what is painted where.
     fn measure(&mut self) {
+        let bitmap = &self.bitmap;
+        self.adds_light = bitmap.pixels.iter().any(|p| {
+            let [r, g, b, a] = p.to_le_bytes();
+            r.max(g).max(b) > a
+        });
+        let blank = |y: &usize| bitmap.row(*y).iter().all(|p| *p == 0);
+        let first = (0..bitmap.height).take_while(blank).count();
+        let after = (first..bitmap.height).rev().take_while(blank).count();
+        self.painted = (first, bitmap.height - after);
+        self.find_opaque();
+    }
+
+    /// Notes from which row on the card hides everything.
+    fn find_opaque(&mut self) {
         let bitmap = &self.bitmap;
         let solid = |y: &usize| bitmap.row(*y).iter().all(|p| p >> 24 == 255);
         let rows = if self.extend_below && self.periodic {
@@ -132,10 +149,6 @@ impl Card {
             0
         };
         self.opaque_from = bitmap.height - rows;
-        let blank = |y: &usize| bitmap.row(*y).iter().all(|p| *p == 0);
-        let first = (0..bitmap.height).take_while(blank).count();
-        let after = (first..bitmap.height).rev().take_while(blank).count();
-        self.painted = (first, bitmap.height - after);
     }
 
     /// First row of the frame from which this card hides everything behind it.
@@ -192,13 +205,9 @@ impl Card {
             let span = (start.floor() as i64 - spare as i64, 1.0 / scale, spare);
             self.fetch(&mut line, span, frame.width, (r0, r1, weight));
             let from = start - span.0 as f32;
-            lay(
-                (&line, &mut shifted),
-                from,
-                1.0 / scale,
-                bend,
-                frame.row_mut(y),
-            );
+            shifted.resize(frame.width, 0);
+            sample(&line, from, 1.0 / scale, bend, &mut shifted);
+            composite(&shifted, self.adds_light, frame.row_mut(y));
         }
         (frame.scratch, frame.shifted) = (line, shifted);
     }
@@ -340,65 +349,60 @@ fn mix_rows(a: &[u32], b: &[u32], weight: u16, out: &mut [u32]) {
     }
 }
 
-/// Composites a fetched row over `row`, sampling at `from + x * step` (+ bend).
-fn lay(
-    (line, shifted): (&[u32], &mut Vec<u32>),
-    from: f32,
-    step: f32,
-    bend: Option<(&[f32], f32)>,
-    row: &mut [u32],
-) {
+/// Samples a fetched row at `from + x * step` (+ bend) for every `x` of `out`.
+fn sample(line: &[u32], from: f32, step: f32, bend: Option<(&[f32], f32)>, out: &mut [u32]) {
     const ONE: f32 = 65536.0;
     let base = (from * ONE) as i64;
     let step = (f64::from(step) * f64::from(ONE)).round() as i64;
     let limit = ((line.len() - 2) as i64) << 16;
     if let Some((table, amount)) = bend {
-        for (x, pixel) in row.iter_mut().enumerate() {
+        for (x, pixel) in out.iter_mut().enumerate() {
             let bent = (table[x] * amount).clamp(-46.0, 46.0) * ONE;
             let at = base + x as i64 * step + bent as i64;
-            blend(line, at.clamp(0, limit), pixel);
+            *pixel = between(line, at.clamp(0, limit));
         }
     } else if step == 1 << 16 {
         let first = (base >> 16) as usize;
-        let sources = &line[first..=first + row.len()];
+        let sources = &line[first..=first + out.len()];
         let weight = ((base >> 8) & 255) as u16;
-        shifted.resize(row.len(), 0);
-        mix_rows(&sources[..row.len()], &sources[1..], weight, shifted);
-        for (pixel, &source) in row.iter_mut().zip(&*shifted) {
-            *pixel = lay_one(source, *pixel);
-        }
+        mix_rows(&sources[..out.len()], &sources[1..], weight, out);
     } else {
         let mut at = base;
-        for pixel in row {
-            blend(line, at.min(limit), pixel);
+        for pixel in out {
+            *pixel = between(line, at.min(limit));
             at += step;
         }
     }
 }
 
+/// The pixel at `at`, in 1/65536 of a pixel.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "the innermost step of every frame")]
-fn blend(line: &[u32], at: i64, pixel: &mut u32) {
-    let i = (at >> 16) as usize;
+#[expect(
+    clippy::inline_always,
+    reason = "the innermost step of every frame"
+)]
+fn between(line: &[u32], at: i64) -> u32 {
     let weight = ((at >> 8) & 255) as u64;
-    let &[a, b] = line[i..].first_chunk().unwrap_or(&[0, 0]);
-    if a | b == 0 {
-        return;
+    let &[a, b] = line[(at >> 16) as usize..].first_chunk().unwrap_or(&[0, 0]);
+    if a == b {
+        return a;
     }
-    let mixed = if a == b {
-        a
-    } else {
-        pack(((spread(a) * (256 - weight) + spread(b) * weight + HALF) >> 8) & LANES)
-    };
-    *pixel = lay_one(mixed, *pixel);
+    pack(((spread(a) * (256 - weight) + spread(b) * weight + HALF) >> 8) & LANES)
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "the innermost step of every frame")]
-fn lay_one(source: u32, below: u32) -> u32 {
-    match source >> 24 {
-        255 => source,
-        0 if source == 0 => below,
-        _ => over(source, below),
+/// Lays sources over `row`. Where no source is brighter than its alpha nothing can overflow, and
+/// the loop without branches is the faster one.
+fn composite(sources: &[u32], adds_light: bool, row: &mut [u32]) {
+    for (pixel, &source) in row.iter_mut().zip(sources) {
+        *pixel = if adds_light { over(source, *pixel) } else { over_plain(source, *pixel) };
     }
+}
+
+/// [`over`] for a source whose channels are at most its alpha: two bytes a multiplication.
+fn over_plain(source: u32, below: u32) -> u32 {
+    let a = source >> 24;
+    let keep = 256 - (a + (a >> 7));
+    let even = (((below & 0x00FF_00FF) * keep + 0x0080_0080) >> 8) & 0x00FF_00FF;
+    let odd = (((below >> 8) & 0x00FF_00FF) * keep + 0x0080_0080) & 0xFF00_FF00;
+    source + (even | odd)
 }

@@ -1,6 +1,6 @@
 //! Ridgelines, ground and trees.
 
-use super::bitmap::Bitmap;
+use super::bitmap::{Bitmap, over};
 use super::card::Card;
 use super::color::{Rgb, smoothstep};
 use super::noise::{Loop, Rng};
@@ -93,6 +93,28 @@ pub fn ground(scene: &Scene, mut color: impl FnMut(f32, f32) -> Rgb) -> Card {
     }
     // The ground lies behind everything that stands on it: it is drawn first of all.
     Card::periodic(bitmap, view.horizon, GROUND_Z).on_ground()
+}
+
+/// Lets what was painted on a [`ground`] fade into its plain colours toward the last row, which
+/// is the one that is stretched where the camera comes to see nearer ground.
+pub fn settle(ground: &mut Card, plain: &[u32]) {
+    let height = ground.bitmap.height as f32;
+    for (y, &plain) in plain.iter().enumerate() {
+        let amount = smoothstep(0.80, 0.97, y as f32 / height);
+        if amount <= 0.0 {
+            continue;
+        }
+        let [r, g, b, _] = plain.to_le_bytes().map(|c| f32::from(c) / 255.0);
+        let veil = Rgb([r, g, b]).pixel(amount);
+        for pixel in ground.bitmap.row_mut(y) {
+            *pixel = over(veil, *pixel);
+        }
+    }
+}
+
+/// The colour of each row of a [`ground`] nothing is painted on yet.
+pub fn plain_rows(ground: &Card) -> Vec<u32> {
+    (0..ground.bitmap.height).map(|y| ground.bitmap.row(y)[0]).collect()
 }
 
 /// Depth under which the ground is sorted: behind all things standing, before far ridges.
