@@ -84,39 +84,64 @@ class Conv(nn.Module):
 
 
 class SceneNet(nn.Module):
-    """`kinora_measure::scene::SceneNet`."""
+    """The first half of `kinora_measure::scene::SceneNet`: the whole picture in few cells."""
+
+    def __init__(self):
+        super().__init__()
+        widths = [(CHANNELS + 2, 32, 1), (32, 48, 2), (48, 64, 2), (64, 96, 2)]
+        self.conv = nn.ModuleList(Conv(i, o, 3, s) for i, o, s in widths)
+        self.hidden = nn.Linear(2 * 96 + 2 * 48 + 32, 128)
+        self.setting = nn.Linear(128, SETTINGS)
+        self.time = nn.Linear(128, TIMES)
+        self.weather = nn.Linear(128, WEATHERS)
+
+    @staticmethod
+    def overview(x):
+        """`kinora_measure::scene::overview`: [n, h, w, 4] -> [n, h/4, w/4, 6]."""
+        n, h, w, c = x.shape
+        pool = lambda x: x.reshape(n, h // CELL, CELL, w // CELL, -1).sum(2).view(n, h // CELL, w // CELL, CELL, -1).sum(3)
+        luma = x[..., :3].sum(3) / 3
+        across = F.pad((luma[:, :, 1:] - luma[:, :, :-1]).abs(), (0, 1)) * 4
+        down = F.pad((luma[:, 1:] - luma[:, :-1]).abs(), (0, 0, 0, 1)) * 4
+        return torch.cat([pool(x), pool(across), pool(down)], 3) / CELL**2
+
+    def forward(self, x):
+        """x [n, 4, h, w] -> logits of settings, times, weathers."""
+        overview = self.overview(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        full = F.relu(self.conv[0](overview))
+        half = F.relu(self.conv[1](full))
+        last = F.relu(self.conv[3](F.relu(self.conv[2](half))))
+        parts = [last.mean((2, 3)), last.amax((2, 3)), half.mean((2, 3)), half.amax((2, 3))]
+        features = torch.cat([*parts, full.mean((2, 3))], 1)
+        if self.training:
+            features = F.dropout(features, 0.15)
+        hidden = F.relu(self.hidden(features))
+        return self.setting(hidden), self.time(hidden), self.weather(hidden)
+
+
+class SubjectNet(nn.Module):
+    """The second half: what stands in every cell."""
 
     def __init__(self):
         super().__init__()
         widths = [(CHANNELS, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2)]
-        widths += [(64, 64, 1), (64, 96, 2), (96, 96, 1), (96, 128, 2)]
+        widths += [(64, 64, 1), (64, 96, 2), (96, 96, 1)]
         self.down = nn.ModuleList(Conv(i, o, 3, s) for i, o, s in widths)
         self.lateral = nn.ModuleList([Conv(96, 64, 1), Conv(64, 64, 1), Conv(32, 48, 1)])
         self.merge = nn.ModuleList([Conv(64, 48, 3), Conv(48, 32, 3)])
-        self.subject = nn.Conv2d(32, 1 + KINDS + COLORS + DIRECTIONS + 1, 1)
-        self.hidden = nn.Linear(352, 128)
-        self.setting = nn.Linear(128, SETTINGS)
-        self.time = nn.Linear(128, TIMES)
-        self.weather = nn.Linear(128, WEATHERS)
-        self.subject.weight.data *= 0.1
+        self.head = nn.Conv2d(32, 1 + KINDS + COLORS + DIRECTIONS + 1, 1)
+        self.head.weight.data *= 0.1
 
     def forward(self, x):
-        """x [n, 4, h, w] -> logits of settings, times, weathers; subject maps [n, 30, h/4, w/4]."""
+        """x [n, 4, h, w] -> subject maps [n, 30, h/4, w/4]."""
         d = lambda i, x: F.relu(self.down[i](x))
         quarter = d(2, d(1, d(0, x)))
         eighth = d(4, d(3, quarter))
         sixteenth = d(6, d(5, eighth))
-        last = d(7, sixteenth)
-        parts = [last.mean((2, 3)), last.amax((2, 3)), eighth.mean((2, 3)), quarter.mean((2, 3))]
-        features = torch.cat(parts, 1)
-        if self.training:
-            features = F.dropout(features, 0.1)
-        hidden = F.relu(self.hidden(features))
         up = lambda small, skip: F.interpolate(small, scale_factor=2)[..., : skip.shape[2], : skip.shape[3]] + skip
         coarse = F.relu(self.lateral[0](sixteenth))
         middle = F.relu(self.merge[0](F.relu(up(coarse, self.lateral[1](eighth)))))
-        fine = F.relu(self.merge[1](F.relu(up(middle, self.lateral[2](quarter)))))
-        return self.setting(hidden), self.time(hidden), self.weather(hidden), self.subject(fine)
+        return self.head(F.relu(self.merge[1](F.relu(up(middle, self.lateral[2](quarter))))))
 
 
 class CameraNet(nn.Module):
@@ -144,10 +169,9 @@ class CameraNet(nn.Module):
 def augment(x):
     """Blur, noise, gain and curve; x [n, 4, h, w] in 0..1, channels R G B unrest."""
     n, _, h, w = x.shape
-    if random.random() < 0.5:
+    if random.random() < 0.4:
         scale = random.uniform(0.35, 0.9)
-        small = F.interpolate(x, scale_factor=scale, mode="area" if random.random() < 0.5 else "bilinear")
-        x = F.interpolate(small, size=(h, w), mode="bilinear")
+        x = F.interpolate(F.interpolate(x, scale_factor=scale, mode="bilinear"), size=(h, w), mode="bilinear")
     gain = 1 + torch.randn(n, 3, 1, 1) * 0.03
     curve = torch.randn(n, 1, 1, 1) * 0.08  # about a gamma, without its cost
     rgb = x[:, :3] * (gain + curve - curve * x[:, :3])
@@ -155,47 +179,62 @@ def augment(x):
     if random.random() < 0.3:
         at = random.randrange(NOISE.numel() - rgb.numel())
         rgb = rgb + NOISE[at : at + rgb.numel()].view_as(rgb) * random.uniform(0, 0.03)
-    return torch.cat([rgb.clamp(0, 1), unrest.clamp(0, 1)], 1)
+    return torch.cat([rgb, unrest], 1).clamp(0, 1)
 
 
-def batch(data: Data, ids, train: bool):
-    """Pixels [n, 4, h, w], subjects of cells, index entries, centres of members, flips.
+def batch(data: Data, ids):
+    """One random key frame a clip, half of them mirrored: pixels [n, 4, h, w], entries."""
+    xs = []
+    for i in ids:
+        x, _ = data.clip(i, [random.randrange(KEY_FRAMES)])
+        xs.append(x[:, :, ::-1] if random.random() < 0.5 else x)
+    x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
+    return x, [data.index[i] for i in ids]
 
-    One random key frame a clip when training, all of one clip otherwise.
+
+def crops(data: Data, ids, size: int):
+    """Square crops of random key frames, most of them with a subject in it.
+
+    Pixels [n, 4, size, size], subjects of cells, entries, centres of members, flips.
     """
     xs, ms, centers, flips = [], [], [], []
     for i in ids:
-        entry = data.index[i]
-        chosen = [random.randrange(KEY_FRAMES)] if train else list(range(KEY_FRAMES))
-        x, m = data.clip(i, chosen)
-        flip = train and random.random() < 0.5
-        if flip:
-            x, m = x[:, :, ::-1], m[:, :, ::-1]
+        entry, k = data.index[i], random.randrange(KEY_FRAMES)
+        (x,), (m,) = data.clip(i, [k])
+        cells = size // CELL
+        rows, columns = m.shape
+        top, left = random.randrange(rows - cells + 1), random.randrange(columns - cells + 1)
+        points = np.argwhere(m) if random.random() < 0.85 else ()
+        if len(points):
+            row, column = points[random.randrange(len(points))]
+            top = int(np.clip(row - random.randrange(cells), 0, rows - cells))
+            left = int(np.clip(column - random.randrange(cells), 0, columns - cells))
+        x = x[top * CELL : top * CELL + size, left * CELL : left * CELL + size]
+        m = m[top : top + cells, left : left + cells]
+        flip = random.random() < 0.5
+        members = []
+        for _, (l, t, r, b) in entry["members"][k]:
+            l, r, t, b = max(l, 0) * columns, min(r, 1) * columns, max(t, 0) * rows, min(b, 1) * rows
+            if r > l and b > t:
+                at = (l + r) / 2 - left
+                members.append((cells - at if flip else at, (t + b) / 2 - top, r - l, b - t))
+        xs.append(x[:, ::-1] if flip else x)
+        ms.append(m[:, ::-1] if flip else m)
+        centers.append(members)
         flips.append(flip)
-        xs.append(np.ascontiguousarray(x))
-        ms.append(np.ascontiguousarray(m))
-        for k in chosen:
-            members = []
-            for _, (left, top, right, bottom) in entry["members"][k]:
-                left, right, top, bottom = max(left, 0), min(right, 1), max(top, 0), min(bottom, 1)
-                if right > left and bottom > top:
-                    x_center = (left + right) / 2
-                    x_center = 1 - x_center if flip else x_center
-                    members.append((x_center, (top + bottom) / 2, right - left, bottom - top))
-            centers.append(members)
-    x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
-    return x, torch.from_numpy(np.concatenate(ms)).long(), [data.index[i] for i in ids], centers, flips
+    x = torch.from_numpy(np.stack(xs)).permute(0, 3, 1, 2).float() / 255
+    return x, torch.from_numpy(np.stack(ms)).long(), [data.index[i] for i in ids], centers, flips
 
 
 def density(centers, h: int, w: int):
-    """One bump of sum 1 for every member, [n, h, w] cells."""
+    """One bump of sum 1 (in an endless picture) for every member, [n, h, w] cells."""
     ys, xs = torch.arange(h).float()[:, None] + 0.5, torch.arange(w).float()[None] + 0.5
     target = torch.zeros(len(centers), h, w)
     for n, members in enumerate(centers):
         for x, y, width, height in members:
-            sx, sy = max(0.15 * width * w, 0.7), max(0.15 * height * h, 0.7)
-            bump = torch.exp(-0.5 * ((xs - x * w) / sx) ** 2 - 0.5 * ((ys - y * h) / sy) ** 2)
-            target[n] += bump / bump.sum().clamp(min=1e-3)
+            sx, sy = max(0.15 * width, 0.7), max(0.15 * height, 0.7)
+            bump = torch.exp(-0.5 * ((xs - x) / sx) ** 2 - 0.5 * ((ys - y) / sy) ** 2)
+            target[n] += bump / (2 * np.pi * sx * sy)
     return target
 
 
@@ -215,27 +254,32 @@ def targets(entries, cells, flips):
 
 
 def scene_loss(model, data, ids):
-    x, cells, entries, centers, flips = batch(data, ids, True)
+    x, entries = batch(data, ids)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(augment(x))
+    loss = 0
+    for name, part in zip(("setting", "time", "weather"), logits):
+        want = torch.tensor([e[name] for e in entries])
+        loss = loss + F.cross_entropy(part.float(), want, label_smoothing=0.02)
+    return loss
+
+
+def subject_loss(model, data, ids, size: int):
+    x, cells, entries, centers, flips = crops(data, ids, size)
     x = augment(x).contiguous(memory_format=torch.channels_last)
     kind, color, facing, on, weight = targets(entries, cells, flips)
     with torch.autocast("cpu", torch.bfloat16):
-        setting, hour, weather, maps = model(x)
-        label = lambda name: torch.tensor([e[name] for e in entries])
-        rows = maps.permute(0, 2, 3, 1)
-        off = F.cross_entropy(rows[..., : 1 + KINDS][~on], kind[~on], reduction="sum") / on.numel()
-    loss = F.cross_entropy(setting.float(), label("setting"), label_smoothing=0.02)
-    loss = loss + F.cross_entropy(hour.float(), label("time"), label_smoothing=0.02)
-    loss = loss + F.cross_entropy(weather.float(), label("weather"), label_smoothing=0.02)
-    loss = loss + 4 * off.float()
-    here, weight = rows[on].float(), weight[on]
-    total = weight.sum().clamp(min=1e-3)
+        maps = model(x)
+    rows = maps.permute(0, 2, 3, 1).float()
+    off = F.cross_entropy(rows[..., : 1 + KINDS][~on], kind[~on], reduction="sum") / on.numel()
+    here, weight = rows[on], weight[on]
     each = F.cross_entropy(here[:, : 1 + KINDS], kind[on], reduction="none")
     each = each + F.cross_entropy(here[:, 1 + KINDS : FACING], color[on], reduction="none")
     each = each + 0.5 * F.cross_entropy(here[:, FACING:-1], facing[on], reduction="none")
     want = density(centers, *cells.shape[1:])
-    got = F.relu(rows[..., -1].float()) * DENSITY
+    got = F.relu(rows[..., -1]) * DENSITY
     error = ((got - want) ** 2).sum((1, 2)) * 4 + (got.sum((1, 2)) - want.sum((1, 2))).abs()
-    return loss + (weight * each).sum() / total + 0.3 * error.mean()
+    return 4 * off + (weight * each).sum() / weight.sum().clamp(min=1e-3) + 0.3 * error.mean()
 
 
 def camera_loss(model, data, ids):
@@ -253,7 +297,7 @@ def camera_loss(model, data, ids):
 
 
 def decode(maps):
-    """Kind and colour of the strongest subject of one clip; maps [k, 25, h, w]."""
+    """Kind, colour and direction of the strongest subject of one clip; maps [k, 30, h, w]."""
     p = maps[:, : 1 + KINDS].softmax(1)
     area = p[:, 1:].sum((0, 2, 3))
     area = torch.cat([area[:3].sum(0, keepdim=True), area[3:]])
@@ -263,34 +307,43 @@ def decode(maps):
     weight = weight * (weight > 0.3)
     kinds = (maps[:, [g + 1 for g in group]] * weight[:, None]).sum((0, 2, 3))
     colors = (maps[:, 1 + KINDS : FACING].softmax(1) * weight[:, None]).sum((0, 2, 3))
-    return group[int(kinds.argmax())], int(colors.argmax())
+    facings = (maps[:, FACING:-1].softmax(1) * weight[:, None]).sum((0, 2, 3))
+    return group[int(kinds.argmax())], int(colors.argmax()), int(facings.argmax())
 
 
 @torch.no_grad()
-def evaluate(scene, camera, data, ids):
-    scene.eval(), camera.eval()
-    right = {n: [] for n in ["setting", "time", "weather", "figure", "kind", "color", "count", "camera"]}
+def evaluate(nets, data, ids):
+    for net in nets.values():
+        net.eval()
+    names = ["setting", "time", "weather", "figure", "kind", "color", "count", "facing", "camera"]
+    right = {name: [] for name in names}
     for i in ids:
-        x, _, (e,), _, _ = batch(data, [i], False)
-        setting, hour, weather, maps = scene(x.contiguous(memory_format=torch.channels_last))
-        for name, logits in [("setting", setting), ("time", hour), ("weather", weather)]:
+        e = data.index[i]
+        x, _ = data.clip(i, list(range(KEY_FRAMES)))
+        x = torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2).float() / 255
+        for name, logits in zip(names, nets["scene"](x)):
             right[name].append(int(logits.mean(0).argmax()) == e[name])
-        right["camera"].append(int(camera(data.flow[i : i + 1]).argmax()) == e["camera"])
+        if e["camera"] is not None:
+            move = nets["camera"](data.flow[i : i + 1]).argmax()
+            right["camera"].append(int(move) == e["camera"])
         if len(e["subjects"]) == 1:
-            kind, color = decode(maps)
+            maps = nets["subject"](x)
+            kind, color, facing = decode(maps)
             want = e["subjects"][0]
             right["kind"].append(kind == want["kind"])
             right["figure"].append((kind < 3) == (want["kind"] < 3) and (kind < 3 or kind == want["kind"]))
             right["color"].append(color == want["color"])
+            right["facing"].append(facing == want["direction"])
             members = (F.relu(maps[:, -1]) * DENSITY).sum((1, 2)).median()
-            right["count"].append(round(float(members)) == want["count"] or kind in (4, 8, 11))
-    scene.train(), camera.train()
+            right["count"].append(round(float(members)) == want["count"] or want["kind"] in (4, 8, 11))
+    for net in nets.values():
+        net.train()
     return {n: round(100 * sum(v) / max(len(v), 1), 1) for n, v in right.items()}
 
 
-def export(scene, camera):
+def export(nets):
     tensors = {}
-    for prefix, model in [("scene", scene), ("camera", camera)]:
+    for prefix, model in nets.items():
         for name, layer in model.named_modules():
             if isinstance(layer, Conv):
                 weight, bias = layer.folded()
@@ -311,53 +364,57 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--clips", type=int, default=20, help="clips a step")
     parser.add_argument("--resume", type=Path, help="checkpoint to start from and to write")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     random.seed(0)
     data = Data(arguments.data)
-    shapes = {}
     held = set(range(0, len(data.index), 12))
-    for i, e in enumerate(data.index):
-        if i not in held:
-            shapes.setdefault((e["height"], e["width"]), []).append(i)
+    everything = [i for i in range(len(data.index)) if i not in held]
+    shapes = {}
+    for i in everything:
+        shapes.setdefault((data.index[i]["height"], data.index[i]["width"]), []).append(i)
     groups = list(shapes.values())
-    everything = [i for g in groups for i in g]
-    scene, camera = SceneNet().to(memory_format=torch.channels_last), CameraNet()
+    followed = [i for i in everything if data.index[i]["camera"] is not None]
+    nets = {"scene": SceneNet(), "subject": SubjectNet(), "camera": CameraNet()}
     if arguments.resume and arguments.resume.exists():
-        state = torch.load(arguments.resume)
-        scene.load_state_dict(state["scene"]), camera.load_state_dict(state["camera"])
-    parameters = list(scene.parameters()) + list(camera.parameters())
+        for name, state in torch.load(arguments.resume).items():
+            nets[name].load_state_dict(state)
+    parameters = [p for net in nets.values() for p in net.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.02)
     average = [p.detach().clone() for p in parameters]
-    start, step, shown, mean = time.time(), 0, 0.0, 0.0
+    start, step, shown, mean = time.time(), 0, time.time(), {}
     while (done := (time.time() - start) / (60 * arguments.minutes)) < 1:
         warm = min(1, (step + 1) / 50)
-        optimizer.param_groups[0]["lr"] = 3e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        optimizer.param_groups[0]["lr"] = 3e-3 * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
         group = random.choices(groups, [len(g) for g in groups])[0]
-        ids = random.sample(group, min(arguments.clips, len(group)))
-        loss = scene_loss(scene, data, ids)
+        # Small crops teach most for their cost; some must be large, for the largest subjects.
+        size, clips = random.choices([(64, 48), (96, 24), (144, 10)], [0.3, 0.5, 0.2])[0]
+        pick = lambda ids, n: random.sample(ids, min(n, len(ids)))
+        losses = {"subject": subject_loss(nets["subject"], data, pick(everything, clips), size)}
         if step % 2:
-            loss = loss + camera_loss(camera, data, random.sample(everything, min(64, len(everything))))
+            losses["scene"] = scene_loss(nets["scene"], data, pick(group, 14))
+        else:
+            losses["camera"] = camera_loss(nets["camera"], data, pick(followed, 64))
         optimizer.zero_grad()
-        loss.backward()
+        sum(losses.values()).backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
-        keep = min(0.995, step / (step + 20))
-        for a, p in zip(average, parameters):
-            a.lerp_(p.detach(), 1 - keep)
-        mean, step = 0.97 * mean + 0.03 * loss.item() if step else loss.item(), step + 1
+        keep = min(0.99, step / (step + 20))
+        torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - keep)
+        for name, loss in losses.items():
+            mean[name] = 0.97 * mean.get(name, loss.item()) + 0.03 * loss.item()
+        step += 1
         if time.time() - shown > 60:
             shown = time.time()
-            print(f"{done:5.0%} step {step} loss {mean:.3f}", flush=True)
+            print(f"{done:5.0%} step {step}", {n: round(v, 3) for n, v in mean.items()}, flush=True)
     for a, p in zip(average, parameters):
         p.data.copy_(a)
-    print("held-out clips:", evaluate(scene, camera, data, sorted(held)))
+    print("held-out clips:", evaluate(nets, data, sorted(held)))
     if arguments.resume:
-        torch.save({"scene": scene.state_dict(), "camera": camera.state_dict()}, arguments.resume)
-    export(scene, camera)
+        torch.save({name: net.state_dict() for name, net in nets.items()}, arguments.resume)
+    export(nets)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@
 use crate::flow::{Flow, GRID, Motion};
 use serde::{Deserialize, Serialize};
 
+/// Numbers of [`CameraPath::features`].
+pub const PATH_FEATURES: usize = 7;
+
 /// Affine motion field: rows `[constant, by x, by y]` for u and v; lengths in sqrt(frame area),
 /// time in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -61,7 +64,7 @@ impl CameraPath {
     }
 
     /// The path as numbers of order one, for a classifier.
-    pub fn features(&self) -> [f32; 7] {
+    pub fn features(&self) -> [f32; PATH_FEATURES] {
         [
             self.shift_x * 10.0,
             self.shift_y * 10.0,

@@ -5,7 +5,7 @@
 //! sees a colour.
 
 use crate::{
-    camera::CameraPath,
+    camera::{CameraPath, PATH_FEATURES},
     flow::{Flow, GRID, PARTS},
     labels::CAMERA_MOVES,
     net::{Activation, Conv, Linear, Map, Weights, WeightsError, softmax},
@@ -58,7 +58,13 @@ impl CameraNet {
                 Conv::load(weights, "camera.conv0", [3, FLOW_CHANNELS, 48], 1, Relu)?,
                 Conv::load(weights, "camera.conv1", [3, 48, 48], 2, Relu)?,
             ],
-            hidden: Linear::load(weights, "camera.hidden", half * half * 48 + 7, 64, Relu)?,
+            hidden: Linear::load(
+                weights,
+                "camera.hidden",
+                half * half * 48 + PATH_FEATURES,
+                64,
+                Relu,
+            )?,
             head: Linear::load(weights, "camera.head", 64, CAMERA_MOVES.len(), Plain)?,
         })
     }

@@ -6,6 +6,7 @@ mod clip;
 pub mod evaluate;
 mod flicker;
 pub mod flow;
+pub mod heading;
 pub mod image;
 pub mod labels;
 pub mod net;

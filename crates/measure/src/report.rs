@@ -6,10 +6,11 @@ use crate::{
     camera_net::CameraNet,
     flicker::flicker,
     flow::Flow,
+    heading::{heading, own_motion},
     labels::{CAMERA_MOVES, COLORS, DIRECTIONS, KINDS, SETTINGS, TIMES, WEATHERS},
     net::{Weights, WeightsError, argmax},
     scene::SceneNet,
-    subject::{Seen, heading, own_motion, subjects},
+    subject::{Seen, subjects},
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,24 +131,30 @@ impl Detectors {
         let flow = Flow::of(clip);
         let look = self.scene.look(clip);
         let path = CameraPath::of(&flow);
+        let camera = Named::best(CAMERA_MOVES, &self.camera.name(&flow, &path));
+        let swept = if camera.label == "tracking" {
+            path.shear_x
+        } else {
+            0.0
+        };
         let subjects = subjects(&look.frames, &flow, frames)
             .into_iter()
             .filter(|seen| seen.presence >= REPORTED)
-            .map(|seen| subject_report(&seen, &flow))
+            .map(|seen| subject_report(&seen, &flow, swept))
             .collect();
         Ok(Report {
             setting: Named::best(SETTINGS, &look.setting),
             time: Named::best(TIMES, &look.time),
             weather: Named::best(WEATHERS, &look.weather),
             subjects,
-            camera: Named::best(CAMERA_MOVES, &self.camera.name(&flow, &path)),
+            camera,
             path,
             flicker: flicker(clip, &flow),
         })
     }
 }
 
-fn subject_report(seen: &Seen, flow: &Flow) -> SubjectReport {
+fn subject_report(seen: &Seen, flow: &Flow, swept: f32) -> SubjectReport {
     let mut order: Vec<usize> = (0..COLORS.len()).collect();
     order.sort_by(|&a, &b| seen.colors[b].total_cmp(&seen.colors[a]));
     let colors = order[..2]
@@ -166,7 +173,7 @@ fn subject_report(seen: &Seen, flow: &Flow) -> SubjectReport {
         colors,
         count: seen.count as u8,
         area: seen.area,
-        direction: Named::best(DIRECTIONS, &heading(&seen.facing, motion)),
+        direction: Named::best(DIRECTIONS, &heading(&seen.facing, motion, swept)),
         speed: motion.map_or(0.0, |m| m.across.hypot(m.down)),
     }
 }

@@ -19,7 +19,8 @@ pub const CHANNELS: usize = 4;
 /// Working pixels a cell of the subject maps covers, across and down.
 pub const CELL: usize = 4;
 
-const FEATURES: usize = 352;
+/// Means and maxima of the last and the second, means of the first layer.
+const FEATURES: usize = 2 * 96 + 2 * 48 + 32;
 
 /// No subject, kinds, colours, directions, members.
 const SUBJECT_CHANNELS: usize = 1 + KINDS.len() + COLORS.len() + DIRECTIONS.len() + 1;
@@ -63,82 +64,96 @@ pub fn key_frames(len: usize) -> [usize; KEY_FRAMES] {
     })
 }
 
-/// The network's view of frame `i`: `[h, w, CHANNELS]`. Unrest is the mean absolute difference to
-/// the neighbouring frames, times four: rain, snow and all that moves.
+/// The networks' view of frame `i`: `[h, w, CHANNELS]`. Unrest is the mean absolute difference to
+/// the frame before (after, for the first), times four: rain, snow and all that moves.
 pub fn key_frame(clip: &Clip, i: usize) -> Map {
     let (w, h) = clip.working_size();
     let now = clip.working_frame(i);
-    let last = clip.len() - 1;
-    let (before, after) = (i.saturating_sub(1), (i + 1).min(last));
-    let around: Vec<Vec<f32>> = [before, after]
-        .into_iter()
-        .filter(|&k| k != i)
-        .map(|k| clip.working_frame(k))
-        .collect();
+    let near = if i == 0 { 1.min(clip.len() - 1) } else { i - 1 };
+    let other = clip.working_frame(near);
     let mut data = Vec::with_capacity(w * h * CHANNELS);
-    for (p, rgb) in now.chunks_exact(3).enumerate() {
-        let mut change = 0.0;
-        for other in &around {
-            change += (0..3)
-                .map(|c| (other[p * 3 + c] - rgb[c]).abs())
-                .sum::<f32>();
-        }
-        let unrest = change * 4.0 / (3 * around.len().max(1)) as f32;
+    for (rgb, other) in now.chunks_exact(3).zip(other.chunks_exact(3)) {
+        let change: f32 = rgb.iter().zip(other).map(|(a, b)| (a - b).abs()).sum();
         data.extend(rgb.iter().map(|x| x / 255.0));
-        data.push((unrest / 255.0).min(1.0));
+        data.push((change * 4.0 / 3.0 / 255.0).min(1.0));
     }
     Map::new(h, w, CHANNELS, data)
 }
 
-/// The network.
+/// A key frame in few, rich cells: `[h / CELL, w / CELL, 6]`, the means of its channels and the
+/// mean steps of its brightness across and down, times four.
+pub fn overview(x: &Map) -> Map {
+    let (h, w) = (x.h / CELL, x.w / CELL);
+    let mut data = vec![0.0f32; h * w * (CHANNELS + 2)];
+    let luma = |p: usize| (x.data[p] + x.data[p + 1] + x.data[p + 2]) / 3.0;
+    let share = 1.0 / (CELL * CELL) as f32;
+    for row in 0..h * CELL {
+        for column in 0..w * CELL {
+            let p = (row * x.w + column) * CHANNELS;
+            let cell =
+                &mut data[(row / CELL * w + column / CELL) * (CHANNELS + 2)..][..CHANNELS + 2];
+            for (sum, value) in cell.iter_mut().zip(&x.data[p..p + CHANNELS]) {
+                *sum += value * share;
+            }
+            let right = if column + 1 < x.w { p + CHANNELS } else { p };
+            let below = if row + 1 < x.h { p + x.w * CHANNELS } else { p };
+            cell[CHANNELS] += (luma(right) - luma(p)).abs() * 4.0 * share;
+            cell[CHANNELS + 1] += (luma(below) - luma(p)).abs() * 4.0 * share;
+        }
+    }
+    Map::new(h, w, CHANNELS + 2, data)
+}
+
+/// The networks: one looks at the whole scene in few cells, one for subjects in every pixel.
 #[derive(Debug, Clone)]
 pub struct SceneNet {
-    /// Five halvings of the picture; the last of each level is kept.
-    down: [Conv; 8],
+    scene: [Conv; 4],
     hidden: Linear,
     setting: Linear,
     time: Linear,
     weather: Linear,
+    /// Four halvings of the picture.
+    down: [Conv; 7],
     lateral: [Conv; 3],
     merge: [Conv; 2],
     subject: Conv,
 }
 
 impl SceneNet {
-    /// Takes the tensors `scene.*`.
+    /// Takes the tensors `scene.*` and `subject.*`.
     ///
     /// # Errors
     /// A tensor is missing or misshapen.
     pub fn load(weights: &mut Weights) -> Result<Self, WeightsError> {
         use Activation::{Linear as Plain, Relu};
         let mut conv = |name: &str, shape: [usize; 3], stride, activation| {
-            Conv::load(weights, &format!("scene.{name}"), shape, stride, activation)
+            Conv::load(weights, name, shape, stride, activation)
         };
+        let scene = [
+            conv("scene.conv0", [3, CHANNELS + 2, 32], 1, Relu)?,
+            conv("scene.conv1", [3, 32, 48], 2, Relu)?,
+            conv("scene.conv2", [3, 48, 64], 2, Relu)?,
+            conv("scene.conv3", [3, 64, 96], 2, Relu)?,
+        ];
         let down = [
-            conv("down0", [3, CHANNELS, 16], 2, Relu)?,
-            conv("down1", [3, 16, 32], 2, Relu)?,
-            conv("down2", [3, 32, 32], 1, Relu)?,
-            conv("down3", [3, 32, 64], 2, Relu)?,
-            conv("down4", [3, 64, 64], 1, Relu)?,
-            conv("down5", [3, 64, 96], 2, Relu)?,
-            conv("down6", [3, 96, 96], 1, Relu)?,
-            conv("down7", [3, 96, 128], 2, Relu)?,
+            conv("subject.down0", [3, CHANNELS, 16], 2, Relu)?,
+            conv("subject.down1", [3, 16, 32], 2, Relu)?,
+            conv("subject.down2", [3, 32, 32], 1, Relu)?,
+            conv("subject.down3", [3, 32, 64], 2, Relu)?,
+            conv("subject.down4", [3, 64, 64], 1, Relu)?,
+            conv("subject.down5", [3, 64, 96], 2, Relu)?,
+            conv("subject.down6", [3, 96, 96], 1, Relu)?,
         ];
         let lateral = [
-            conv("lateral0", [1, 96, 64], 1, Relu)?,
-            conv("lateral1", [1, 64, 64], 1, Plain)?,
-            conv("lateral2", [1, 32, 48], 1, Plain)?,
+            conv("subject.lateral0", [1, 96, 64], 1, Relu)?,
+            conv("subject.lateral1", [1, 64, 64], 1, Plain)?,
+            conv("subject.lateral2", [1, 32, 48], 1, Plain)?,
         ];
         let merge = [
-            conv("merge0", [3, 64, 48], 1, Relu)?,
-            conv("merge1", [3, 48, 32], 1, Relu)?,
+            conv("subject.merge0", [3, 64, 48], 1, Relu)?,
+            conv("subject.merge1", [3, 48, 32], 1, Relu)?,
         ];
-        let subject = conv(
-            "subject",
-            [1, 32, SUBJECT_CHANNELS],
-            1,
-            Plain,
-        )?;
+        let subject = conv("subject.head", [1, 32, SUBJECT_CHANNELS], 1, Plain)?;
         let mut head = |name: &str, inputs, outputs, activation| {
             Linear::load(
                 weights,
@@ -153,11 +168,12 @@ impl SceneNet {
         let time = head("time", 128, TIMES.len(), Plain)?;
         let weather = head("weather", 128, WEATHERS.len(), Plain)?;
         Ok(Self {
-            down,
+            scene,
             hidden,
             setting,
             time,
             weather,
+            down,
             lateral,
             merge,
             subject,
@@ -168,9 +184,9 @@ impl SceneNet {
     pub fn look(&self, clip: &Clip) -> Look {
         let indices = key_frames(clip.len());
         let see = |range: &[usize]| -> Vec<(Vec<f32>, SubjectMaps)> {
-            range
-                .iter()
-                .map(|&i| self.frame(&key_frame(clip, i)))
+            let frames = range.iter().map(|&i| key_frame(clip, i));
+            frames
+                .map(|x| (self.whole(&x), self.subjects(&x)))
                 .collect()
         };
         let (first, second) = indices.split_at(KEY_FRAMES / 2);
@@ -183,32 +199,42 @@ impl SceneNet {
             all.append(&mut later);
             all
         });
-        let hidden: Vec<Vec<f32>> = seen
-            .iter()
-            .map(|(features, _)| self.hidden.forward(features))
-            .collect();
+        let (hidden, frames): (Vec<Vec<f32>>, Vec<SubjectMaps>) = seen.into_iter().unzip();
         Look {
             setting: vote(&self.setting, &hidden),
             time: vote(&self.time, &hidden),
             weather: vote(&self.weather, &hidden),
-            frames: seen.into_iter().map(|(_, maps)| maps).collect(),
+            frames,
         }
     }
 
-    /// One key frame `[h, w, CHANNELS]`: pooled features and subject maps.
-    fn frame(&self, x: &Map) -> (Vec<f32>, SubjectMaps) {
+    /// What the whole of one key frame is like, `[128]`.
+    fn whole(&self, x: &Map) -> Vec<f32> {
+        let full = self.scene[0].forward(&overview(x)); // [h/4, w/4, 32]
+        let half = self.scene[1].forward(&full); // [h/8, w/8, 48]
+        let last = self.scene[3].forward(&self.scene[2].forward(&half)); // [h/32, w/32, 96]
+        let features = [
+            last.mean(),
+            last.max(),
+            half.mean(),
+            half.max(),
+            full.mean(),
+        ]
+        .concat();
+        self.hidden.forward(&features)
+    }
+
+    /// What stands where in one key frame.
+    fn subjects(&self, x: &Map) -> SubjectMaps {
         let quarter = self.down[2].forward(&self.down[1].forward(&self.down[0].forward(x))); // [h/4, w/4, 32]
         let eighth = self.down[4].forward(&self.down[3].forward(&quarter)); // [h/8, w/8, 64]
         let sixteenth = self.down[6].forward(&self.down[5].forward(&eighth)); // [h/16, w/16, 96]
-        let last = self.down[7].forward(&sixteenth); // [h/32, w/32, 128]
-        let features = [last.mean(), last.max(), eighth.mean(), quarter.mean()].concat();
-
         let coarse = self.lateral[0].forward(&sixteenth); // [h/16, w/16, 64]
         let middle = coarse.upsampled_onto(&self.lateral[1].forward(&eighth)); // [h/8, w/8, 64]
         let middle = self.merge[0].forward(&middle); // [h/8, w/8, 48]
         let fine = middle.upsampled_onto(&self.lateral[2].forward(&quarter)); // [h/4, w/4, 48]
         let logits = self.subject.forward(&self.merge[1].forward(&fine)); // [h/4, w/4, 30]
-        (features, SubjectMaps::split(&logits))
+        SubjectMaps::split(&logits)
     }
 }
 
@@ -256,6 +282,23 @@ mod tests {
     fn key_frames_lie_inside_and_in_order() {
         assert_eq!(key_frames(97), [5, 26, 48, 70, 91]);
         assert_eq!(key_frames(1), [0; 5]);
+    }
+
+    #[test]
+    fn an_overview_holds_means_and_steps() {
+        let pixel = |p: usize| {
+            if p % 8 < 4 {
+                [0.2, 0.2, 0.2, 0.0]
+            } else {
+                [0.6, 0.6, 0.6, 1.0]
+            }
+        };
+        let map = overview(&Map::new(4, 8, 4, (0..32).flat_map(pixel).collect()));
+        assert_eq!((map.h, map.w, map.c), (1, 2, 6));
+        let want = [0.2, 0.2, 0.2, 0.0, 0.4, 0.0, 0.6, 0.6, 0.6, 1.0, 0.0, 0.0];
+        for (got, want) in map.data.iter().zip(want) {
+            assert!((got - want).abs() < 1e-5, "{:?}", map.data);
+        }
     }
 
     #[test]

@@ -13,9 +13,9 @@ use kinora_filmset::{
 };
 use kinora_measure::{
     Clip,
-    camera::CameraPath,
-    camera_net::flow_map,
-    flow::{Flow, STEP},
+    camera::{CameraPath, PATH_FEATURES},
+    camera_net::{FLOW_CHANNELS, flow_map},
+    flow::{Flow, GRID, STEP},
     net::Map,
     scene::{CELL, key_frame, key_frames},
 };
@@ -52,7 +52,8 @@ struct Entry {
     setting: usize,
     time: usize,
     weather: usize,
-    camera: usize,
+    /// `None` when the flow was not measured and stands as zeros.
+    camera: Option<usize>,
     subjects: Vec<SubjectEntry>,
     /// For each key frame every member of every subject: subject number, then left, top, right,
     /// bottom as parts of the frame, not cut to it.
@@ -88,9 +89,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             ..Recipe::default()
         };
         let program = sample(seed, &recipe);
+        // The camera takes all frames of a clip, looks only a few: look at more clips than follow.
+        let follow = rng.chance(0.4);
         // Half size is what the networks look at; full size now and then, to be sure of it.
         let half = if rng.chance(0.95) { 2 } else { 1 };
-        files.write(&program, half, &mut rng)?;
+        files.write(&program, half, follow, &mut rng)?;
         if (i + 1) % 100 == 0 {
             println!("{} of {} clips", i + 1, arguments.clips);
         }
@@ -125,15 +128,16 @@ impl Files {
         })
     }
 
-    fn write(&mut self, program: &Program, half: u32, rng: &mut Rng) -> Result<()> {
+    fn write(&mut self, program: &Program, half: u32, follow: bool, rng: &mut Rng) -> Result<()> {
         let (w, h) = program.aspect.size();
         let stage = Stage::new(program, (w / half, h / half));
-        let mut clip = film(&stage, program, (w / half, h / half));
+        let mut clip = film(&stage, program, (w / half, h / half), follow);
         let keys = key_frames(clip.len());
         let masks: Vec<Vec<u8>> = keys.iter().map(|&i| mask(&stage, &clip, i)).collect();
         degrade(&mut clip, rng);
         let (width, height) = clip.working_size();
-        let entry = self.entry(program, (width, height), members(&stage, &clip, &keys));
+        let mut entry = self.entry(program, (width, height), members(&stage, &clip, &keys));
+        entry.camera = follow.then_some(program.camera.motion as usize);
         serde_json::to_writer(&mut self.index, &entry)?;
         self.index.write_all(b"\n")?;
         for (&i, mask) in keys.iter().zip(&masks) {
@@ -145,9 +149,7 @@ impl Files {
             self.cells.write_all(&cells)?;
             self.cells_at += cells.len() as u64;
         }
-        let flow = Flow::of(&clip);
-        let mut values = flow_map(&flow).data;
-        values.extend(CameraPath::of(&flow).features());
+        let values = if follow { motion(&clip) } else { vec![0.0; MOTION_VALUES] };
         for value in values {
             self.flow.write_all(&value.to_le_bytes())?;
         }
@@ -174,7 +176,7 @@ impl Files {
             setting: program.setting as usize,
             time: program.time as usize,
             weather: program.weather as usize,
-            camera: program.camera.motion as usize,
+            camera: None,
             subjects: subjects.collect(),
             members,
         }
@@ -193,24 +195,30 @@ impl Files {
     }
 }
 
+/// Numbers of a clip in `flow.bin`.
+const MOTION_VALUES: usize = GRID * GRID * FLOW_CHANNELS + PATH_FEATURES;
+
+/// The camera network's view of a clip.
+fn motion(clip: &Clip) -> Vec<f32> {
+    let flow = Flow::of(clip);
+    let mut values = flow_map(&flow).data;
+    values.extend(CameraPath::of(&flow).features());
+    values
+}
+
 /// Renders the frames that detectors look at; the others stay black.
-fn film(stage: &Stage, program: &Program, (width, height): (u32, u32)) -> Clip {
+fn film(stage: &Stage, program: &Program, (width, height): (u32, u32), follow: bool) -> Clip {
     let bytes = (width * height * 3) as usize;
     let len = program.frames as usize;
     let mut frames = vec![0; bytes * len];
     let keys = key_frames(len);
     for (i, frame) in frames.chunks_exact_mut(bytes).enumerate() {
-        let near_key = keys.iter().any(|&k| k.abs_diff(i) <= 1);
-        if i % STEP == 0 || near_key {
+        let near_key = keys.iter().any(|&k| k == i || k == i + 1);
+        if near_key || (follow && i % STEP == 0) {
             stage.frame(i as u32, frame);
         }
     }
-    Clip {
-        width,
-        height,
-        fps: kinora_filmset::program::FPS,
-        frames,
-    }
+    Clip { width, height, fps: kinora_filmset::program::FPS, frames }
 }
 
 fn members(stage: &Stage, clip: &Clip, keys: &[usize]) -> Vec<Vec<Member>> {
