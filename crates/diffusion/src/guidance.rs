@@ -18,7 +18,11 @@ pub struct Guidance {
 impl Guidance {
     /// Guidance at every noise level.
     pub const fn everywhere(scale: f64) -> Self {
-        Self { scale, from: 0.0, to: 1.0 }
+        Self {
+            scale,
+            from: 0.0,
+            to: 1.0,
+        }
     }
 
     /// Whether the unconditional velocity is needed at this noise level.
@@ -49,7 +53,11 @@ mod tests {
 
     #[test]
     fn applies_inside_its_interval_only() {
-        let guidance = Guidance { scale: 3.0, from: 0.1, to: 0.9 };
+        let guidance = Guidance {
+            scale: 3.0,
+            from: 0.1,
+            to: 0.9,
+        };
         assert!(guidance.applies(0.5) && guidance.applies(0.1) && guidance.applies(0.9));
         assert!(!guidance.applies(0.05) && !guidance.applies(1.0));
         assert!(!Guidance::everywhere(1.0).applies(0.5));

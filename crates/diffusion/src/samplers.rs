@@ -83,7 +83,9 @@ mod tests {
         // E[x0 | x] = m + a (x - c m), E[noise | x] = b (x - c m) for jointly normal variables.
         let slope = (sigma - clean * variance) / total;
         let offset = -MEAN - slope * clean * MEAN;
-        Tensor::from_fn(x.shape(), |i| (slope * f64::from(x.as_f32()[i]) + offset) as f32)
+        Tensor::from_fn(x.shape(), |i| {
+            (slope * f64::from(x.as_f32()[i]) + offset) as f32
+        })
     }
 
     /// The largest error against the exact flow `mean + deviation * noise`.
@@ -92,8 +94,15 @@ mod tests {
         let schedule = Schedule::shifted(steps, 1.0);
         let on_step = |_: &Progress| ControlFlow::Continue(());
         let data = sample(sampler, noise.clone(), &schedule, velocity, on_step).unwrap();
-        let exact = noise.as_f32().iter().map(|z| MEAN + DEVIATION * f64::from(*z));
-        data.as_f32().iter().zip(exact).map(|(x, e)| (f64::from(*x) - e).abs()).fold(0.0, f64::max)
+        let exact = noise
+            .as_f32()
+            .iter()
+            .map(|z| MEAN + DEVIATION * f64::from(*z));
+        data.as_f32()
+            .iter()
+            .zip(exact)
+            .map(|(x, e)| (f64::from(*x) - e).abs())
+            .fold(0.0, f64::max)
     }
 
     #[test]
@@ -106,8 +115,15 @@ mod tests {
             (Sampler::Dpm, 64, 2.8, 0.0012),
         ] {
             let (coarse, fine) = (error(sampler, steps), error(sampler, 2 * steps));
-            assert!(fine < most, "{sampler}: error {fine} at {} steps", 2 * steps);
-            assert!(coarse / fine > ratio, "{sampler}: {coarse} at {steps} steps, then {fine}");
+            assert!(
+                fine < most,
+                "{sampler}: error {fine} at {} steps",
+                2 * steps
+            );
+            assert!(
+                coarse / fine > ratio,
+                "{sampler}: {coarse} at {steps} steps, then {fine}"
+            );
         }
         assert!(error(Sampler::Heun, 16) < error(Sampler::Euler, 32));
     }
@@ -142,11 +158,19 @@ mod tests {
                 ControlFlow::Continue(())
             });
             assert!(data.is_some());
-            assert_eq!((called, seen), (calls, (0..6).collect::<Vec<_>>()), "{sampler}");
+            assert_eq!(
+                (called, seen),
+                (calls, (0..6).collect::<Vec<_>>()),
+                "{sampler}"
+            );
 
             let stopped = sample(sampler, noise, &schedule, velocity, |progress| {
                 assert!(progress.step.index <= 2, "no step after the stop");
-                if progress.step.index == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if progress.step.index == 2 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             });
             assert!(stopped.is_none(), "{sampler} stops");
         }

@@ -32,9 +32,16 @@ impl Schedule {
     #[track_caller]
     pub fn shifted(steps: usize, shift: f64) -> Self {
         assert!(steps > 0, "a schedule has at least one step");
-        assert!(shift > 0.0 && shift.is_finite(), "shift is positive and finite, not {shift}");
+        assert!(
+            shift > 0.0 && shift.is_finite(),
+            "shift is positive and finite, not {shift}"
+        );
         let even = (0..=steps).map(|i| 1.0 - i as f64 / steps as f64);
-        Self { sigmas: even.map(|sigma| shift * sigma / (1.0 + (shift - 1.0) * sigma)).collect() }
+        Self {
+            sigmas: even
+                .map(|sigma| shift * sigma / (1.0 + (shift - 1.0) * sigma))
+                .collect(),
+        }
     }
 
     /// The noise levels, from 1 to 0, one more than there are steps.
@@ -48,7 +55,12 @@ impl Schedule {
         self.sigmas
             .windows(2)
             .enumerate()
-            .map(move |(index, pair)| Step { index, of, sigma: pair[0], next: pair[1] })
+            .map(move |(index, pair)| Step {
+                index,
+                of,
+                sigma: pair[0],
+                next: pair[1],
+            })
     }
 }
 
@@ -60,7 +72,10 @@ mod tests {
         let schedule = Schedule::shifted(steps, shift);
         assert_eq!(schedule.sigmas().len(), golden.len());
         for (got, want) in schedule.sigmas().iter().zip(golden) {
-            assert!((got - want).abs() < 1e-9, "{steps} steps, shift {shift}: {got} for {want}");
+            assert!(
+                (got - want).abs() < 1e-9,
+                "{steps} steps, shift {shift}: {got} for {want}"
+            );
         }
     }
 
@@ -77,8 +92,16 @@ mod tests {
         let schedule = Schedule::shifted(7, 1.7);
         let steps: Vec<Step> = schedule.steps().collect();
         assert_eq!(steps.len(), 7);
-        assert!(steps.windows(2).all(|pair| pair[0].next.to_bits() == pair[1].sigma.to_bits()));
-        assert!(steps.iter().all(|step| step.next < step.sigma && step.of == 7));
+        assert!(
+            steps
+                .windows(2)
+                .all(|pair| pair[0].next.to_bits() == pair[1].sigma.to_bits())
+        );
+        assert!(
+            steps
+                .iter()
+                .all(|step| step.next < step.sigma && step.of == 7)
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::nearest;
+use crate::text::{distance, nearest};
 
 mod coverage;
 mod format;
@@ -199,7 +199,7 @@ fn report_words(words: &[Word], used: &[bool], knowledge: &Knowledge) -> Vec<Wor
             let word = &words[at];
             if word.number.is_none() && !LEXICON.is_neutral(word) && !hints::is_empty_word(word) {
                 reports.push(unknown(word, knowledge));
-            } else if let Some(count) = word.number.filter(|n| (1.0..=5.0).contains(n)) {
+            } else if let Some(count) = count_of_subject(&words[at..]) {
                 reports.push(counted(word, count, knowledge));
             }
             at += 1;
@@ -234,20 +234,37 @@ fn known(word: &Word, phrase: &[Word], entry: &Entry, knowledge: &Knowledge) -> 
 
 /// A word that the lexicon does not name: learned without a meaning of its own, or not at all.
 fn unknown(word: &Word, knowledge: &Knowledge) -> WordReport {
-    if knowledge.stems.contains(&word.stem) {
+    let lower = word.text.to_lowercase();
+    if knowledge.stems.contains(&word.stem) || LEXICON.vocabulary.contains(&lower.as_str()) {
         return WordReport {
             level: Level::Weak,
             ..place_of(word)
         };
     }
-    let long = word.text.chars().count() > 3;
-    let suggestion = long
-        .then(|| nearest(&word.text, &LEXICON.vocabulary))
-        .flatten();
     WordReport {
-        suggestion,
+        suggestion: mistyped(&lower),
         ..place_of(word)
     }
+}
+
+/// The known word that was meant: same first letter, at most one letter in five wrong.
+fn mistyped(word: &str) -> Option<&'static str> {
+    let first = word.chars().next();
+    nearest(word, &LEXICON.vocabulary)
+        .filter(|near| near.chars().next() == first && distance(word, near) * 5 <= word.len())
+}
+
+/// The number at the start of `words`, if it counts a subject that follows soon.
+fn count_of_subject(words: &[Word]) -> Option<f64> {
+    let subject = |i: usize| {
+        LEXICON
+            .longest(&words[i..])
+            .is_some_and(|(e, _)| e.slot == "subject kind")
+    };
+    let near = words.len().min(4);
+    words[0]
+        .number
+        .filter(|n| (1.0..=5.0).contains(n) && (1..near).any(subject))
 }
 
 /// "two children": how many of the subject.

@@ -26,7 +26,9 @@ pub fn dpm(
     for step in schedule.steps() {
         let v = velocity(&x, step.sigma);
         let x0 = denoised(&x, &v, step.sigma);
-        let correction = previous.as_ref().map_or(0.0, |(before, _)| correction(*before, step));
+        let correction = previous
+            .as_ref()
+            .map_or(0.0, |(before, _)| correction(*before, step));
         let direction = match &previous {
             Some((_, old)) if correction > 0.0 => {
                 x0.combine((1.0 + correction) as f32, old, -correction as f32)
@@ -36,7 +38,13 @@ pub fn dpm(
         let keep = step.next / step.sigma;
         let add = (1.0 - step.next) - keep * (1.0 - step.sigma);
         x = x.combine(keep as f32, &direction, add as f32);
-        if on_step(&Progress { step, x: &x, denoised: &x0 }).is_break() {
+        if on_step(&Progress {
+            step,
+            x: &x,
+            denoised: &x0,
+        })
+        .is_break()
+        {
             return None;
         }
         previous = Some((step, x0));
@@ -50,5 +58,9 @@ fn correction(before: Step, step: Step) -> f64 {
     let lambda = |sigma: f64| ((1.0 - sigma) / sigma).ln();
     let last = lambda(step.sigma) - lambda(before.sigma);
     let this = lambda(step.next) - lambda(step.sigma);
-    if last.is_finite() && this.is_finite() { this / (2.0 * last) } else { 0.0 }
+    if last.is_finite() && this.is_finite() {
+        this / (2.0 * last)
+    } else {
+        0.0
+    }
 }

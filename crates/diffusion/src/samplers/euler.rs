@@ -26,7 +26,13 @@ pub fn euler(
         let v = velocity(&x, step.sigma);
         let x0 = denoised(&x, &v, step.sigma);
         x = x.combine(1.0, &v, (step.next - step.sigma) as f32);
-        if on_step(&Progress { step, x: &x, denoised: &x0 }).is_break() {
+        if on_step(&Progress {
+            step,
+            x: &x,
+            denoised: &x0,
+        })
+        .is_break()
+        {
             return None;
         }
     }

@@ -30,7 +30,13 @@ pub fn heun(
         } else {
             ahead
         };
-        if on_step(&Progress { step, x: &x, denoised: &x0 }).is_break() {
+        if on_step(&Progress {
+            step,
+            x: &x,
+            denoised: &x0,
+        })
+        .is_break()
+        {
             return None;
         }
     }

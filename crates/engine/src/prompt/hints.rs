@@ -71,7 +71,6 @@ const EMPTY: &[&str] = &[
     "aesthetic",
     "vibe",
     "vibes",
-    "k",
 ];
 
 /// Whether the word asks for quality and not for a picture.
@@ -81,7 +80,7 @@ pub(super) fn is_empty_word(word: &Word) -> bool {
 
 pub(super) fn hints(words: &[Word], reports: &[WordReport], layers: &[LayerReport]) -> Vec<Hint> {
     let mut hints = Vec::new();
-    strong(reports, words, &mut hints);
+    strong(reports, &mut hints);
     missing(layers, &mut hints);
     contradictions(reports, &mut hints);
     vague(words, reports, &mut hints);
@@ -111,7 +110,7 @@ fn said<'a>(reports: &'a [WordReport], slot: &str) -> Vec<&'a str> {
     values
 }
 
-fn strong(reports: &[WordReport], words: &[Word], hints: &mut Vec<Hint>) {
+fn strong(reports: &[WordReport], hints: &mut Vec<Hint>) {
     let has = |slot| !said(reports, slot).is_empty();
     let moves = said(reports, "camera move");
     if let [camera] = moves[..] {
@@ -170,9 +169,15 @@ fn strong(reports: &[WordReport], words: &[Word], hints: &mut Vec<Hint>) {
             "colour and clothes make the subject readable at a distance",
         );
     }
-    let numbers = words.iter().filter(|word| word.number.is_some()).count();
+    let of_number = |w: &&WordReport| {
+        w.slot != Some("count") && w.text.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let numbers = reports.iter().filter(of_number).count();
     if numbers > 1 {
-        let text = format!("{} that can be measured", count(numbers, "number"));
+        let text = format!(
+            "{} with units leave nothing to guess",
+            count(numbers, "number")
+        );
         push(hints, Strength::Strong, None, text);
     }
 }
@@ -197,6 +202,8 @@ fn missing(layers: &[LayerReport], hints: &mut Vec<Hint>) {
 }
 
 fn contradictions(reports: &[WordReport], hints: &mut Vec<Hint>) {
+    let meant = |report: &&WordReport| report.level != Level::Approximated;
+    let reports: Vec<WordReport> = reports.iter().filter(meant).cloned().collect();
     for (slot, layer, advice) in [
         ("camera move", Layer::Camera, "one move a shot reads best"),
         ("time", Layer::Light, "one hour a shot"),
@@ -212,7 +219,7 @@ fn contradictions(reports: &[WordReport], hints: &mut Vec<Hint>) {
             "warm and cold together need a source for each",
         ),
     ] {
-        let values = said(reports, slot);
+        let values = said(&reports, slot);
         if values.len() > 1 {
             let text = format!("{} are both asked for: {advice}", values.join(" and "));
             push(hints, Strength::Weak, Some(layer), text);

@@ -36,6 +36,10 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
                 '\'' | '\u{2019}' => {
                     kind == Kind::Letter && ahead.next().is_some_and(char::is_alphabetic)
                 }
+                // "4k" is one word, "85mm" two.
+                'k' | 'K' if kind == Kind::Digit => {
+                    !ahead.next().is_some_and(char::is_alphanumeric)
+                }
                 _ => Kind::of(next) == kind && kind != Kind::Degree,
             };
             if !inner {
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn numbers_units_and_clauses_are_read() {
-        let words = words("Vertical, eight seconds: 85mm at f/1.8, 45\u{b0}, it's 2.5 s.");
+        let words = words("Vertical, eight seconds: 85mm at f/1.8, 45\u{b0}, it's 2.5 s, 4k");
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let expected = [
             "Vertical", "eight", "seconds", "85", "mm", "at", "f", "1.8", "45", "\u{b0}", "it's",
@@ -222,7 +226,7 @@ mod tests {
             .filter(|word| word.opens_clause)
             .map(|word| word.text.as_str())
             .collect();
-        assert_eq!(opens, ["Vertical", "eight", "85", "45", "it's"]);
+        assert_eq!(opens, ["Vertical", "eight", "85", "45", "it's", "4k"]);
         let numbers: Vec<f64> = words.iter().filter_map(|word| word.number).collect();
         assert_eq!(numbers, [8.0, 85.0, 1.8, 45.0, 2.5]);
         assert!(
