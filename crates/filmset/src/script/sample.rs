@@ -59,10 +59,9 @@ fn draft(seed: u64, recipe: &Recipe, rng: &mut Rng) -> Program {
         .first_mut()
         .is_some_and(|main| filming::keep_in_frame(main, shot, aspect, seconds, rng));
     let camera = filming::rig(subjects.first_mut(), shot, follow, aspect, seconds, rng);
-    if let Some(main) = subjects.first_mut() {
-        if rng.chance(recipe.events * 2.0) && seconds >= 1.0 {
-            main.event = event_of(main, camera.motion, seconds, rng);
-        }
+    let eventful = rng.chance(recipe.events * 2.0) && seconds >= 1.0;
+    if let Some(main) = subjects.first_mut().filter(|_| eventful) {
+        main.event = event_of(main, camera.motion, seconds, rng);
     }
     if let [main, second] = subjects.as_mut_slice() {
         settle(main, second);
