@@ -7,7 +7,7 @@ use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
 use crate::stage::noise::{Loop, Rng};
 use crate::stage::scene::Scene;
-use crate::stage::terrain::ground;
+use crate::stage::terrain::{ground, plain_rows, settle};
 
 /// A row of dunes.
 struct Dunes {
@@ -56,6 +56,7 @@ fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
 fn floor(scene: &mut Scene, sand: Rgb) {
     let look = scene.look.clone();
     let mut card = ground(scene, |z, share| look.paint(sand, 0.92 - 0.22 * share, z));
+    let plain = plain_rows(&card);
     let z = scene.view.subject_z;
     let (light, dark) = (look.paint(sand.mix(Rgb::hex(0xFF_F0_C8), 0.3), 1.0, z), look.paint(sand.scale(0.86), 0.45, z));
     let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
@@ -80,6 +81,7 @@ fn floor(scene: &mut Scene, sand: Rgb) {
         y += gap;
         gap *= 1.16;
     }
+    settle(&mut card, &plain);
     scene.card(card);
 }
 

@@ -1,13 +1,14 @@
 //! A forest: rows of trunks and crowns that fade into the mist, under branches near the camera.
 
 use super::trees::{Foliage, conifer, leafy, sun_side, trunk, tuft};
-use crate::program::Weather;
+use crate::program::{CameraMove, Weather};
 use crate::stage::air::{Bank, bank_card};
+use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
-use crate::stage::noise::Loop;
+use crate::stage::noise::{Loop, Rng};
 use crate::stage::scene::Scene;
-use crate::stage::terrain::{GROUND_Z, ground};
+use crate::stage::terrain::{ground, plain_rows, settle};
 
 /// Height of the trees, metres.
 const TALL: f32 = 18.0;
@@ -54,28 +55,30 @@ pub fn build(scene: &mut Scene) {
     let view = scene.view;
     let (near, far) = scene.land.unwrap_or((view.subject_z, view.subject_z));
     let frame = scene.px(320.0);
-    for (share, mist, dense) in [(0.46, 0.60, 2.6), (0.74, 0.40, 1.6), (1.2, 0.22, 1.1)] {
+    for (share, mist, dense) in [(0.54, 0.55, 2.4), (1.02, 0.27, 1.3)] {
         let tall = frame * share;
-        let z = (view.focal * TALL / tall).max(far * (1.9 - 0.6 * share));
-        crowns(scene, &wood, Row { z, tall, mist, dense });
+        let z = (view.focal * TALL / tall).max(far * (1.8 - 0.55 * share));
+        crowns(scene, &wood, Row { z, tall, mist, dense }, share < 1.0);
     }
-    for (share, mist) in [(2.3, 0.10), (4.4, 0.02)] {
+        // A camera at rest sees all still rows as one picture; a moving one pays for each.
+    let still = scene.program.camera.motion == CameraMove::Static;
+    let rows: &[(f32, f32)] = if still { &[(2.3, 0.10), (4.4, 0.02)] } else { &[(3.3, 0.05)] };
+    for &(share, mist) in rows {
         let z = view.focal * TALL / (frame * share);
         if z > far * 1.12 {
             trunks(scene, &wood, Row { z, tall: frame * share, mist, dense: 3.4 });
         }
     }
-    let bank = |ratio: f32, half: f32, alpha: f32| {
-        let z = far.max(near * 1.2) * ratio;
-        let row = view.ground_row(z) - view.horizon - half * view.unit * 0.3;
-        Bank { z, row, half: half * view.unit, alpha }
-    };
-    for mist in [bank(4.2, 30.0, 0.55), bank(1.7, 24.0, 0.30)] {
-        let card = bank_card(scene, &mist);
-        scene.card(card);
-    }
+    let (half, z) = (scene.px(30.0), far.max(near * 1.2) * 3.4);
+    let row = view.ground_row(z) - view.horizon - half * 0.3;
+    let bank = Bank { z, row, half, alpha: 0.55 };
+    let mist = bank_card(scene, &bank);
+    scene.card(mist);
     shafts(scene, far * 1.6);
-    frame_branches(scene, &wood, near.min(view.subject_z) * 0.55);
+    let branches = near.min(view.subject_z) * 0.55;
+    if sinks(scene, branches) < view.height * 0.25 {
+        frame_branches(scene, &wood, branches);
+    }
 }
 
 fn foliage(scene: &Scene, wood: &Wood, conifer: bool, row: &Row) -> Foliage {
@@ -97,10 +100,10 @@ fn floor(scene: &mut Scene, wood: &Wood) {
     let mist = wood.mist;
     let focus = scene.view.subject_z;
     let veil = |z: f32| 0.62 * smoothstep(focus * 0.8, focus * 6.0, z);
-    thicket(scene, wood);
     let mut card = ground(scene, |z, share| {
         look.paint(pigment, 0.75 - 0.35 * share, z).mix(mist, veil(z))
     });
+    let plain = plain_rows(&card);
     let view = scene.view;
     let light = look.paint(pigment.mix(Rgb::hex(0xE8D48C), 0.45), 1.0, focus);
     let dark = look.paint(pigment.scale(0.62), 0.3, focus);
@@ -126,39 +129,38 @@ fn floor(scene: &mut Scene, wood: &Wood) {
         let paint = (color.mix(mist, veil), if i % 5 < 2 { 0.34 } else { 0.30 });
         card.bitmap.blob((x, y), (rx, rx * 0.16 + 1.0), 0.45, paint);
     }
+    settle(&mut card, &plain);
     scene.card(card);
 }
 
-/// What closes the view: a far band of crowns gone almost wholly into the mist.
-fn thicket(scene: &mut Scene, wood: &Wood) {
-    let high = scene.px(92.0);
-    let mut bitmap = scene.strip(high + scene.px(6.0));
-    let line = Loop::new(&mut scene.rng, 5, 5, 0.75);
-    let fine = Loop::new(&mut scene.rng, 31, 4, 0.7);
-    let z = scene.view.subject_z * 9.0;
-    let leaf = Foliage::new(scene, wood.leaves, z).misty(wood.mist, 0.66).dark;
-    let width = bitmap.width as f32;
-    for x in 0..bitmap.width {
-        let turn = x as f32 / width;
-        let top = high * (0.30 - 0.20 * line.at(turn) - 0.08 * fine.at(turn));
-        for y in top.max(0.0) as usize..bitmap.height {
-            let down = (y as f32 - top) / (high - top);
-            let cover = (y as f32 + 1.0 - top).clamp(0.0, 1.0);
-            bitmap.pixels[y * bitmap.width + x] = leaf.mix(wood.mist, 0.75 * down).pixel(cover);
-        }
+/// What closes the view behind the farthest row: a band of crowns gone almost wholly into the
+/// mist.
+fn thicket(scene: &mut Scene, bitmap: &mut Bitmap, wood: &Wood, row: &Row, foot: f32) {
+    let leaf = Foliage::new(scene, wood.leaves, row.z).misty(wood.mist, 0.72).dark;
+    let (width, size) = (bitmap.width as f32, row.tall * 0.10);
+    let top = foot - row.tall * 0.30;
+    let count = (width / (size * 0.9)) as usize;
+    for i in 0..count {
+        let x = (i as f32 + scene.rng.unit()) / count as f32 * width;
+        let r = size * scene.rng.range(0.8, 1.9);
+        bitmap.blob((x, top + size * 0.6), (r, r * 1.1), 0.9, (leaf, 1.0));
     }
-    let top = scene.view.horizon - high;
-    scene.card(Card::periodic(bitmap, top, z.max(GROUND_Z * 1.2)));
+    let bottom = bitmap.height as f32;
+    bitmap.rect_gradient(0.0, top + size * 0.5, width, foot, (leaf, 1.0), (wood.mist, 1.0));
+    bitmap.rect_gradient(0.0, foot, width, bottom, (wood.mist, 1.0), (wood.mist, 0.0));
 }
 
 /// A row of whole trees with bushes at their feet.
-fn crowns(scene: &mut Scene, wood: &Wood, row: Row) {
+fn crowns(scene: &mut Scene, wood: &Wood, row: Row, farthest: bool) {
     let view = scene.view;
     let foot = row.tall * 1.12;
     let under = scene.px(10.0) + row.tall * 0.05;
     let mut bitmap = scene.strip(foot + under);
     let width = bitmap.width as f32;
     let (needles, leaves) = (foliage(scene, wood, true, &row), foliage(scene, wood, false, &row));
+    if farthest {
+        thicket(scene, &mut bitmap, wood, &row, foot);
+    }
     let count = ((width / row.tall) * row.dense * 1.4).max(4.0) as usize;
     for i in 0..count {
         let x = (i as f32 + scene.rng.range(0.1, 0.9)) / count as f32 * width;
@@ -174,27 +176,13 @@ fn crowns(scene: &mut Scene, wood: &Wood, row: Row) {
     bitmap.blur(scene.defocus(row.z), true);
     let mut card = Card::periodic(bitmap, view.ground_row(row.z) - foot, row.z).ending();
     card.left = scene.rng.range(0.0, view.width);
-    if row.tall > scene.px(320.0) {
-        card = card.moving(sway(scene, row.tall * 0.012));
-    }
     scene.card(card);
-}
-
-fn sway(scene: &Scene, size: f32) -> Motion {
-    let wind = scene.program.wind;
-    let strength = (wind.abs() / 8.0).clamp(0.15, 1.5) * if wind < 0.0 { -1.0 } else { 1.0 };
-    Motion::Sway {
-        lean: strength * size * 0.5,
-        gust: strength * size,
-        speed: (wind * 12.0) * scene.view.unit,
-        seed: scene.program.seed ^ 0xF0_4E57,
-    }
 }
 
 /// Undergrowth along the foot of a row, `under` pixels deep.
 fn bushes(
     scene: &mut Scene,
-    bitmap: &mut crate::stage::bitmap::Bitmap,
+    bitmap: &mut Bitmap,
     (foot, under): (f32, f32),
     tones: &Foliage,
 ) {
@@ -215,7 +203,8 @@ fn bushes(
 fn trunks(scene: &mut Scene, wood: &Wood, row: Row) {
     let view = scene.view;
     let m = view.per_meter(row.z);
-    let above = scene.px(110.0);
+    let back = scene.program.camera.motion == CameraMove::PullBack;
+    let above = scene.px(if back { 160.0 } else { 56.0 });
     let ground = view.ground_row(row.z);
     let foot = ground + above;
     let mut bitmap = scene.strip(foot + 0.6 * m);
@@ -235,34 +224,59 @@ fn trunks(scene: &mut Scene, wood: &Wood, row: Row) {
         tuft(&mut bitmap, &mut scene.rng, (x + wide, foot - s * 0.2), s, tones);
     }
     let tones = if wood.conifers > 0.6 { &needles } else { &leaves };
-    ceiling_of_leaves(scene, &mut bitmap, (low, m), &ceiling, tones);
+    let size = (m * 0.55).clamp(scene.px(13.0), scene.px(34.0));
+    if sinks(scene, row.z) < view.height * 0.3 {
+        let swing = scene.px(40.0);
+        let hem = |turn: f32| low + swing * ceiling.at(turn);
+        leaf_mass(&mut scene.rng, &mut bitmap, size, hem, tones);
+    }
     bitmap.blur(scene.defocus(row.z), true);
     let mut card = Card::periodic(bitmap, -above, row.z).ending().rising();
     card.left = scene.rng.range(0.0, view.width);
     scene.card(card);
 }
 
-/// Fills a bitmap down to about row `low` with tufts of leaves.
-fn ceiling_of_leaves(
-    scene: &mut Scene,
-    bitmap: &mut crate::stage::bitmap::Bitmap,
-    (low, m): (f32, f32),
-    line: &Loop,
+/// Fills a bitmap from its top down to `edge(turn)` with leaves: a dark mass, tufts along its
+/// hem, some light ones above.
+fn leaf_mass(
+    rng: &mut Rng,
+    bitmap: &mut Bitmap,
+    size: f32,
+    edge: impl Fn(f32) -> f32,
     tones: &Foliage,
 ) {
     let width = bitmap.width as f32;
-    let size = (m * 0.55).clamp(scene.px(13.0), scene.px(34.0));
-    let columns = (width / size) as usize;
-    for i in 0..columns {
-        let turn = i as f32 / columns as f32;
-        let edge = low + scene.px(40.0) * line.at(turn);
-        let mut y = 0.0;
-        while y < edge {
-            let x = (i as f32 + scene.rng.unit()) * size;
-            let s = size * scene.rng.range(0.7, 1.15);
-            tuft(bitmap, &mut scene.rng, (x, y), s, tones);
-            y += size * 0.95;
+    let solid = tones.dark.pixel(1.0);
+    for x in 0..bitmap.width {
+        let end = edge(x as f32 / width) - size * 0.7;
+        for y in 0..(end.max(0.0) as usize).min(bitmap.height) {
+            bitmap.pixels[y * bitmap.width + x] = solid;
         }
+    }
+    let columns = (width / (size * 0.8)) as usize;
+    for i in 0..columns {
+        let turn = (i as f32 + rng.unit()) / columns as f32;
+        let hem = edge(turn);
+        let mut y = hem;
+        while y > size {
+            let scale = if y == hem { rng.range(0.75, 1.15) } else { rng.range(0.6, 0.9) };
+            if y > hem - size * 1.5 || rng.chance(0.7) {
+                tuft(bitmap, rng, (turn * width, y - size * 0.5), size * scale, tones);
+            }
+            y -= size * 1.1;
+        }
+    }
+}
+
+/// How far down a moving camera brings what hangs at depth `z`, pixels.
+fn sinks(scene: &Scene, z: f32) -> f32 {
+    let rig = &scene.program.camera;
+    let nearness = scene.view.subject_z / z;
+    match rig.motion {
+        CameraMove::CraneUp => rig.amount.abs() * scene.view.height * nearness,
+        // Walking back, the camera comes to stand under what hung behind it.
+        CameraMove::PullBack if nearness > 1.0 => scene.view.height,
+        _ => 0.0,
     }
 }
 
@@ -274,7 +288,7 @@ fn shafts(scene: &mut Scene, z: f32) {
     }
     let view = scene.view;
     let (mx, my) = (view.width * 0.35 + scene.margin.0, scene.margin.1 + scene.px(20.0));
-    let mut bitmap = crate::stage::bitmap::Bitmap::new(
+    let mut bitmap = Bitmap::new(
         (view.width + 2.0 * mx) as usize,
         (view.ground_row(z) + my + scene.px(14.0)) as usize,
     );
@@ -283,16 +297,28 @@ fn shafts(scene: &mut Scene, z: f32) {
     let color = look.halo.mix(look.sun, 0.35);
     let strength = if look.weather == Weather::Fog { 0.30 } else { 0.36 };
     let (w, h) = (bitmap.width as f32, bitmap.height as f32);
-    bitmap.fill(|x, y| {
-        let angle = (x - source.0) / (y - source.1).max(1.0);
-        let beam = smoothstep(0.12, 0.62, beams.at(angle * 0.32 + 0.5));
-        let ends = smoothstep(0.0, 0.18, x / w) * smoothstep(1.0, 0.82, x / w);
-        let fall = smoothstep(1.0, 0.55, y / h) * (1.0 - 0.35 * y / h);
-        let side = (-(angle * angle) * 0.45).exp();
-        (color, strength * beam * ends * fall * side)
-    });
-    for pixel in &mut bitmap.pixels {
-        *pixel &= 0x00FF_FFFF; // light adds and hides nothing
+    // How bright a beam is at each angle, from -3 to 3 across over down.
+    let table: Vec<f32> = (0..=1536)
+        .map(|i| {
+            let angle = i as f32 / 256.0 - 3.0;
+            let beam = smoothstep(0.12, 0.62, beams.at(angle * 0.32 + 0.5));
+            strength * beam * (-(angle * angle) * 0.45).exp()
+        })
+        .collect();
+    let ends: Vec<f32> = (0..bitmap.width)
+        .map(|x| smoothstep(0.0, 0.18, x as f32 / w) * smoothstep(1.0, 0.82, x as f32 / w))
+        .collect();
+    for y in 0..bitmap.height {
+        let down = y as f32 / h;
+        let fall = smoothstep(1.0, 0.55, down) * (1.0 - 0.35 * down);
+        let per_column = 256.0 / (y as f32 + 0.5 - source.1).max(1.0);
+        for (x, pixel) in bitmap.row_mut(y).iter_mut().enumerate() {
+            let at = (x as f32 + 0.5 - source.0) * per_column + 768.0;
+            let bright = table[at.clamp(0.0, 1536.0) as usize] * ends[x] * fall;
+            if bright > 0.004 {
+                *pixel = color.pixel(bright) & 0x00FF_FFFF; // light adds and hides nothing
+            }
+        }
     }
     scene.card(Card::single(bitmap, (-mx, -my), z));
 }
@@ -307,29 +333,19 @@ fn frame_branches(scene: &mut Scene, wood: &Wood, z: f32) {
     tones.dark = tones.dark.scale(0.62);
     tones.bark = tones.bark.scale(0.7);
     tones.bark_light = tones.bark.mix(tones.bark_light, 0.45);
-    let above = scene.px(150.0);
+    let above = scene.px(60.0);
     let mut bitmap = scene.strip(above + view.height * 0.42);
     let low = above - scene.px(8.0);
     let line = Loop::new(&mut scene.rng, 2, 3, 0.5);
-    let width = bitmap.width as f32;
-    let size = scene.px(26.0);
-    let columns = (width / (size * 0.8)) as usize;
-    let phase = scene.rng.range(0.0, 1.0);
-    for i in 0..columns {
-        let turn = i as f32 / columns as f32;
+    let (width, size) = (bitmap.width as f32, scene.px(26.0));
+    let (deepest, swing) = (scene.px(70.0) * scene.rng.range(0.6, 1.0), scene.px(14.0));
+    let hem = |turn: f32| {
         // Deep at the corners of the frame, thin above its middle.
         let along = turn * width / view.width;
         let corner = smoothstep(0.30, 0.0, along) + smoothstep(0.68, 1.05, along);
-        let deep = corner.min(1.0) * scene.px(70.0) * (0.6 + 0.4 * phase);
-        let edge = low + deep + scene.px(14.0) * line.at(turn);
-        let mut y = 0.0;
-        while y < edge {
-            let s = size * scene.rng.range(0.6, 1.0);
-            let x = (i as f32 + scene.rng.unit()) * size * 0.8;
-            tuft(&mut bitmap, &mut scene.rng, (x, y), s, &tones);
-            y += size;
-        }
-    }
+        low + corner.min(1.0) * deepest + swing * line.at(turn)
+    };
+    leaf_mass(&mut scene.rng, &mut bitmap, size, hem, &tones);
     bitmap.blur(scene.defocus(z).max(scene.px(0.9)), true);
     let size = scene.px(1.0 + scene.program.wind.abs() * 0.22);
     let motion = Motion::Bob(size, scene.rng.unit());

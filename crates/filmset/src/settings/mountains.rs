@@ -9,7 +9,7 @@ use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
 use crate::stage::noise::{Loop, Rng, hash01};
 use crate::stage::scene::Scene;
-use crate::stage::terrain::{Ridge, ground, ridge};
+use crate::stage::terrain::{Ridge, ground, plain_rows, ridge, settle};
 
 /// One range of mountains.
 struct Range {
@@ -190,6 +190,7 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
         }
         None => look.paint(green, 0.9 - 0.3 * share, z).mix(mist, 0.45 * smoothstep(0.14, 0.0, share)),
     });
+    let plain = plain_rows(&card);
     let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
     let (light, dark) = (look.paint(green.mix(Rgb::hex(0xE8_E0_7C), 0.35), 1.0, view.subject_z), look.paint(green.scale(0.75), 0.45, view.subject_z));
     for i in 0..44 {
@@ -202,6 +203,7 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
     if train.is_none() && !winter {
         flowers(scene, &mut card.bitmap);
     }
+    settle(&mut card, &plain);
     scene.card(card);
 }
 
@@ -251,7 +253,8 @@ fn grass(scene: &mut Scene, z: f32) {
         }
     }
     let bottom = bitmap.height as f32;
-    bitmap.rect_gradient(0.0, tall * 0.72, width, bottom, (dark, 0.0), (dark, 1.0));
+    let turf = dark.mix(light, 0.45);
+    bitmap.rect_gradient(0.0, tall * 0.72, width, bottom, (dark, 0.0), (turf, 1.0));
     bitmap.blur(scene.defocus(z).max(scene.px(0.6)), true);
     let wind = scene.program.wind;
     let motion = Motion::Sway {

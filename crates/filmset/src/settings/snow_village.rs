@@ -10,7 +10,7 @@ use crate::stage::lamps::Lamp;
 use crate::stage::noise::Loop;
 use crate::stage::particles::Smoke;
 use crate::stage::scene::Scene;
-use crate::stage::terrain::{Ridge, ground, ridge};
+use crate::stage::terrain::{Ridge, ground, plain_rows, ridge, settle};
 
 /// One snowy slope with what stands on it.
 struct Slope {
@@ -69,6 +69,7 @@ fn snowfield(scene: &mut Scene) {
     let look = scene.look.clone();
     let (white, blue) = (Rgb::hex(0xFA_FB_FF), Rgb::hex(0xAE_C0_E2));
     let mut card = ground(scene, |z, share| look.paint(white.mix(blue, 0.28 * share), 0.85, z));
+    let plain = plain_rows(&card);
     let z = scene.view.subject_z;
     let (light, dark) = (look.paint(white, 1.0, z), look.paint(blue, 0.55, z));
     let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
@@ -83,6 +84,7 @@ fn snowfield(scene: &mut Scene) {
     for s in [-0.55, 0.55] {
         tracks(scene, &mut card.bitmap, (start, bend, s), dark);
     }
+    settle(&mut card, &plain);
     scene.card(card);
 }
 
@@ -206,7 +208,7 @@ fn plant(scene: &mut Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl F
 fn smoke_and_lamps(scene: &mut Scene, slope: &Slope, built: &[Built], corner: (f32, f32), width: f32) {
     let view = scene.view;
     let inside = |x: f32| (x + corner.0).rem_euclid(width);
-    let smoke = scene.look.paint(Rgb::hex(0xD8_DA_E0), 0.7, seen(scene, slope.z, 0.7)).mix(scene.look.horizon, 0.2);
+    let smoke = scene.look.paint(Rgb::hex(0xD0_D4_DE), 0.55, seen(scene, slope.z, 0.7)).mix(scene.look.horizon, 0.2);
     let shown = built.iter().filter(|b| inside(b.door.0) < view.width * 1.05);
     for (i, house) in shown.clone().filter(|b| b.chimney.is_some()).enumerate() {
         let Some((x, y)) = house.chimney else { continue };
@@ -219,7 +221,7 @@ fn smoke_and_lamps(scene: &mut Scene, slope: &Slope, built: &[Built], corner: (f
             size: slope.tall * 0.075,
             side: scene.program.wind * slope.tall * 0.055,
             rise: slope.tall * 0.20,
-            paint: (smoke, 0.62),
+            paint: (smoke, 0.8),
             seed: scene.program.seed ^ (i as u64 + slope.houses as u64 * 7),
         });
     }

@@ -63,10 +63,14 @@ pub fn conifer(
     height: f32,
     tones: &Foliage,
 ) {
-    let half = height * rng.range(0.21, 0.28);
+    let half = height * rng.range(0.20, 0.26);
     let stem = (height * 0.025).max(0.8);
     bitmap.rect(x - stem, foot - height * 0.2, x + stem, foot, tones.bark, 1.0);
-    let tiers = if height < 26.0 { 3 } else { 5 };
+    let tiers = match height {
+        h if h < 26.0 => 3,
+        h if h < 130.0 => 5,
+        _ => 8,
+    };
     for i in 0..tiers {
         let (up, n) = (i as f32, tiers as f32);
         let low = foot - height * (0.09 + 0.84 * up / n);
@@ -75,19 +79,19 @@ pub fn conifer(
         let droop = (low - high) * 0.16;
         let tier = [
             (x, high),
-            (x + reach * 0.48, low - droop * 1.5),
+            (x + reach * 0.56, low - droop * 2.2),
             (x + reach, low),
             (x + reach * 0.42, low - droop * 0.3),
             (x, low + droop),
             (x - reach * 0.42, low - droop * 0.3),
             (x - reach, low),
-            (x - reach * 0.48, low - droop * 1.5),
+            (x - reach * 0.56, low - droop * 2.2),
         ];
         bitmap.polygon(&tier, tones.dark, 1.0);
         let s = tones.side;
         let lit = [
             (x, high),
-            (x + s * reach * 0.48, low - droop * 1.5),
+            (x + s * reach * 0.56, low - droop * 2.2),
             (x + s * reach, low),
             (x + s * reach * 0.30, low - droop * 1.3),
             (x + s * reach * 0.08, low - droop * 2.2),
@@ -109,11 +113,11 @@ fn snow_cap(
     for s in [-1.0, 1.0] {
         let cap = [
             (x, high),
-            (x + s * reach * 0.48, low - droop * 1.5),
+            (x + s * reach * 0.56, low - droop * 2.2),
             (x + s * reach * 1.03, low),
-            (x + s * reach * 0.74, low - droop * 0.2),
-            (x + s * reach * 0.48, low - droop * 0.75),
-            (x + s * reach * 0.28, low - droop * 2.4),
+            (x + s * reach * 0.74, low - droop * 0.5),
+            (x + s * reach * 0.48, low - droop * 1.2),
+            (x + s * reach * 0.26, low - droop * 3.0),
         ];
         let shade = if s == tones.side { 1.0 } else { 0.72 };
         bitmap.polygon(&cap, tones.snow.0.mix(tones.dark, 1.0 - shade), tones.snow.1);

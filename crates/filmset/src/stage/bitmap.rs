@@ -181,6 +181,7 @@ impl Bitmap {
         let first_x = left.floor() as i64;
         let mut cover = vec![0f32; (right.ceil() as i64 - first_x).max(0) as usize + 1];
         let last = (high.ceil().max(0.0) as usize).min(self.height);
+        let full = color.pixel(alpha);
         let width = self.width as i64;
         for y in low.floor().max(0.0) as usize..last {
             cover.fill(0.0);
@@ -197,7 +198,8 @@ impl Bitmap {
             let row = self.row_mut(y);
             for (i, c) in cover.iter().enumerate().filter(|(_, c)| **c > 0.0) {
                 let at = wrap(first_x + i as i64, width);
-                row[at] = over(color.pixel(alpha * c * 0.25), row[at]);
+                let source = if *c > 3.999 { full } else { color.pixel(alpha * c * 0.25) };
+                row[at] = over(source, row[at]);
             }
         }
     }
