@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use half::bf16;
 
-use super::gemm::{Operand, Tile};
+use super::gemm::{Operand, Sums};
 use crate::packed::{PANEL, SLICE};
 
 /// Whether processor and system let this process use AMX with bf16. Asks the system once.
@@ -93,29 +93,36 @@ impl Tiles {
         Self(())
     }
 
-    /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel.
-    pub(super) fn multiply(
-        &self,
-        a: &Operand<bf16>,
-        first_row: usize,
-        panel: &[bf16],
-        c: &mut Tile,
-    ) {
+    /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel; added to `c`
+    /// where it keeps its sums.
+    pub(super) fn multiply(&self, a: &Operand<bf16>, first_row: usize, panel: &[bf16], c: Sums) {
         let slices = a.offsets.len();
         assert!(
             slices > 0 && panel.len() == slices * SLICE * PANEL,
             "a panel for another depth"
         );
+        c.check();
         // SAFETY: `self` says that tiles are configured. `Operand::tile` has checked that 16 rows
         // of 32 elements at every offset lie inside the operand; the panel's length is checked
-        // above; `c` is 32 rows of 128 bytes.
+        // above; `Sums::check` that `c` holds 32 rows of 32 numbers at its stride.
         unsafe {
             asm!(
+                "mov {a}, {c_line}",
+                "shl {a}, 4",
+                "add {a}, {c}",
+                "test {offset}, {offset}",
+                "jz 2f",
+                "tileloadd tmm0, [{c} + {c_line}*1]",
+                "tileloadd tmm1, [{c} + {c_line}*1 + 64]",
+                "tileloadd tmm2, [{a} + {c_line}*1]",
+                "tileloadd tmm3, [{a} + {c_line}*1 + 64]",
+                "jmp 3f",
+                "2:",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
                 "tilezero tmm3",
-                "2:",
+                "3:",
                 "mov {offset}, qword ptr [{offsets}]",
                 "lea {a}, [{upper} + {offset}*2]",
                 "tileloadd tmm4, [{a} + {a_line}*1]",
@@ -130,21 +137,24 @@ impl Tiles {
                 "add {b}, 2048",
                 "tdpbf16ps tmm3, tmm5, tmm7",
                 "dec {slices}",
-                "jnz 2b",
-                "add {b_line}, {b_line}",
-                "tilestored [{c} + {b_line}*1], tmm0",
-                "tilestored [{c} + {b_line}*1 + 64], tmm1",
-                "tilestored [{c} + {b_line}*1 + 2048], tmm2",
-                "tilestored [{c} + {b_line}*1 + 2112], tmm3",
+                "jnz 3b",
+                "tilestored [{c} + {c_line}*1], tmm0",
+                "tilestored [{c} + {c_line}*1 + 64], tmm1",
+                "mov {a}, {c_line}",
+                "shl {a}, 4",
+                "add {a}, {c}",
+                "tilestored [{a} + {c_line}*1], tmm2",
+                "tilestored [{a} + {c_line}*1 + 64], tmm3",
                 a = out(reg) _,
-                offset = out(reg) _,
+                offset = inout(reg) usize::from(c.keep) => _,
                 offsets = inout(reg) a.offsets.as_ptr() => _,
                 upper = in(reg) a.tile(first_row),
                 lower = in(reg) a.tile(first_row + 16),
                 a_line = in(reg) a.row_stride * size_of::<bf16>(),
                 b = inout(reg) panel.as_ptr() => _,
-                b_line = inout(reg) 64_usize => _,
-                c = in(reg) c.0.as_mut_ptr(),
+                b_line = in(reg) 64_usize,
+                c = in(reg) c.data.as_mut_ptr(),
+                c_line = in(reg) c.stride * size_of::<f32>(),
                 slices = inout(reg) slices => _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,

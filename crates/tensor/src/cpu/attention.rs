@@ -6,7 +6,7 @@
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
 use super::Isa;
-use super::gemm::{Multiplicand, Operand, STRIP, Tile, convert, with_factors};
+use super::gemm::{Multiplicand, Operand, STRIP, Sums, convert, with_factors};
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
@@ -220,16 +220,14 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
             offsets: &self.offsets[..depth / SLICE],
         };
         let keys = &self.job.keys.keys(self.head)[first * depth..];
-        let mut tile = Tile([[0.0; PANEL]; STRIP]);
-        for (i, panel) in keys
-            .chunks_exact(PANEL * depth)
-            .take(count.div_ceil(PANEL))
-            .enumerate()
-        {
-            A::multiply(s, machine, &a, 0, panel, &mut tile);
-            for (row, scores) in tile.0.iter().zip(self.scores.chunks_exact_mut(BLOCK)) {
-                scores[i * PANEL..(i + 1) * PANEL].copy_from_slice(row);
-            }
+        let panels = keys.chunks_exact(PANEL * depth).take(count.div_ceil(PANEL));
+        for (i, panel) in panels.enumerate() {
+            let sums = Sums {
+                data: &mut self.scores[i * PANEL..],
+                stride: BLOCK,
+                keep: false,
+            };
+            A::multiply(s, machine, &a, 0, panel, sums);
         }
     }
 
@@ -281,19 +279,15 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
             offsets: &self.offsets[..slices],
         };
         let values = self.job.keys.values(self.head);
-        let mut tile = Tile([[0.0; PANEL]; STRIP]);
-        for (i, panel) in values
-            .chunks_exact(values.len() / (depth / PANEL))
-            .enumerate()
-        {
+        let size = values.len() / (depth / PANEL);
+        for (i, panel) in values.chunks_exact(size).enumerate() {
             let block = &panel[first * PANEL..][..slices * SLICE * PANEL];
-            A::multiply(s, machine, &a, 0, block, &mut tile);
-            for (row, out) in tile.0.iter().zip(self.out.chunks_exact_mut(depth)) {
-                let out = &mut out[i * PANEL..(i + 1) * PANEL];
-                for (x, out) in row.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
-                    (s.load(out) + s.load(x)).store(out);
-                }
-            }
+            let sums = Sums {
+                data: &mut self.out[i * PANEL..],
+                stride: depth,
+                keep: true,
+            };
+            A::multiply(s, machine, &a, 0, block, sums);
         }
     }
 

@@ -20,6 +20,40 @@ pub(super) const STRIP: usize = 32;
 #[repr(C, align(64))]
 pub(super) struct Tile(pub(super) [[f32; PANEL]; STRIP]);
 
+impl Tile {
+    pub(super) fn new() -> Self {
+        Self([[0.0; PANEL]; STRIP])
+    }
+
+    /// The whole tile, to be overwritten.
+    pub(super) fn sums(&mut self) -> Sums<'_> {
+        Sums {
+            data: self.0.as_flattened_mut(),
+            stride: PANEL,
+            keep: false,
+        }
+    }
+}
+
+/// Where the sums of one strip and one panel go: 32 rows of 32 numbers.
+pub(super) struct Sums<'a> {
+    pub(super) data: &'a mut [f32],
+    /// From one row to the next.
+    pub(super) stride: usize,
+    /// Whether sums are added to what is there.
+    pub(super) keep: bool,
+}
+
+impl Sums<'_> {
+    #[inline(always)]
+    pub(super) fn check(&self) {
+        assert!(
+            self.stride >= PANEL && (STRIP - 1) * self.stride + PANEL <= self.data.len(),
+            "no place for the sums of a strip"
+        );
+    }
+}
+
 /// The left factor in scratch memory: slice `i` of row `r` is the 32 elements from
 /// `r / 16 * tile_stride + r % 16 * row_stride + offsets[i]`.
 ///
@@ -81,7 +115,7 @@ pub(super) trait Multiplicand<B>: SimdElement {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[B],
-        sums: &mut Tile,
+        sums: Sums,
     );
 }
 
@@ -99,12 +133,12 @@ impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
     pub(super) fn run<S: Simd>(self, s: S) {
         let machine = A::machine();
         let size = self.a.offsets.len() * SLICE * PANEL;
-        let mut sums = Tile([[0.0; PANEL]; STRIP]);
+        let mut sums = Tile::new();
         for first in (0..self.rows).step_by(STRIP) {
             let rows = STRIP.min(self.rows - first);
             for panel in self.range.clone() {
                 let weights = &self.panels[panel * size..(panel + 1) * size];
-                A::multiply(s, &machine, &self.a, first, weights, &mut sums);
+                A::multiply(s, &machine, &self.a, first, weights, sums.sums());
                 self.finish.tile(s, &sums, first, rows, panel);
             }
         }
@@ -128,7 +162,7 @@ impl Multiplicand<Self> for bf16 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Self],
-        sums: &mut Tile,
+        sums: Sums,
     ) {
         tiles.multiply(a, first_row, panel, sums);
     }
@@ -146,14 +180,14 @@ impl Multiplicand<bf16> for f32 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[bf16],
-        sums: &mut Tile,
+        mut sums: Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
             for half in 0..PANEL / LANES {
                 let at = (first_row + row, row, half);
                 match S::GEMM_ROWS {
-                    8 => rows_bf16::<S, 8>(s, a, panel, at, sums),
-                    _ => rows_bf16::<S, 4>(s, a, panel, at, sums),
+                    8 => rows_bf16::<S, 8>(s, a, panel, at, &mut sums),
+                    _ => rows_bf16::<S, 4>(s, a, panel, at, &mut sums),
                 }
             }
         }
@@ -172,14 +206,14 @@ impl Multiplicand<Self> for f32 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Self],
-        sums: &mut Tile,
+        mut sums: Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
             for half in 0..PANEL / LANES {
                 let at = (first_row + row, row, half);
                 match S::GEMM_ROWS {
-                    8 => rows_f32::<S, 8>(s, a, panel, at, sums),
-                    _ => rows_f32::<S, 4>(s, a, panel, at, sums),
+                    8 => rows_f32::<S, 8>(s, a, panel, at, &mut sums),
+                    _ => rows_f32::<S, 4>(s, a, panel, at, &mut sums),
                 }
             }
         }
@@ -193,7 +227,7 @@ fn rows_bf16<S: Simd, const R: usize>(
     a: &Operand<f32>,
     panel: &[bf16],
     (from, to, half): (usize, usize, usize),
-    sums: &mut Tile,
+    sums: &mut Sums,
 ) {
     let mut all = [s.splat(0.0); R];
     let pairs = panel.as_chunks::<{ 2 * LANES }>().0;
@@ -207,7 +241,7 @@ fn rows_bf16<S: Simd, const R: usize>(
             }
         }
     }
-    put(&all, to, half, sums);
+    put(s, &all, to, half, sums);
 }
 
 /// `R` rows times half a panel of f32.
@@ -217,7 +251,7 @@ fn rows_f32<S: Simd, const R: usize>(
     a: &Operand<f32>,
     panel: &[f32],
     (from, to, half): (usize, usize, usize),
-    sums: &mut Tile,
+    sums: &mut Sums,
 ) {
     let mut all = [s.splat(0.0); R];
     let lines = panel.as_chunks::<LANES>().0;
@@ -231,13 +265,21 @@ fn rows_f32<S: Simd, const R: usize>(
             }
         }
     }
-    put(&all, to, half, sums);
+    put(s, &all, to, half, sums);
 }
 
 #[inline(always)]
-fn put<V: Vector>(all: &[V], to: usize, half: usize, sums: &mut Tile) {
-    for (sum, row) in all.iter().zip(&mut sums.0[to..]) {
-        sum.store(&mut row.as_chunks_mut().0[half]);
+fn put<S: Simd>(s: S, all: &[S::V], to: usize, half: usize, sums: &mut Sums) {
+    for (r, &sum) in all.iter().enumerate() {
+        let start = (to + r) * sums.stride + half * LANES;
+        let out = sums.data[start..]
+            .first_chunk_mut()
+            .expect("32 rows of 32 sums");
+        if sums.keep {
+            (s.load(out) + sum).store(out)
+        } else {
+            sum.store(out)
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::arch::x86_64::{
     _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
     _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_cvtps_epi32,
     _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -142,6 +142,18 @@ impl<const BF16: bool> Vector for Numbers<BF16> {
     fn min(self, x: Self) -> Self {
         // SAFETY: a value of this type proves AVX-512.
         Self(unsafe { _mm512_min_ps(self.0, x.0) })
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: a value of this type proves AVX-512.
+        unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+
+    #[inline(always)]
+    fn max_lane(self) -> f32 {
+        // SAFETY: a value of this type proves AVX-512.
+        unsafe { _mm512_reduce_max_ps(self.0) }
     }
 
     #[inline(always)]
