@@ -22,22 +22,43 @@ struct Dunes {
 
 /// Adds the layers of the desert.
 pub fn build(scene: &mut Scene) {
-    let sand = Rgb::hex([0xE8_BC_7A, 0xE2_A8_6C, 0xF0_CC_90, 0xDC_98_60][scene.rng.below(4)]);
-    mesas(scene, 3600.0, (34.0, 84.0), 0xB0_6C_54);
-    mesas(scene, 2100.0, (16.0, 44.0), 0xA8_5C_40);
+    let sand = Rgb::hex([0x00E8_BC7A, 0x00E2_A86C, 0x00F0_CC90, 0x00DC_9860][scene.rng.below(4)]);
+    mesas(scene, 3600.0, (34.0, 84.0), 0x00B0_6C54);
+    mesas(scene, 2100.0, (16.0, 44.0), 0x00A8_5C40);
     floor(scene, sand);
     let view = scene.view;
     let far = scene.land.map_or(view.subject_z, |land| land.1);
     for row in [
-        Dunes { z: 1300.0, heights: (12.0, 34.0), base: 1.0, count: 7 },
-        Dunes { z: 520.0, heights: (14.0, 44.0), base: 6.0, count: 5 },
+        Dunes {
+            z: 1300.0,
+            heights: (12.0, 34.0),
+            base: 1.0,
+            count: 7,
+        },
+        Dunes {
+            z: 520.0,
+            heights: (14.0, 44.0),
+            base: 6.0,
+            count: 5,
+        },
     ] {
         dunes(scene, &row, sand);
     }
-    let z = (view.ground_z(view.horizon + scene.px(16.0))).max(far * 1.25).min(500.0);
+    let z = (view.ground_z(view.horizon + scene.px(16.0)))
+        .max(far * 1.25)
+        .min(500.0);
     if z > far * 1.2 {
         let base = (view.ground_row(z) - view.horizon) / view.unit;
-        dunes(scene, &Dunes { z, heights: (16.0, 54.0), base, count: 3 }, sand);
+        dunes(
+            scene,
+            &Dunes {
+                z,
+                heights: (16.0, 54.0),
+                base,
+                count: 3,
+            },
+            sand,
+        );
         rocks(scene, z * 0.96);
     }
     if scene.program.wind.abs() > 5.0 && scene.program.weather != Weather::Rain {
@@ -58,7 +79,10 @@ fn floor(scene: &mut Scene, sand: Rgb) {
     let mut card = ground(scene, |z, share| look.paint(sand, 0.92 - 0.22 * share, z));
     let plain = plain_rows(&card);
     let z = scene.view.subject_z;
-    let (light, dark) = (look.paint(sand.mix(Rgb::hex(0xFF_F0_C8), 0.3), 1.0, z), look.paint(sand.scale(0.86), 0.45, z));
+    let (light, dark) = (
+        look.paint(sand.mix(Rgb::hex(0x00FF_F0C8), 0.3), 1.0, z),
+        look.paint(sand.scale(0.86), 0.45, z),
+    );
     let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
     let mut y = scene.px(6.0);
     let mut gap = scene.px(4.5);
@@ -71,7 +95,9 @@ fn floor(scene: &mut Scene, sand: Rgb) {
             let mid = y + gap * 0.9 * line.at(turn);
             for (offset, color) in [(0.0, dark), (gap * 0.32, light)] {
                 let (from, to) = (mid + offset, mid + offset + gap * 0.30);
-                for row in from.max(0.0) as usize..(to.ceil().max(0.0) as usize).min(card.bitmap.height) {
+                for row in
+                    from.max(0.0) as usize..(to.ceil().max(0.0) as usize).min(card.bitmap.height)
+                {
                     let cover = (to.min(row as f32 + 1.0) - from.max(row as f32)).clamp(0.0, 1.0);
                     let pixel = &mut card.bitmap.row_mut(row)[x];
                     *pixel = crate::stage::bitmap::over(color.pixel(fade * cover * 0.8), *pixel);
@@ -95,7 +121,10 @@ fn mesas(scene: &mut Scene, z: f32, heights: (f32, f32), pigment: u32) {
     let base = tallest + 4.0;
     let air = seen(scene, z, 0.78);
     let look = scene.look.clone();
-    let (lit, dark) = (look.paint(Rgb::hex(pigment), 0.9, air), look.paint(Rgb::hex(pigment), 0.3, air));
+    let (lit, dark) = (
+        look.paint(Rgb::hex(pigment), 0.9, air),
+        look.paint(Rgb::hex(pigment), 0.3, air),
+    );
     let mist = look.air.mix(look.horizon, 0.4);
     let side = sun_side(scene);
     let count = 3 + scene.rng.below(2);
@@ -145,7 +174,10 @@ fn mesas(scene: &mut Scene, z: f32, heights: (f32, f32), pigment: u32) {
     bitmap.blur(scene.defocus(z), true);
     let mut card = Card::periodic(bitmap, scene.view.horizon - base + 2.0, z).ending();
     card.left = scene.rng.range(0.0, scene.view.width);
-    let hot = matches!(look.time, TimeOfDay::Morning | TimeOfDay::Noon | TimeOfDay::GoldenHour);
+    let hot = matches!(
+        look.time,
+        TimeOfDay::Morning | TimeOfDay::Noon | TimeOfDay::GoldenHour
+    );
     if hot && look.weather == Weather::Clear {
         card = card.moving(Motion::Ripple(scene.px(0.9)));
     }
@@ -164,9 +196,9 @@ fn dunes(scene: &mut Scene, row: &Dunes, sand: Rgb) {
     let air = seen(scene, row.z, 0.80);
     let look = scene.look.clone();
     let tone = Tones {
-        lit: look.paint(sand.mix(Rgb::hex(0xFF_F0_CC), 0.25), 1.0, air),
+        lit: look.paint(sand.mix(Rgb::hex(0x00FF_F0CC), 0.25), 1.0, air),
         plain: look.paint(sand, 0.8, air),
-        shade: look.paint(sand.mix(Rgb::hex(0xB0_60_58), 0.35), 0.22, air),
+        shade: look.paint(sand.mix(Rgb::hex(0x00B0_6058), 0.35), 0.22, air),
         foot: look.paint(sand, 0.84, air),
     };
     let side = sun_side(scene);
@@ -214,7 +246,11 @@ fn dune(
         if t >= 1.0 {
             continue;
         }
-        let profile = if d >= 0.0 { (1.0 - t * t).powi(2) } else { (1.0 - t).powf(1.35) };
+        let profile = if d >= 0.0 {
+            (1.0 - t * t).powi(2)
+        } else {
+            (1.0 - t).powf(1.35)
+        };
         let top = base - h * profile;
         let at = (x as i64 + column).rem_euclid(bitmap.width as i64) as usize;
         let end = base + below * (1.0 - t) * 0.8;
@@ -226,8 +262,11 @@ fn dune(
             let sheen = smoothstep(0.75, 0.0, (d - crest).abs() / (h * 1.8));
             let lit = tone.plain.mix(tone.lit, sheen);
             let shade = tone.shade.mix(tone.plain, 0.55 * down * down);
-            let color = lit.mix(shade, dark).mix(tone.foot, smoothstep(0.55, 1.0, down) * 0.8);
-            let cover = (y as f32 + 1.0 - top).clamp(0.0, 1.0) * smoothstep(end, end - below * 0.6, y as f32);
+            let color = lit
+                .mix(shade, dark)
+                .mix(tone.foot, smoothstep(0.55, 1.0, down) * 0.8);
+            let cover = (y as f32 + 1.0 - top).clamp(0.0, 1.0)
+                * smoothstep(end, end - below * 0.6, y as f32);
             let pixel = &mut bitmap.row_mut(y)[at];
             *pixel = crate::stage::bitmap::over(color.pixel(cover), *pixel);
         }
@@ -242,20 +281,38 @@ fn rocks(scene: &mut Scene, z: f32) {
     let width = bitmap.width as f32;
     let look = scene.look.clone();
     let side = sun_side(scene);
-    let stone = (look.paint(Rgb::hex(0xA8_70_54), 0.95, z), look.paint(Rgb::hex(0x7C_4C_40), 0.25, z));
-    let green = (look.paint(Rgb::hex(0x84_A8_58), 0.95, z), look.paint(Rgb::hex(0x3C_64_44), 0.35, z));
+    let stone = (
+        look.paint(Rgb::hex(0x00A8_7054), 0.95, z),
+        look.paint(Rgb::hex(0x007C_4C40), 0.25, z),
+    );
+    let green = (
+        look.paint(Rgb::hex(0x0084_A858), 0.95, z),
+        look.paint(Rgb::hex(0x003C_6444), 0.35, z),
+    );
     let plants = !scene.without(Exclusion::Trees) && scene.rng.chance(0.7);
     for i in 0..4 {
         let x = (i as f32 + scene.rng.range(0.15, 0.85)) / 4.0 * width;
-        let shadow = look.paint(Rgb::hex(0x7A_50_44), 0.2, z);
-        bitmap.blob((x - side * tall * 0.3, foot), (tall * 0.5, scene.px(2.2)), 0.3, (shadow, 0.45));
+        let shadow = look.paint(Rgb::hex(0x007A_5044), 0.2, z);
+        bitmap.blob(
+            (x - side * tall * 0.3, foot),
+            (tall * 0.5, scene.px(2.2)),
+            0.3,
+            (shadow, 0.45),
+        );
         if plants && scene.rng.chance(0.6) {
             let h = tall * scene.rng.range(0.7, 1.0);
             cactus(&mut bitmap, &mut scene.rng, (x, foot), h, side, green);
         } else {
             let r = tall * scene.rng.range(0.16, 0.34);
             for (dx, s) in [(0.0, 1.0), (1.3 * side, 0.55), (-1.2 * side, 0.4)] {
-                boulder(&mut bitmap, &mut scene.rng, (x + dx * r, foot), r * s, side, stone);
+                boulder(
+                    &mut bitmap,
+                    &mut scene.rng,
+                    (x + dx * r, foot),
+                    r * s,
+                    side,
+                    stone,
+                );
             }
         }
     }
@@ -265,7 +322,14 @@ fn rocks(scene: &mut Scene, z: f32) {
     scene.card(card);
 }
 
-fn boulder(bitmap: &mut Bitmap, rng: &mut Rng, (x, foot): (f32, f32), r: f32, side: f32, (lit, dark): (Rgb, Rgb)) {
+fn boulder(
+    bitmap: &mut Bitmap,
+    rng: &mut Rng,
+    (x, foot): (f32, f32),
+    r: f32,
+    side: f32,
+    (lit, dark): (Rgb, Rgb),
+) {
     let lift = rng.range(0.9, 1.2);
     let body = [
         (x - r * 1.2, foot),
@@ -288,20 +352,42 @@ fn boulder(bitmap: &mut Bitmap, rng: &mut Rng, (x, foot): (f32, f32), r: f32, si
 }
 
 /// A cactus with raised arms.
-fn cactus(bitmap: &mut Bitmap, rng: &mut Rng, (x, foot): (f32, f32), h: f32, side: f32, tones: (Rgb, Rgb)) {
+fn cactus(
+    bitmap: &mut Bitmap,
+    rng: &mut Rng,
+    (x, foot): (f32, f32),
+    h: f32,
+    side: f32,
+    tones: (Rgb, Rgb),
+) {
     let w = h * 0.085;
     let limb = |bitmap: &mut Bitmap, x: f32, top: f32, bottom: f32, w: f32| {
-        for (color, from, to) in [(tones.1, -w, w), (tones.0, w * (0.1 * side - 0.35), w * (0.5 + 0.35 * side))] {
+        for (color, from, to) in [
+            (tones.1, -w, w),
+            (tones.0, w * (0.1 * side - 0.35), w * (0.5 + 0.35 * side)),
+        ] {
             bitmap.rect(x + from, top, x + to.min(w), bottom, color, 1.0);
         }
         bitmap.blob((x, top), (w, w), 0.9, (tones.1, 1.0));
-        bitmap.blob((x + side * w * 0.35, top), (w * 0.6, w * 0.8), 0.85, (tones.0, 0.95));
+        bitmap.blob(
+            (x + side * w * 0.35, top),
+            (w * 0.6, w * 0.8),
+            0.85,
+            (tones.0, 0.95),
+        );
     };
     limb(bitmap, x, foot - h, foot, w);
     for s in [-1.0, 1.0] {
         let (low, up) = (foot - h * rng.range(0.34, 0.55), h * rng.range(0.2, 0.34));
         let out = x + s * h * 0.2;
-        bitmap.rect(x.min(out), low - w * 0.75, x.max(out), low + w * 0.75, tones.1, 1.0);
+        bitmap.rect(
+            x.min(out),
+            low - w * 0.75,
+            x.max(out),
+            low + w * 0.75,
+            tones.1,
+            1.0,
+        );
         limb(bitmap, out, low - up, low + w * 0.4, w * 0.8);
     }
 }
@@ -312,7 +398,9 @@ fn blown_sand(scene: &mut Scene, z: f32, size: f32, sand: Rgb) {
     let wind = scene.program.wind;
     let half = scene.px(26.0 * size);
     let mut bitmap = scene.strip(half * 2.0);
-    let color = scene.look.paint(sand.mix(Rgb::hex(0xFF_EE_CC), 0.4), 1.0, z);
+    let color = scene
+        .look
+        .paint(sand.mix(Rgb::hex(0x00FF_EECC), 0.4), 1.0, z);
     let width = bitmap.width as f32;
     let strength = smoothstep(4.0, 12.0, wind.abs());
     for _ in 0..(26.0 / size) as usize {
@@ -323,5 +411,9 @@ fn blown_sand(scene: &mut Scene, z: f32, size: f32, sand: Rgb) {
     }
     let speed = wind * 24.0 * size * view.unit;
     let top = view.ground_row(z) - half * 1.4;
-    scene.card(Card::periodic(bitmap, top, z).ending().moving(Motion::Drift(speed)));
+    scene.card(
+        Card::periodic(bitmap, top, z)
+            .ending()
+            .moving(Motion::Drift(speed)),
+    );
 }

@@ -40,10 +40,10 @@ struct Row {
 /// Adds the layers of the forest.
 pub fn build(scene: &mut Scene) {
     let leaves = match scene.rng.below(5) {
-        0 => (0xA8_4E_22, 0xF0_9A_3C),
-        1 => (0xA0_7A_22, 0xF2_CC_54),
-        2 => (0x34_6A_48, 0x7E_C0_6A),
-        _ => (0x3E_6E_30, 0x96_C8_50),
+        0 => (0x00A8_4E22, 0x00F0_9A3C),
+        1 => (0x00A0_7A22, 0x00F2_CC54),
+        2 => (0x0034_6A48, 0x007E_C06A),
+        _ => (0x003E_6E30, 0x0096_C850),
     };
     let wood = Wood {
         conifers: [0.12, 0.5, 0.5, 0.85][scene.rng.below(4)],
@@ -58,20 +58,48 @@ pub fn build(scene: &mut Scene) {
     for (share, mist, dense) in [(0.54, 0.55, 2.4), (1.02, 0.27, 1.3)] {
         let tall = frame * share;
         let z = (view.focal * TALL / tall).max(far * (1.8 - 0.55 * share));
-        crowns(scene, &wood, Row { z, tall, mist, dense }, share < 1.0);
+        crowns(
+            scene,
+            &wood,
+            Row {
+                z,
+                tall,
+                mist,
+                dense,
+            },
+            share < 1.0,
+        );
     }
-        // A camera at rest sees all still rows as one picture; a moving one pays for each.
+    // A camera at rest sees all still rows as one picture; a moving one pays for each.
     let still = scene.program.camera.motion == CameraMove::Static;
-    let rows: &[(f32, f32)] = if still { &[(2.3, 0.10), (4.4, 0.02)] } else { &[(3.3, 0.05)] };
+    let rows: &[(f32, f32)] = if still {
+        &[(2.3, 0.10), (4.4, 0.02)]
+    } else {
+        &[(3.3, 0.05)]
+    };
     for &(share, mist) in rows {
         let z = view.focal * TALL / (frame * share);
         if z > far * 1.12 {
-            trunks(scene, &wood, Row { z, tall: frame * share, mist, dense: 3.4 });
+            trunks(
+                scene,
+                &wood,
+                Row {
+                    z,
+                    tall: frame * share,
+                    mist,
+                    dense: 3.4,
+                },
+            );
         }
     }
     let (half, z) = (scene.px(30.0), far.max(near * 1.2) * 3.4);
     let row = view.ground_row(z) - view.horizon - half * 0.3;
-    let bank = Bank { z, row, half, alpha: 0.55 };
+    let bank = Bank {
+        z,
+        row,
+        half,
+        alpha: 0.55,
+    };
     let mist = bank_card(scene, &bank);
     scene.card(mist);
     shafts(scene, far * 1.6);
@@ -82,12 +110,20 @@ pub fn build(scene: &mut Scene) {
 }
 
 fn foliage(scene: &Scene, wood: &Wood, conifer: bool, row: &Row) -> Foliage {
-    let pigment = if conifer { (0x22_4A_3C, 0x5C_96_62) } else { wood.leaves };
+    let pigment = if conifer {
+        (0x0022_4A3C, 0x005C_9662)
+    } else {
+        wood.leaves
+    };
     let mut tones = Foliage::new(scene, pigment, row.z).misty(wood.mist, row.mist);
     if !conifer && wood.birch {
         let look = &scene.look;
-        tones.bark = look.paint(Rgb::hex(0x6A6460), 0.4, row.z).mix(wood.mist, row.mist);
-        tones.bark_light = look.paint(Rgb::hex(0xEAE4DC), 0.9, row.z).mix(wood.mist, row.mist);
+        tones.bark = look
+            .paint(Rgb::hex(0x006A_6460), 0.4, row.z)
+            .mix(wood.mist, row.mist);
+        tones.bark_light = look
+            .paint(Rgb::hex(0x00EA_E4DC), 0.9, row.z)
+            .mix(wood.mist, row.mist);
     }
     tones
 }
@@ -96,19 +132,35 @@ fn foliage(scene: &Scene, wood: &Wood, conifer: bool, row: &Row) -> Foliage {
 fn floor(scene: &mut Scene, wood: &Wood) {
     let look = scene.look.clone();
     let snow = scene.program.weather == Weather::Snow;
-    let pigment = if snow { Rgb::hex(0xE6ECF4) } else { Rgb::hex(wood.leaves.0).mix(Rgb::hex(0x5A6A34), 0.6) };
+    let pigment = if snow {
+        Rgb::hex(0x00E6_ECF4)
+    } else {
+        Rgb::hex(wood.leaves.0).mix(Rgb::hex(0x005A_6A34), 0.6)
+    };
     let mist = wood.mist;
     let focus = scene.view.subject_z;
     let veil = |z: f32| 0.62 * smoothstep(focus * 0.8, focus * 6.0, z);
     let mut card = ground(scene, |z, share| {
-        look.paint(pigment, 0.75 - 0.35 * share, z).mix(mist, veil(z))
+        look.paint(pigment, 0.75 - 0.35 * share, z)
+            .mix(mist, veil(z))
     });
     let plain = plain_rows(&card);
     let view = scene.view;
-    let light = look.paint(pigment.mix(Rgb::hex(0xE8D48C), 0.45), 1.0, focus);
+    let light = look.paint(pigment.mix(Rgb::hex(0x00E8_D48C), 0.45), 1.0, focus);
     let dark = look.paint(pigment.scale(0.62), 0.3, focus);
-    let path = look.paint(if snow { Rgb::hex(0xC4CEDC) } else { Rgb::hex(0xC2A478) }, 0.8, focus);
-    let (bend, start) = (scene.rng.range(-0.9, 0.9), scene.rng.range(0.3, 0.7) * view.width);
+    let path = look.paint(
+        if snow {
+            Rgb::hex(0x00C4_CEDC)
+        } else {
+            Rgb::hex(0x00C2_A478)
+        },
+        0.8,
+        focus,
+    );
+    let (bend, start) = (
+        scene.rng.range(-0.9, 0.9),
+        scene.rng.range(0.3, 0.7) * view.width,
+    );
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for i in 0..=24 {
         let y = card.bitmap.height as f32 * (i as f32 / 24.0).powf(1.6) + 1.0;
@@ -136,7 +188,9 @@ fn floor(scene: &mut Scene, wood: &Wood) {
 /// What closes the view behind the farthest row: a band of crowns gone almost wholly into the
 /// mist.
 fn thicket(scene: &mut Scene, bitmap: &mut Bitmap, wood: &Wood, row: &Row, foot: f32) {
-    let leaf = Foliage::new(scene, wood.leaves, row.z).misty(wood.mist, 0.72).dark;
+    let leaf = Foliage::new(scene, wood.leaves, row.z)
+        .misty(wood.mist, 0.72)
+        .dark;
     let (width, size) = (bitmap.width as f32, row.tall * 0.10);
     let top = foot - row.tall * 0.30;
     let count = (width / (size * 0.9)) as usize;
@@ -146,7 +200,14 @@ fn thicket(scene: &mut Scene, bitmap: &mut Bitmap, wood: &Wood, row: &Row, foot:
         bitmap.blob((x, top + size * 0.6), (r, r * 1.1), 0.9, (leaf, 1.0));
     }
     let bottom = bitmap.height as f32;
-    bitmap.rect_gradient(0.0, top + size * 0.5, width, foot, (leaf, 1.0), (wood.mist, 1.0));
+    bitmap.rect_gradient(
+        0.0,
+        top + size * 0.5,
+        width,
+        foot,
+        (leaf, 1.0),
+        (wood.mist, 1.0),
+    );
     bitmap.rect_gradient(0.0, foot, width, bottom, (wood.mist, 1.0), (wood.mist, 0.0));
 }
 
@@ -157,7 +218,10 @@ fn crowns(scene: &mut Scene, wood: &Wood, row: Row, farthest: bool) {
     let under = scene.px(10.0) + row.tall * 0.05;
     let mut bitmap = scene.strip(foot + under);
     let width = bitmap.width as f32;
-    let (needles, leaves) = (foliage(scene, wood, true, &row), foliage(scene, wood, false, &row));
+    let (needles, leaves) = (
+        foliage(scene, wood, true, &row),
+        foliage(scene, wood, false, &row),
+    );
     if farthest {
         thicket(scene, &mut bitmap, wood, &row, foot);
     }
@@ -172,7 +236,16 @@ fn crowns(scene: &mut Scene, wood: &Wood, row: Row, farthest: bool) {
             leafy(&mut bitmap, &mut scene.rng, at, height, &leaves);
         }
     }
-    bushes(scene, &mut bitmap, (foot, under), if wood.conifers > 0.6 { &needles } else { &leaves });
+    bushes(
+        scene,
+        &mut bitmap,
+        (foot, under),
+        if wood.conifers > 0.6 {
+            &needles
+        } else {
+            &leaves
+        },
+    );
     bitmap.blur(scene.defocus(row.z), true);
     let mut card = Card::periodic(bitmap, view.ground_row(row.z) - foot, row.z).ending();
     card.left = scene.rng.range(0.0, view.width);
@@ -180,12 +253,7 @@ fn crowns(scene: &mut Scene, wood: &Wood, row: Row, farthest: bool) {
 }
 
 /// Undergrowth along the foot of a row, `under` pixels deep.
-fn bushes(
-    scene: &mut Scene,
-    bitmap: &mut Bitmap,
-    (foot, under): (f32, f32),
-    tones: &Foliage,
-) {
+fn bushes(scene: &mut Scene, bitmap: &mut Bitmap, (foot, under): (f32, f32), tones: &Foliage) {
     let width = bitmap.width as f32;
     let size = under * 0.75;
     let count = (width / (size * 1.5)) as usize;
@@ -195,7 +263,13 @@ fn bushes(
         }
         let x = (i as f32 + scene.rng.unit()) / count as f32 * width;
         let s = size * scene.rng.range(0.5, 1.1);
-        tuft(bitmap, &mut scene.rng, (x, foot + under - s * 0.8), s, tones);
+        tuft(
+            bitmap,
+            &mut scene.rng,
+            (x, foot + under - s * 0.8),
+            s,
+            tones,
+        );
     }
 }
 
@@ -209,7 +283,10 @@ fn trunks(scene: &mut Scene, wood: &Wood, row: Row) {
     let foot = ground + above;
     let mut bitmap = scene.strip(foot + 0.6 * m);
     let width = bitmap.width as f32;
-    let (needles, leaves) = (foliage(scene, wood, true, &row), foliage(scene, wood, false, &row));
+    let (needles, leaves) = (
+        foliage(scene, wood, true, &row),
+        foliage(scene, wood, false, &row),
+    );
     let count = (width / (m * row.dense * 1.6)).clamp(2.0, 9.0) as usize;
     let ceiling = Loop::new(&mut scene.rng, 2, 4, 0.6);
     let low = above + scene.px(34.0);
@@ -219,11 +296,28 @@ fn trunks(scene: &mut Scene, wood: &Wood, row: Row) {
         let dark = scene.rng.chance(wood.conifers);
         let tones = if dark { &needles } else { &leaves };
         let at = (x, foot + scene.rng.range(0.0, 0.2) * m);
-        trunk(&mut bitmap, &mut scene.rng, at, wide, tones, !dark && wood.birch);
+        trunk(
+            &mut bitmap,
+            &mut scene.rng,
+            at,
+            wide,
+            tones,
+            !dark && wood.birch,
+        );
         let s = m * scene.rng.range(0.3, 0.6);
-        tuft(&mut bitmap, &mut scene.rng, (x + wide, foot - s * 0.2), s, tones);
+        tuft(
+            &mut bitmap,
+            &mut scene.rng,
+            (x + wide, foot - s * 0.2),
+            s,
+            tones,
+        );
     }
-    let tones = if wood.conifers > 0.6 { &needles } else { &leaves };
+    let tones = if wood.conifers > 0.6 {
+        &needles
+    } else {
+        &leaves
+    };
     let size = (m * 0.55).clamp(scene.px(13.0), scene.px(34.0));
     if sinks(scene, row.z) < view.height * 0.3 {
         let swing = scene.px(40.0);
@@ -259,9 +353,19 @@ fn leaf_mass(
         let hem = edge(turn);
         let mut y = hem;
         while y > size {
-            let scale = if y == hem { rng.range(0.75, 1.15) } else { rng.range(0.6, 0.9) };
+            let scale = if y >= hem {
+                rng.range(0.75, 1.15)
+            } else {
+                rng.range(0.6, 0.9)
+            };
             if y > hem - size * 1.5 || rng.chance(0.7) {
-                tuft(bitmap, rng, (turn * width, y - size * 0.5), size * scale, tones);
+                tuft(
+                    bitmap,
+                    rng,
+                    (turn * width, y - size * 0.5),
+                    size * scale,
+                    tones,
+                );
             }
             y -= size * 1.1;
         }
@@ -287,15 +391,25 @@ fn shafts(scene: &mut Scene, z: f32) {
         return;
     }
     let view = scene.view;
-    let (mx, my) = (view.width * 0.35 + scene.margin.0, scene.margin.1 + scene.px(20.0));
+    let (mx, my) = (
+        view.width * 0.35 + scene.margin.0,
+        scene.margin.1 + scene.px(20.0),
+    );
     let mut bitmap = Bitmap::new(
         (view.width + 2.0 * mx) as usize,
         (view.ground_row(z) + my + scene.px(14.0)) as usize,
     );
-    let source = (look.sun_at.0 + mx - sun_side(scene) * -scene.px(60.0), my - view.height * 0.55);
+    let source = (
+        look.sun_at.0 + mx - sun_side(scene) * -scene.px(60.0),
+        my - view.height * 0.55,
+    );
     let beams = Loop::new(&mut scene.rng, 9, 5, 0.9);
     let color = look.halo.mix(look.sun, 0.35);
-    let strength = if look.weather == Weather::Fog { 0.30 } else { 0.36 };
+    let strength = if look.weather == Weather::Fog {
+        0.30
+    } else {
+        0.36
+    };
     let (w, h) = (bitmap.width as f32, bitmap.height as f32);
     // How bright a beam is at each angle, from -3 to 3 across over down.
     let table: Vec<f32> = (0..=1536)
@@ -326,7 +440,12 @@ fn shafts(scene: &mut Scene, z: f32) {
 /// Dark trunks and boughs near the camera, at the edges of the first frame.
 fn frame_branches(scene: &mut Scene, wood: &Wood, z: f32) {
     let view = scene.view;
-    let row = Row { z, tall: 0.0, mist: 0.0, dense: 0.0 };
+    let row = Row {
+        z,
+        tall: 0.0,
+        mist: 0.0,
+        dense: 0.0,
+    };
     let dark_wood = scene.rng.chance(wood.conifers);
     let mut tones = foliage(scene, wood, dark_wood, &row);
     tones.light = tones.dark.mix(tones.light, 0.4);
@@ -349,5 +468,10 @@ fn frame_branches(scene: &mut Scene, wood: &Wood, z: f32) {
     bitmap.blur(scene.defocus(z).max(scene.px(0.9)), true);
     let size = scene.px(1.0 + scene.program.wind.abs() * 0.22);
     let motion = Motion::Bob(size, scene.rng.unit());
-    scene.card(Card::periodic(bitmap, -above, z).ending().rising().moving(motion));
+    scene.card(
+        Card::periodic(bitmap, -above, z)
+            .ending()
+            .rising()
+            .moving(motion),
+    );
 }

@@ -30,25 +30,65 @@ struct Range {
 /// Adds the layers of the mountains.
 pub fn build(scene: &mut Scene) {
     let autumn = scene.rng.chance(0.4);
-    let wood = if autumn { 0x8A_6A_3A } else { 0x3E_6A_4C };
+    let wood = if autumn { 0x008A_6A3A } else { 0x003E_6A4C };
     let ranges = [
-        Range { z: 4300.0, heights: (70.0, 142.0), peaks: 5, slope: 0.95, snow_line: 0.42, pigment: 0x6E_7C_A0, firs: 0.0 },
-        Range { z: 2700.0, heights: (44.0, 100.0), peaks: 6, slope: 0.85, snow_line: 0.62, pigment: 0x62_70_8C, firs: 0.0 },
-        Range { z: 1700.0, heights: (26.0, 66.0), peaks: 6, slope: 0.6, snow_line: 2.0, pigment: 0x56_6C_70, firs: 2.5 },
-        Range { z: 1000.0, heights: (12.0, 40.0), peaks: 5, slope: 0.4, snow_line: 2.0, pigment: wood, firs: 5.0 },
+        Range {
+            z: 4300.0,
+            heights: (70.0, 142.0),
+            peaks: 5,
+            slope: 0.95,
+            snow_line: 0.42,
+            pigment: 0x006E_7CA0,
+            firs: 0.0,
+        },
+        Range {
+            z: 2700.0,
+            heights: (44.0, 100.0),
+            peaks: 6,
+            slope: 0.85,
+            snow_line: 0.62,
+            pigment: 0x0062_708C,
+            firs: 0.0,
+        },
+        Range {
+            z: 1700.0,
+            heights: (26.0, 66.0),
+            peaks: 6,
+            slope: 0.6,
+            snow_line: 2.0,
+            pigment: 0x0056_6C70,
+            firs: 2.5,
+        },
+        Range {
+            z: 1000.0,
+            heights: (12.0, 40.0),
+            peaks: 5,
+            slope: 0.4,
+            snow_line: 2.0,
+            pigment: wood,
+            firs: 5.0,
+        },
     ];
     for range in &ranges {
         let card = peaks(scene, range);
         scene.card(card);
         if range.z > 1500.0 {
             let half = scene.px(20.0);
-            let bank = Bank { z: range.z * 0.97, row: scene.px(-9.0), half, alpha: 0.5 };
+            let bank = Bank {
+                z: range.z * 0.97,
+                row: scene.px(-9.0),
+                half,
+                alpha: 0.5,
+            };
             let card = bank_card(scene, &bank);
             scene.card(card);
         }
     }
     let program = scene.program;
-    let train = program.subjects.iter().position(|s| s.kind == SubjectKind::Train);
+    let train = program
+        .subjects
+        .iter()
+        .position(|s| s.kind == SubjectKind::Train);
     let train = train.and_then(|i| Actor::cast(program, &scene.view, i, Floor::None).pop());
     meadow(scene, train.as_ref());
     match &train {
@@ -111,7 +151,11 @@ fn peaks(scene: &mut Scene, range: &Range) -> Card {
         peak.flank = (0..bitmap.width)
             .map(|x| {
                 let dx = offset(x as f32, peak.x, width);
-                let fall = if dx < 0.0 { -dx * peak.left } else { dx * peak.right };
+                let fall = if dx < 0.0 {
+                    -dx * peak.left
+                } else {
+                    dx * peak.right
+                };
                 let turn = x as f32 / width + i as f32 * 0.37;
                 let jag = range.slope * u * (5.5 * rough.at(turn) + 2.6 * fine.at(turn));
                 let tooth = teeth(salt, x as f32 / u, range.firs) * u;
@@ -148,22 +192,37 @@ fn shade(
     let z = seen(scene, range.z, 0.80);
     let pigment = Rgb::hex(range.pigment);
     let side = sun_side(scene);
-    let (lit, dark) = (look.paint(pigment.mix(Rgb::hex(0xE0_C8_A8), 0.25), 0.95, z), look.paint(pigment, 0.3, z));
-    let (snow, blue) = (look.paint(Rgb::hex(0xFB_FC_FF), 1.0, z * 0.7), look.paint(Rgb::hex(0xB8_C8_EA), 0.55, z * 0.8));
+    let (lit, dark) = (
+        look.paint(pigment.mix(Rgb::hex(0x00E0_C8A8), 0.25), 0.95, z),
+        look.paint(pigment, 0.3, z),
+    );
+    let (snow, blue) = (
+        look.paint(Rgb::hex(0x00FB_FCFF), 1.0, z * 0.7),
+        look.paint(Rgb::hex(0x00B8_C8EA), 0.55, z * 0.8),
+    );
     let winter = scene.program.weather == Weather::Snow;
-    let line = if winter { range.snow_line.min(1.2) * 0.5 } else { range.snow_line };
+    let line = if winter {
+        range.snow_line.min(1.2) * 0.5
+    } else {
+        range.snow_line
+    };
     let width = bitmap.width as f32;
     let (u, mist) = (scene.view.unit, look.air.mix(look.horizon, 0.35));
     for x in 0..bitmap.width {
         let high = list.iter().map(|p| p.flank[x]).fold(f32::MIN, f32::max);
         let outline = base - high;
-        let zigzag = 7.0 * u * ((x as f32 / (9.0 * u)).sin() + 0.7 * (x as f32 / (4.3 * u) + 1.3).sin());
+        let zigzag =
+            7.0 * u * ((x as f32 / (9.0 * u)).sin() + 0.7 * (x as f32 / (4.3 * u) + 1.3).sin());
         for y in outline.floor().max(0.0) as usize..bitmap.height {
             let height = base - y as f32;
-            let Some(peak) = list.iter().find(|p| p.flank[x] >= height - 1.0) else { continue };
+            let Some(peak) = list.iter().find(|p| p.flank[x] >= height - 1.0) else {
+                continue;
+            };
             let (down, dx) = (peak.height - height, offset(x as f32, peak.x, width));
             // The crest comes down from the summit in a crooked line that parts light and shade.
-            let crest = down * peak.bend + 3.5 * u * (down / (8.0 * u)).sin() + 2.0 * u * (down / (3.1 * u)).sin();
+            let crest = down * peak.bend
+                + 3.5 * u * (down / (8.0 * u)).sin()
+                + 2.0 * u * (down / (3.1 * u)).sin();
             let face = smoothstep(-1.6 * u, 1.6 * u, (dx - crest) * side);
             let rock = dark.mix(lit, face);
             let cold = smoothstep(-2.0 * u, 2.0 * u, height + zigzag - tallest * line);
@@ -179,8 +238,8 @@ fn shade(
 fn meadow(scene: &mut Scene, train: Option<&Actor>) {
     let look = scene.look.clone();
     let winter = scene.program.weather == Weather::Snow;
-    let green = Rgb::hex(if winter { 0xE8_EE_F6 } else { 0x7C_A2_4A });
-    let deep = Rgb::hex(if winter { 0xC4_D2_E2 } else { 0x44_6C_48 });
+    let green = Rgb::hex(if winter { 0x00E8_EEF6 } else { 0x007C_A24A });
+    let deep = Rgb::hex(if winter { 0x00C4_D2E2 } else { 0x0044_6C48 });
     let mist = look.air.mix(look.horizon, 0.4);
     let view = scene.view;
     let mut card = ground(scene, |z, share| match train {
@@ -188,16 +247,25 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
             let veil = 0.25 + smoothstep(train.z * 0.35, train.z * 0.95, z) * 0.6;
             look.paint(deep, 0.55, z).mix(mist, veil)
         }
-        None => look.paint(green, 0.9 - 0.3 * share, z).mix(mist, 0.45 * smoothstep(0.14, 0.0, share)),
+        None => look
+            .paint(green, 0.9 - 0.3 * share, z)
+            .mix(mist, 0.45 * smoothstep(0.14, 0.0, share)),
     });
     let plain = plain_rows(&card);
     let (w, h) = (card.bitmap.width as f32, card.bitmap.height as f32);
-    let (light, dark) = (look.paint(green.mix(Rgb::hex(0xE8_E0_7C), 0.35), 1.0, view.subject_z), look.paint(green.scale(0.75), 0.45, view.subject_z));
+    let (light, dark) = (
+        look.paint(green.mix(Rgb::hex(0x00E8_E07C), 0.35), 1.0, view.subject_z),
+        look.paint(green.scale(0.75), 0.45, view.subject_z),
+    );
     for i in 0..44 {
         let share = scene.rng.unit();
         let (x, y) = (scene.rng.unit() * w, share * h);
         let rx = scene.px(20.0 + 90.0 * share) * scene.rng.range(0.6, 1.2);
-        let paint = if i % 2 == 0 { (light, 0.30) } else { (dark, 0.30) };
+        let paint = if i % 2 == 0 {
+            (light, 0.30)
+        } else {
+            (dark, 0.30)
+        };
         card.bitmap.blob((x, y), (rx, rx * 0.13 + 1.5), 0.2, paint);
     }
     if train.is_none() && !winter {
@@ -210,14 +278,17 @@ fn meadow(scene: &mut Scene, train: Option<&Actor>) {
 /// Low green hills between the meadow and the woods, and grass close to the camera.
 fn hills(scene: &mut Scene) {
     let winter = scene.program.weather == Weather::Snow;
-    for (z, rise, swing, green) in [(640.0, 9.0, 7.0, 0x6C_92_4C), (330.0, 3.0, 5.0, 0x74_9C_4A)] {
+    for (z, rise, swing, green) in [
+        (640.0, 9.0, 7.0, 0x006C_924C),
+        (330.0, 3.0, 5.0, 0x0074_9C4A),
+    ] {
         let shape = Ridge {
             z: seen(scene, z, 0.84),
             rise,
             swing,
             swells: 2,
             roughness: 0.3,
-            pigment: Rgb::hex(if winter { 0xDC_E4_F0 } else { green }),
+            pigment: Rgb::hex(if winter { 0x00DC_E4F0 } else { green }),
             foot_mist: 0.25,
         };
         let mut card = ridge(scene, &shape, 3.0).ending();
@@ -237,19 +308,35 @@ fn grass(scene: &mut Scene, z: f32) {
     let mut bitmap = scene.strip(tall * 2.0);
     let width = bitmap.width as f32;
     let (dark, light) = (
-        scene.look.paint(Rgb::hex(0x3C_64_2C), 0.35, z),
-        scene.look.paint(Rgb::hex(0x8C_B4_4C), 0.8, z),
+        scene.look.paint(Rgb::hex(0x003C_642C), 0.35, z),
+        scene.look.paint(Rgb::hex(0x008C_B44C), 0.8, z),
     );
-    let petal = scene.look.paint(Rgb::hex([0xFF_FF_FF, 0xFF_D8_4C, 0xF4_86_A0][scene.rng.below(3)]), 0.95, z);
+    let petal = scene.look.paint(
+        Rgb::hex([0x00FF_FFFF, 0x00FF_D84C, 0x00F4_86A0][scene.rng.below(3)]),
+        0.95,
+        z,
+    );
     let count = (width / scene.px(4.2)) as usize;
     for i in 0..count {
         let x = (i as f32 + scene.rng.range(-0.8, 0.8)) / count as f32 * width;
-        let (top, lean) = (tall * scene.rng.range(0.12, 0.75), scene.px(scene.rng.clone().range(-6.0, 6.0)));
+        let (top, lean) = (
+            tall * scene.rng.range(0.12, 0.75),
+            scene.px(scene.rng.clone().range(-6.0, 6.0)),
+        );
         let half = scene.px(1.5);
-        let blade = [(x - half, tall * 1.3), (x + lean, top), (x + half, tall * 1.3)];
+        let blade = [
+            (x - half, tall * 1.3),
+            (x + lean, top),
+            (x + half, tall * 1.3),
+        ];
         bitmap.polygon(&blade, dark.mix(light, scene.rng.unit()), 1.0);
         if scene.rng.chance(0.07) {
-            bitmap.blob((x + lean, top), (scene.px(2.8), scene.px(2.4)), 0.7, (petal, 1.0));
+            bitmap.blob(
+                (x + lean, top),
+                (scene.px(2.8), scene.px(2.4)),
+                0.7,
+                (petal, 1.0),
+            );
         }
     }
     let bottom = bitmap.height as f32;
@@ -269,8 +356,12 @@ fn grass(scene: &mut Scene, z: f32) {
 fn flowers(scene: &mut Scene, bitmap: &mut Bitmap) {
     let (w, h) = (bitmap.width as f32, bitmap.height as f32);
     let focus = scene.view.subject_z;
-    let kinds = [[0xFF_FF_FF, 0xFF_DC_50], [0xFF_8A_9A, 0xFF_FF_FF], [0xB8_9A_F0, 0xFF_DC_50], [0xFF_DC_50, 0xFF_A0_40]]
-        [scene.rng.below(4)];
+    let kinds = [
+        [0x00FF_FFFF, 0x00FF_DC50],
+        [0x00FF_8A9A, 0x00FF_FFFF],
+        [0x00B8_9AF0, 0x00FF_DC50],
+        [0x00FF_DC50, 0x00FF_A040],
+    ][scene.rng.below(4)];
     for _ in 0..26 {
         let share = scene.rng.range(0.12, 1.0);
         let (cx, cy) = (scene.rng.unit() * w, share * h);
@@ -279,7 +370,9 @@ fn flowers(scene: &mut Scene, bitmap: &mut Bitmap) {
             let x = cx + scene.rng.range(-1.0, 1.0) * spread;
             let y = cy + scene.rng.range(-0.22, 0.22) * spread;
             let r = scene.px(1.3 + 1.7 * share);
-            let color = scene.look.paint(Rgb::hex(kinds[scene.rng.below(2)]), 0.95, focus);
+            let color = scene
+                .look
+                .paint(Rgb::hex(kinds[scene.rng.below(2)]), 0.95, focus);
             bitmap.blob((x, y), (r, r * 0.8), 0.7, (color, 0.95));
         }
     }
@@ -293,10 +386,13 @@ fn viaduct(scene: &mut Scene, train: &Actor) {
     let room = (scene.view.height - train.foot.1).max(3.0 * m);
     let deep = room * 2.4;
     let mut bitmap = scene.strip(deep);
-    let (w, count) = (bitmap.width as f32, (bitmap.width as f32 / (room * 0.92)).round().max(2.0));
+    let (w, count) = (
+        bitmap.width as f32,
+        (bitmap.width as f32 / (room * 0.92)).round().max(2.0),
+    );
     let span = w / count;
     let (pier, deck) = (span * 0.2, 1.25 * m);
-    let stone = Rgb::hex(0xB0_A0_8C);
+    let stone = Rgb::hex(0x00B0_A08C);
     let (lit, dark) = (look.paint(stone, 0.85, z), look.paint(stone, 0.3, z));
     let mist = look.air.mix(look.horizon, 0.4);
     let rise = (span - pier) * 0.5;
@@ -325,7 +421,7 @@ fn viaduct(scene: &mut Scene, train: &Actor) {
                 color = color.mix(dark, 0.25);
             }
             if row > deck * 0.72 && row < deck * 0.95 {
-                color = lit.mix(Rgb::hex(0xFF_FF_FF), 0.08);
+                color = lit.mix(Rgb::hex(0x00FF_FFFF), 0.08);
             }
             bitmap.row_mut(y)[x] = color.mix(mist, veil).pixel(cover);
         }
@@ -358,8 +454,12 @@ fn grove(scene: &mut Scene, z: f32, tall: f32, (groups, each): (usize, usize), a
     let mut bitmap = scene.strip(foot + scene.px(4.0));
     let width = bitmap.width as f32;
     let near = seen(scene, z, 0.86);
-    let firs = Foliage::new(scene, (0x24_4C_40, 0x64_98_60), near);
-    let leaves = if autumn { (0xA2_4C_20, 0xF4_A2_40) } else { (0x46_74_34, 0xA0_C8_58) };
+    let firs = Foliage::new(scene, (0x0024_4C40, 0x0064_9860), near);
+    let leaves = if autumn {
+        (0x00A2_4C20, 0x00F4_A240)
+    } else {
+        (0x0046_7434, 0x00A0_C858)
+    };
     let leaves = Foliage::new(scene, leaves, near);
     for group in 0..groups {
         let middle = (group as f32 + scene.rng.range(0.1, 0.9)) / groups as f32 * width;
@@ -367,8 +467,13 @@ fn grove(scene: &mut Scene, z: f32, tall: f32, (groups, each): (usize, usize), a
             let x = middle + scene.rng.range(-0.9, 0.9) * tall * 0.3 * each as f32;
             let height = tall * scene.rng.range(0.62, 1.15);
             let at = (x, foot + scene.rng.range(0.0, 3.0) * scene.view.unit);
-            let shadow = scene.look.paint(Rgb::hex(0x30_40_34), 0.2, near);
-            bitmap.blob(at, (height * 0.24, scene.px(1.2) + height * 0.02), 0.3, (shadow, 0.5));
+            let shadow = scene.look.paint(Rgb::hex(0x0030_4034), 0.2, near);
+            bitmap.blob(
+                at,
+                (height * 0.24, scene.px(1.2) + height * 0.02),
+                0.3,
+                (shadow, 0.5),
+            );
             if scene.rng.chance(if autumn { 0.45 } else { 0.75 }) {
                 conifer(&mut bitmap, &mut scene.rng, at, height, &firs);
             } else {
@@ -387,8 +492,8 @@ fn bank_of_firs(scene: &mut Scene, z: f32, tall: f32, autumn: bool) {
     let view = scene.view;
     let mut bitmap = scene.strip(tall * 2.2);
     let width = bitmap.width as f32;
-    let firs = Foliage::new(scene, (0x18_38_30, 0x4C_7C_50), z);
-    let warm = Foliage::new(scene, (0x8C_40_1C, 0xE0_90_38), z);
+    let firs = Foliage::new(scene, (0x0018_3830, 0x004C_7C50), z);
+    let warm = Foliage::new(scene, (0x008C_401C, 0x00E0_9038), z);
     let count = (width / (tall * 0.42)) as usize;
     for i in 0..count {
         let x = (i as f32 + scene.rng.range(0.1, 0.9)) / count as f32 * width;
@@ -401,7 +506,14 @@ fn bank_of_firs(scene: &mut Scene, z: f32, tall: f32, autumn: bool) {
         }
     }
     let bottom = bitmap.height as f32;
-    bitmap.rect_gradient(0.0, tall * 1.5, width, bottom, (firs.dark, 0.0), (firs.dark, 1.0));
+    bitmap.rect_gradient(
+        0.0,
+        tall * 1.5,
+        width,
+        bottom,
+        (firs.dark, 0.0),
+        (firs.dark, 1.0),
+    );
     bitmap.blur(scene.defocus(z), true);
     scene.card(Card::periodic(bitmap, view.height - tall, z));
 }

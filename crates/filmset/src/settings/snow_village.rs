@@ -28,7 +28,10 @@ struct Slope {
 
 /// Adds the layers of the village.
 pub fn build(scene: &mut Scene) {
-    for (z, rise, swing, pigment) in [(3600.0, 58.0, 24.0, 0xC8D4_E8), (1900.0, 30.0, 12.0, 0xB0C2_DC)] {
+    for (z, rise, swing, pigment) in [
+        (3600.0, 58.0, 24.0, 0x00C8_D4E8),
+        (1900.0, 30.0, 12.0, 0x00B0_C2DC),
+    ] {
         let shape = Ridge {
             z: seen(scene, z, 0.84),
             rise,
@@ -44,10 +47,16 @@ pub fn build(scene: &mut Scene) {
     }
     snowfield(scene);
     let far = scene.land.map_or(scene.view.subject_z, |land| land.1);
-    let train = scene.program.subjects.iter().any(|s| s.kind == SubjectKind::Train);
+    let train = scene
+        .program
+        .subjects
+        .iter()
+        .any(|s| s.kind == SubjectKind::Train);
     let church_row = scene.rng.below(2);
     for (i, (tall, rise, houses, firs)) in
-        [(34.0, 15.0, 5, 16), (62.0, 9.0, 4, 9), (112.0, 2.0, 2, 3)].into_iter().enumerate()
+        [(34.0, 15.0, 5, 16), (62.0, 9.0, 4, 9), (112.0, 2.0, 2, 3)]
+            .into_iter()
+            .enumerate()
     {
         let tall = scene.px(tall);
         let z = (scene.view.focal * 8.5 / tall).max(far * [2.6, 1.7, 1.22][i]);
@@ -55,7 +64,17 @@ pub fn build(scene: &mut Scene) {
             continue; // no room for houses this near behind the subject
         }
         let rise = scene.px(rise);
-        slope(scene, &Slope { z, tall, rise, houses, church: i == church_row, firs });
+        slope(
+            scene,
+            &Slope {
+                z,
+                tall,
+                rise,
+                houses,
+                church: i == church_row,
+                firs,
+            },
+        );
     }
 }
 
@@ -67,8 +86,10 @@ fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
 /// Level snow with long blue hollows and, in front, the tracks of a sledge.
 fn snowfield(scene: &mut Scene) {
     let look = scene.look.clone();
-    let (white, blue) = (Rgb::hex(0xFA_FB_FF), Rgb::hex(0xAE_C0_E2));
-    let mut card = ground(scene, |z, share| look.paint(white.mix(blue, 0.28 * share), 0.85, z));
+    let (white, blue) = (Rgb::hex(0x00FA_FBFF), Rgb::hex(0x00AE_C0E2));
+    let mut card = ground(scene, |z, share| {
+        look.paint(white.mix(blue, 0.28 * share), 0.85, z)
+    });
     let plain = plain_rows(&card);
     let z = scene.view.subject_z;
     let (light, dark) = (look.paint(white, 1.0, z), look.paint(blue, 0.55, z));
@@ -77,7 +98,11 @@ fn snowfield(scene: &mut Scene) {
         let share = scene.rng.unit().powf(0.8);
         let (x, y) = (scene.rng.unit() * w, share * h);
         let rx = scene.px(24.0 + 110.0 * share) * scene.rng.range(0.6, 1.2);
-        let paint = if i % 2 == 0 { (light, 0.6) } else { (dark, 0.42) };
+        let paint = if i % 2 == 0 {
+            (light, 0.6)
+        } else {
+            (dark, 0.42)
+        };
         card.bitmap.blob((x, y), (rx, rx * 0.12 + 1.5), 0.15, paint);
     }
     let (start, bend) = (scene.rng.range(0.25, 0.75), scene.rng.range(0.4, 1.4));
@@ -127,7 +152,13 @@ fn slope(scene: &mut Scene, slope: &Slope) {
         let x = (i as f32 + scene.rng.range(0.3, 0.7)) / slope.houses as f32 * width;
         let at = (x, outline(x) + slope.tall * 0.10);
         if slope.church && i == middle {
-            built.push(church(&mut bitmap, &mut scene.rng, at, slope.tall * 1.05, &kit));
+            built.push(church(
+                &mut bitmap,
+                &mut scene.rng,
+                at,
+                slope.tall * 1.05,
+                &kit,
+            ));
             left = church_column(scene) - x;
         } else {
             let tall = slope.tall * scene.rng.range(0.8, 1.12);
@@ -139,7 +170,13 @@ fn slope(scene: &mut Scene, slope: &Slope) {
         pool(&mut bitmap, house, slope.tall, &kit);
     }
     if firs {
-        plant(scene, &mut bitmap, slope, &|x| outline(x) + slope.tall * 0.16, slope.firs / 3);
+        plant(
+            scene,
+            &mut bitmap,
+            slope,
+            &|x| outline(x) + slope.tall * 0.16,
+            slope.firs / 3,
+        );
     }
     bitmap.blur(scene.defocus(slope.z), true);
     let mut card = Card::periodic(bitmap, base_row - crest, slope.z).ending();
@@ -162,15 +199,25 @@ fn church_column(scene: &mut Scene) -> f32 {
 }
 
 /// Fills below the outline with snow: bright on the crest, blue in the hollows, clear at the foot.
-fn snow(scene: &Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl Fn(f32) -> f32, below: f32) {
+fn snow(
+    scene: &Scene,
+    bitmap: &mut Bitmap,
+    slope: &Slope,
+    outline: &impl Fn(f32) -> f32,
+    below: f32,
+) {
     let look = &scene.look;
     let z = seen(scene, slope.z, 0.74);
-    let (white, blue) = (look.paint(Rgb::hex(0xFA_FB_FF), 0.95, z), look.paint(Rgb::hex(0xB4_C6_E6), 0.6, z));
+    let (white, blue) = (
+        look.paint(Rgb::hex(0x00FA_FBFF), 0.95, z),
+        look.paint(Rgb::hex(0x00B4_C6E6), 0.6, z),
+    );
     let side = sun_side(scene);
     let end = bitmap.height as f32;
     for x in 0..bitmap.width {
         let top = outline(x as f32) + slope.tall * 0.08;
-        let facing = ((outline(x as f32 + 6.0) - outline(x as f32 - 6.0)) / 12.0 * -side * 3.0).clamp(-1.0, 1.0);
+        let facing = ((outline(x as f32 + 6.0) - outline(x as f32 - 6.0)) / 12.0 * -side * 3.0)
+            .clamp(-1.0, 1.0);
         for y in top.floor().max(0.0) as usize..bitmap.height {
             let down = (y as f32 - top) / (slope.rise * 1.4 + below);
             let shade = (0.12 + 0.5 * down - 0.25 * facing).clamp(0.0, 0.85);
@@ -186,13 +233,24 @@ fn snow(scene: &Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl Fn(f32
 fn pool(bitmap: &mut Bitmap, house: &Built, tall: f32, kit: &Kit) {
     if kit.glow > 0.2 && house.lit {
         let at = (house.door.0, house.door.1 + tall * 0.05);
-        bitmap.blob(at, (tall * 0.75, tall * 0.16), 0.0, (kit.lamp, 0.42 * kit.glow));
+        bitmap.blob(
+            at,
+            (tall * 0.75, tall * 0.16),
+            0.0,
+            (kit.lamp, 0.42 * kit.glow),
+        );
     }
 }
 
-fn plant(scene: &mut Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl Fn(f32) -> f32, count: usize) {
+fn plant(
+    scene: &mut Scene,
+    bitmap: &mut Bitmap,
+    slope: &Slope,
+    outline: &impl Fn(f32) -> f32,
+    count: usize,
+) {
     let z = seen(scene, slope.z, 0.7);
-    let mut tones = Foliage::new(scene, (0x2C_4C_4A, 0x5A_84_72), z);
+    let mut tones = Foliage::new(scene, (0x002C_4C4A, 0x005A_8472), z);
     tones.snow.1 = 0.95;
     let width = bitmap.width as f32;
     let clumps = 2 + scene.rng.below(3);
@@ -200,18 +258,37 @@ fn plant(scene: &mut Scene, bitmap: &mut Bitmap, slope: &Slope, outline: &impl F
         let clump = (i % clumps) as f32 + 0.5;
         let x = (clump / clumps as f32 + scene.rng.range(-0.13, 0.13)) * width;
         let height = slope.tall * scene.rng.range(0.7, 1.35);
-        conifer(bitmap, &mut scene.rng, (x, outline(x) + slope.tall * 0.12), height, &tones);
+        conifer(
+            bitmap,
+            &mut scene.rng,
+            (x, outline(x) + slope.tall * 0.12),
+            height,
+            &tones,
+        );
     }
 }
 
 /// Smoke from chimneys that stand within the first frame, and a lantern on the near rows.
-fn smoke_and_lamps(scene: &mut Scene, slope: &Slope, built: &[Built], corner: (f32, f32), width: f32) {
+fn smoke_and_lamps(
+    scene: &mut Scene,
+    slope: &Slope,
+    built: &[Built],
+    corner: (f32, f32),
+    width: f32,
+) {
     let view = scene.view;
     let inside = |x: f32| (x + corner.0).rem_euclid(width);
-    let smoke = scene.look.paint(Rgb::hex(0xD0_D4_DE), 0.55, seen(scene, slope.z, 0.7)).mix(scene.look.horizon, 0.2);
-    let shown = built.iter().filter(|b| inside(b.door.0) < view.width * 1.05);
+    let smoke = scene
+        .look
+        .paint(Rgb::hex(0x00D0_D4DE), 0.55, seen(scene, slope.z, 0.7))
+        .mix(scene.look.horizon, 0.2);
+    let shown = built
+        .iter()
+        .filter(|b| inside(b.door.0) < view.width * 1.05);
     for (i, house) in shown.clone().filter(|b| b.chimney.is_some()).enumerate() {
-        let Some((x, y)) = house.chimney else { continue };
+        let Some((x, y)) = house.chimney else {
+            continue;
+        };
         if !scene.program.smoke || i > 1 {
             break;
         }
@@ -228,7 +305,10 @@ fn smoke_and_lamps(scene: &mut Scene, slope: &Slope, built: &[Built], corner: (f
     if scene.look.lamp_glow < 0.2 {
         return;
     }
-    let lit: Vec<(f32, f32)> = shown.filter(|b| b.lit).map(|b| (inside(b.door.0), b.door.1 + corner.1)).collect();
+    let lit: Vec<(f32, f32)> = shown
+        .filter(|b| b.lit)
+        .map(|b| (inside(b.door.0), b.door.1 + corner.1))
+        .collect();
     for (i, at) in lit.into_iter().enumerate().take(3) {
         scene.live(Lamp {
             at: (at.0, at.1 - slope.tall * 0.2),

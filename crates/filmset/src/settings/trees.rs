@@ -31,9 +31,12 @@ impl Foliage {
         Self {
             dark: look.paint(Rgb::hex(pigment.0), 0.25, z),
             light: look.paint(Rgb::hex(pigment.1), 0.95, z),
-            bark: look.paint(Rgb::hex(0x4A3A32), 0.3, z),
-            bark_light: look.paint(Rgb::hex(0x9A7A5C), 0.95, z),
-            snow: (look.paint(Rgb::hex(0xF4F7FC), 0.9, z), if snowy { 0.9 } else { 0.0 }),
+            bark: look.paint(Rgb::hex(0x004A_3A32), 0.3, z),
+            bark_light: look.paint(Rgb::hex(0x009A_7A5C), 0.95, z),
+            snow: (
+                look.paint(Rgb::hex(0x00F4_F7FC), 0.9, z),
+                if snowy { 0.9 } else { 0.0 },
+            ),
             side: sun_side(scene),
         }
     }
@@ -52,7 +55,11 @@ impl Foliage {
 
 /// Side of the frame the light comes from: -1 left, 1 right.
 pub fn sun_side(scene: &Scene) -> f32 {
-    if scene.look.sun_at.0 < scene.view.width * 0.5 { -1.0 } else { 1.0 }
+    if scene.look.sun_at.0 < scene.view.width * 0.5 {
+        -1.0
+    } else {
+        1.0
+    }
 }
 
 /// A conifer: drooping tiers, light on the sunny half, snow on the shoulders.
@@ -65,7 +72,14 @@ pub fn conifer(
 ) {
     let half = height * rng.range(0.20, 0.26);
     let stem = (height * 0.025).max(0.8);
-    bitmap.rect(x - stem, foot - height * 0.2, x + stem, foot, tones.bark, 1.0);
+    bitmap.rect(
+        x - stem,
+        foot - height * 0.2,
+        x + stem,
+        foot,
+        tones.bark,
+        1.0,
+    );
     let tiers = match height {
         h if h < 26.0 => 3,
         h if h < 130.0 => 5,
@@ -119,8 +133,12 @@ fn snow_cap(
             (x + s * reach * 0.48, low - droop * 1.2),
             (x + s * reach * 0.26, low - droop * 3.0),
         ];
-        let shade = if s == tones.side { 1.0 } else { 0.72 };
-        bitmap.polygon(&cap, tones.snow.0.mix(tones.dark, 1.0 - shade), tones.snow.1);
+        let shade = if s * tones.side > 0.0 { 1.0 } else { 0.72 };
+        bitmap.polygon(
+            &cap,
+            tones.snow.0.mix(tones.dark, 1.0 - shade),
+            tones.snow.1,
+        );
     }
 }
 
@@ -134,7 +152,12 @@ pub fn leafy(
 ) {
     let stem = (height * 0.032).max(0.9);
     let fork = foot - height * 0.5;
-    let trunk = [(x - stem * 1.4, foot), (x - stem * 0.7, fork), (x + stem * 0.7, fork), (x + stem * 1.4, foot)];
+    let trunk = [
+        (x - stem * 1.4, foot),
+        (x - stem * 0.7, fork),
+        (x + stem * 0.7, fork),
+        (x + stem * 1.4, foot),
+    ];
     bitmap.polygon(&trunk, tones.bark, 1.0);
     let middle = foot - height * 0.60;
     let (wide, tall) = (height * rng.range(0.27, 0.36), height * 0.27);
@@ -143,7 +166,11 @@ pub fn leafy(
         let angle = i as f32 * std::f32::consts::TAU / 7.0 + rng.range(-0.3, 0.3);
         let out = if i == 7 { 0.0 } else { rng.range(0.55, 0.72) };
         let r = height * rng.range(0.12, 0.17);
-        masses.push((x + angle.cos() * wide * out, middle + angle.sin() * tall * out, r));
+        masses.push((
+            x + angle.cos() * wide * out,
+            middle + angle.sin() * tall * out,
+            r,
+        ));
     }
     for &(cx, cy, r) in &masses {
         bitmap.blob((cx, cy), (r, r), 0.9, (tones.dark, 1.0));
@@ -159,7 +186,12 @@ pub fn leafy(
     }
     if tones.snow.1 > 0.0 {
         for &(cx, cy, r) in masses.iter().filter(|m| m.1 < middle) {
-            bitmap.blob((cx, cy - r * 0.45), (r * 0.8, r * 0.45), 0.8, (tones.snow.0, tones.snow.1));
+            bitmap.blob(
+                (cx, cy - r * 0.45),
+                (r * 0.8, r * 0.45),
+                0.8,
+                (tones.snow.0, tones.snow.1),
+            );
         }
     }
 }
@@ -201,28 +233,56 @@ pub fn trunk(
     for _ in 0..marks.min(14) {
         let y = rng.range(0.0, foot - width);
         let (at, w) = (x + rng.range(-0.7, 0.2) * half, half * rng.range(0.3, 0.75));
-        let tall = if birch { width * 0.09 } else { width * rng.range(0.4, 1.1) };
+        let tall = if birch {
+            width * 0.09
+        } else {
+            width * rng.range(0.4, 1.1)
+        };
         let w = if birch { w } else { width * 0.07 };
-        bitmap.rect(at, y, at + w.max(1.0), y + tall.max(1.5), dark.scale(if birch { 0.8 } else { 0.72 }), 0.8);
+        bitmap.rect(
+            at,
+            y,
+            at + w.max(1.0),
+            y + tall.max(1.5),
+            dark.scale(if birch { 0.8 } else { 0.72 }),
+            0.8,
+        );
     }
     if tones.snow.1 > 0.0 {
-        bitmap.blob((x, foot), (width * 1.3, width * 0.28), 0.6, (tones.snow.0, 0.95));
+        bitmap.blob(
+            (x, foot),
+            (width * 1.3, width * 0.28),
+            0.6,
+            (tones.snow.0, 0.95),
+        );
     }
 }
 
 /// A tuft of leaves that hangs or stands: small overlapping masses around a point.
 pub fn tuft(bitmap: &mut Bitmap, rng: &mut Rng, at: (f32, f32), size: f32, tones: &Foliage) {
     for i in 0..6 {
-        let color = if i < 3 { tones.dark } else { tones.dark.mix(tones.light, 0.25 + 0.15 * i as f32) };
+        let color = if i < 3 {
+            tones.dark
+        } else {
+            tones.dark.mix(tones.light, 0.25 + 0.15 * i as f32)
+        };
         let lift = if i < 3 { 0.0 } else { 0.25 };
         let (dx, dy) = (rng.range(-0.7, 0.7), rng.range(-0.45, 0.45) - lift);
         let r = size * rng.range(0.35, 0.6) * if i < 3 { 1.0 } else { 0.62 };
-        let center = (at.0 + (dx + tones.side * lift * 0.5) * size, at.1 + dy * size);
+        let center = (
+            at.0 + (dx + tones.side * lift * 0.5) * size,
+            at.1 + dy * size,
+        );
         bitmap.blob(center, (r, r * 0.8), 0.88, (color, 0.95));
     }
     if tones.snow.1 > 0.0 {
         let (dx, dy) = (rng.range(-0.3, 0.3), rng.range(-0.6, -0.25));
         let center = (at.0 + dx * size, at.1 + dy * size);
-        bitmap.blob(center, (size * 0.6, size * 0.28), 0.85, (tones.snow.0, tones.snow.1));
+        bitmap.blob(
+            center,
+            (size * 0.6, size * 0.28),
+            0.85,
+            (tones.snow.0, tones.snow.1),
+        );
     }
 }
