@@ -118,62 +118,27 @@ fn boat(bitmap: &mut Bitmap, tall: f32, hull: Rgb, sail: Rgb, hoisted: bool) {
     let deck = base - tall * 0.15;
     let thick = (tall * 0.022).max(0.9);
     let mast = w * 0.47;
-    bitmap.rect(
-        mast - thick,
-        base - tall,
-        mast + thick,
-        deck,
-        hull.scale(0.8),
-        1.0,
-    );
+    let wood = hull.scale(0.8);
+    bitmap.rect(mast - thick, base - tall, mast + thick, deck, wood, 1.0);
     if hoisted {
-        let top = base - tall * 0.96;
-        bitmap.polygon(
-            &[
-                (mast + thick, top),
-                (mast + thick, deck - tall * 0.07),
-                (w * 0.86, deck - tall * 0.07),
-            ],
-            sail,
-            1.0,
-        );
-        bitmap.polygon(
-            &[
-                (mast - thick, top + tall * 0.1),
-                (mast - thick, deck - tall * 0.05),
-                (w * 0.14, deck),
-            ],
-            sail.scale(0.88),
-            1.0,
-        );
+        let (top, boom) = (base - tall * 0.96, deck - tall * 0.07);
+        let (fore, aft) = (mast - thick, mast + thick);
+        bitmap.polygon(&[(aft, top), (aft, boom), (w * 0.86, boom)], sail, 1.0);
+        let jib = [(fore, top + tall * 0.1), (fore, boom), (w * 0.14, deck)];
+        bitmap.polygon(&jib, sail.scale(0.88), 1.0);
     } else {
-        bitmap.rect(
-            mast,
-            deck - tall * 0.12,
-            w * 0.84,
-            deck - tall * 0.07,
-            sail,
-            1.0,
-        );
+        let (high, low) = (deck - tall * 0.12, deck - tall * 0.07);
+        bitmap.rect(mast, high, w * 0.84, low, sail, 1.0);
     }
-    bitmap.polygon(
-        &[
-            (w * 0.04, deck),
-            (w * 0.97, deck - tall * 0.02),
-            (w * 0.84, base),
-            (w * 0.16, base),
-        ],
-        hull,
-        1.0,
-    );
-    bitmap.rect(
-        w * 0.08,
-        deck,
-        w * 0.94,
-        deck + tall * 0.03,
-        sail.mix(hull, 0.4),
-        0.9,
-    );
+    let sheer = [
+        (w * 0.04, deck),
+        (w * 0.97, deck - tall * 0.02),
+        (w * 0.84, base),
+        (w * 0.16, base),
+    ];
+    bitmap.polygon(&sheer, hull, 1.0);
+    let stripe = deck + tall * 0.03;
+    bitmap.rect(w * 0.08, deck, w * 0.94, stripe, sail.mix(hull, 0.4), 0.9);
 }
 
 /// The quay: planks from just behind the subject to beneath the frame, posts at its far edge.

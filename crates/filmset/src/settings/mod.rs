@@ -3,6 +3,7 @@
 
 mod beach;
 mod desert;
+mod facades;
 mod forest;
 mod harbor;
 mod houses;

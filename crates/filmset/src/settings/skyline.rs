@@ -41,6 +41,20 @@ pub fn build(scene: &mut Scene) {
         scene.card(card);
         haze(scene, z, base);
     }
+    // An upright frame sees more of the city below.
+    let room = (scene.view.height - scene.view.horizon) / scene.view.unit;
+    if room > 130.0 {
+        let row = Row {
+            z: 260.0,
+            heights: (10.0, 96.0),
+            widths: (58.0, 96.0),
+            base: room * 0.94,
+            pigment: Rgb::hex(0x42_44_66),
+            lit: 0.5,
+        };
+        let card = skyline(scene, &row);
+        scene.card(card);
+    }
     if scene.program.smoke {
         smoke(scene);
     }

@@ -1,6 +1,7 @@
 //! A city street: towers behind, a row of shops with flats above, lamps along the pavement, and a
 //! road that mirrors it all when wet.
 
+use super::facades::facades;
 use crate::program::{Exclusion, Weather};
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::Card;
@@ -9,13 +10,8 @@ use crate::stage::color::Rgb;
 use crate::stage::lamps::Lamp;
 use crate::stage::noise::Rng;
 use crate::stage::scene::Scene;
-use crate::stage::terrain::{GROUND_Z, ground, leafy_tree};
-use crate::stage::water::reflection;
+use crate::stage::terrain::{ground, leafy_tree};
 
-const WALLS: [u32; 6] = [
-    0xA8_5C_4A, 0xC8_A8_78, 0x7C_84_94, 0xB8_8A_6A, 0x8C_9C_8C, 0xD0_BC_A4,
-];
-const AWNINGS: [u32; 5] = [0xB8_3A_34, 0x2E_6E_65, 0x3A_5A_96, 0xC8_8A_30, 0x7A_3A_5E];
 const NEONS: [u32; 5] = [0xFF_4F_A0, 0x36_D6_F0, 0xFF_B2_3C, 0x7C_F0_8A, 0xB0_74_FF];
 
 /// Adds the layers of the street.
@@ -104,227 +100,6 @@ fn tiles(scene: &Scene, bitmap: &mut Bitmap, edge: f32, dark: Rgb) {
     }
 }
 
-/// The row of houses; returns where neon signs hang, with the row of the ground.
-fn facades(scene: &mut Scene, z: f32, wet: bool) -> Vec<(f32, f32)> {
-    let view = scene.view;
-    let m = view.per_meter(z).clamp(scene.px(9.0), scene.px(34.0));
-    let foot = view.ground_row(z);
-    let tallest = (foot - view.height * 0.04).max(6.0 * m);
-    let mut bitmap = scene.strip(tallest);
-    let width = bitmap.width as f32;
-    let mut neons = Vec::new();
-    let mut x = 0.0;
-    while x < width - 2.0 * m {
-        let mut wide = scene.rng.range(6.0, 10.5) * m;
-        if width - x - wide < 6.0 * m {
-            wide = width - x;
-        }
-        let most = ((tallest - 4.6 * m) / (3.2 * m)).floor().max(1.0);
-        let floors = (most * scene.rng.range(0.55, 1.0)).round().max(1.0);
-        house(scene, &mut bitmap, (x, x + wide - 0.06 * m), (m, z, floors));
-        neons.push((x + wide * 0.5, tallest - 4.3 * m));
-        x += wide;
-        if scene.rng.chance(0.28) {
-            x += 2.2 * m; // a side street lets the sky in
-        }
-    }
-    bitmap.blur(scene.defocus(z), true);
-    let top = foot - tallest;
-    let mut card = Card::periodic(bitmap, top, z).ending();
-    card.left = scene.rng.range(-1.0, 0.0) * view.width * 0.5;
-    if wet {
-        let mut mirrored = reflection(scene, &card, foot, 0.42);
-        mirrored.z = GROUND_Z - 3.0;
-        scene.card(mirrored);
-    }
-    let left = card.left;
-    scene.card(card);
-    neons
-        .into_iter()
-        .map(|(x, y)| (x + left, y + top))
-        .collect()
-}
-
-fn house(
-    scene: &mut Scene,
-    bitmap: &mut Bitmap,
-    (x0, x1): (f32, f32),
-    (m, z, floors): (f32, f32, f32),
-) {
-    let look = scene.look.clone();
-    let base = bitmap.height as f32;
-    let roof = base - (4.4 + 3.2 * floors) * m;
-    let pigment = Rgb::hex(WALLS[scene.rng.below(WALLS.len())]).scale(scene.rng.range(0.9, 1.08));
-    let wall = look.paint(pigment, 0.55, z);
-    let foot = look.paint(pigment, 0.35, z);
-    bitmap.rect_gradient(x0, roof, x1, base, (wall, 1.0), (foot, 1.0));
-    let trim = look.paint(pigment.mix(Rgb::hex(0xF4_EA_D8), 0.5), 0.8, z);
-    bitmap.rect(
-        x0 - 0.12 * m,
-        roof - 0.35 * m,
-        x1 + 0.12 * m,
-        roof + 0.22 * m,
-        trim,
-        1.0,
-    );
-    bitmap.rect(x0, base - 4.3 * m, x1, base - 3.95 * m, trim, 0.9);
-    let columns = (((x1 - x0) / m) / 2.2).floor().max(1.0);
-    let pitch = (x1 - x0) / columns;
-    for floor in 0..floors as usize {
-        let top = roof + (0.85 + 3.2 * floor as f32) * m;
-        for column in 0..columns as usize {
-            let middle = x0 + (column as f32 + 0.5) * pitch;
-            window(scene, bitmap, (middle, top), (m, z), pigment);
-        }
-    }
-    shop(scene, bitmap, (x0, x1), (m, z), pigment);
-}
-
-fn window(
-    scene: &mut Scene,
-    bitmap: &mut Bitmap,
-    (middle, top): (f32, f32),
-    (m, z): (f32, f32),
-    pigment: Rgb,
-) {
-    let look = &scene.look;
-    let (half, tall) = (0.52 * m, 1.65 * m);
-    let on = scene.rng.unit() < 0.46 * look.lamp_glow;
-    let warm = Rgb::hex([0xFF_D2_7A, 0xFF_BE_5C, 0xFF_E3_A8][scene.rng.below(3)]);
-    let glass = look
-        .paint(Rgb::hex(0x5C_6C_80), 0.5, z)
-        .mix(look.middle, 0.25);
-    let frame = look.paint(pigment.mix(Rgb::hex(0xF4_EA_D8), 0.35), 0.7, z);
-    let edge = (0.13 * m).max(scene.view.unit * 1.1);
-    bitmap.rect(
-        middle - half - edge,
-        top - edge,
-        middle + half + edge,
-        top + tall + edge,
-        frame,
-        0.8,
-    );
-    if on {
-        let lit = look.through_air(warm, z * 0.5);
-        bitmap.rect_gradient(
-            middle - half,
-            top,
-            middle + half,
-            top + tall,
-            (lit, 1.0),
-            (lit.scale(0.86), 1.0),
-        );
-        bitmap.glow(
-            (middle, top + tall * 0.5),
-            (half * 3.0, tall * 1.2),
-            (lit, 0.13),
-        );
-    } else {
-        let shine = glass.mix(look.horizon, 0.35);
-        bitmap.rect_gradient(
-            middle - half,
-            top,
-            middle + half,
-            top + tall,
-            (shine, 1.0),
-            (glass, 1.0),
-        );
-    }
-    bitmap.rect(
-        middle - half - edge * 1.6,
-        top + tall + edge * 0.4,
-        middle + half + edge * 1.6,
-        top + tall + edge * 1.8,
-        frame,
-        1.0,
-    );
-}
-
-/// A shop window with an awning, and a door beside it.
-fn shop(
-    scene: &mut Scene,
-    bitmap: &mut Bitmap,
-    (x0, x1): (f32, f32),
-    (m, z): (f32, f32),
-    pigment: Rgb,
-) {
-    let look = scene.look.clone();
-    let base = bitmap.height as f32;
-    let (left, right) = (x0 + 0.5 * m, x1 - 0.5 * m);
-    let door = right - 1.3 * m;
-    let dark = look.paint(pigment.scale(0.45), 0.4, z);
-    let glow = look
-        .lamp_glow
-        .max(if scene.program.lamps { 0.35 } else { 0.0 });
-    let open = scene.rng.chance(0.75) && glow > 0.0;
-    let warm = look.through_air(
-        Rgb::hex([0xFF_CB_78, 0xFF_D9_9A, 0xFF_B8_60][scene.rng.below(3)]),
-        z * 0.4,
-    );
-    let glass = look
-        .paint(Rgb::hex(0x55_68_7C), 0.55, z)
-        .mix(look.horizon, 0.18);
-    let (top, bottom) = if open {
-        (
-            glass.mix(warm, 0.55 + 0.45 * glow),
-            glass.mix(warm.scale(0.82), 0.45 + 0.5 * glow),
-        )
-    } else {
-        (glass, glass.scale(0.8))
-    };
-    let head = base - 3.1 * m;
-    bitmap.rect(
-        left - 0.14 * m,
-        head - 0.14 * m,
-        right + 0.1 * m,
-        base,
-        dark,
-        1.0,
-    );
-    bitmap.rect_gradient(
-        left,
-        head,
-        door - 0.3 * m,
-        base - 0.6 * m,
-        (top, 1.0),
-        (bottom, 1.0),
-    );
-    bitmap.rect_gradient(
-        door,
-        head + 0.2 * m,
-        right,
-        base - 0.1 * m,
-        (top, 0.8),
-        (bottom, 0.8),
-    );
-    if open {
-        let middle = ((left + door) * 0.5, base - 1.6 * m);
-        bitmap.glow(middle, ((door - left) * 0.8, 2.6 * m), (warm, 0.20 * glow));
-    }
-    let cloth = Rgb::hex(AWNINGS[scene.rng.below(AWNINGS.len())]);
-    let (bright, shade) = (look.paint(cloth, 0.9, z), look.paint(cloth, 0.45, z));
-    let (high, low) = (head - 0.5 * m, head + 0.45 * m);
-    let over = 0.35 * m;
-    bitmap.polygon(
-        &[
-            (left, high),
-            (door, high),
-            (door + over, low),
-            (left - over, low),
-        ],
-        bright,
-        1.0,
-    );
-    bitmap.rect(
-        left - over,
-        low - 0.16 * m,
-        door + over,
-        low + 0.1 * m,
-        shade,
-        1.0,
-    );
-}
-
 /// Neon signs above the shops.
 fn signs(scene: &mut Scene, z: f32, places: &[(f32, f32)], wet: bool) {
     let view = scene.view;
@@ -378,63 +153,57 @@ fn lamp_posts(scene: &mut Scene, z: f32, wet: bool) {
     let tall = (4.4 * m).min(foot - view.height * 0.12);
     let mut bitmap = scene.strip(tall + 2.0);
     let width = bitmap.width as f32;
-    let iron = scene.look.paint(Rgb::hex(0x3A_3E_48), 0.35, z);
-    let half = (0.075 * m).max(scene.px(1.2));
     let count = (width / (8.5 * m)).round().clamp(2.0, 6.0) as usize;
     let shift = scene.rng.range(-0.4, 0.0) * view.width;
     for i in 0..count {
         let x = (i as f32 + 0.5) / count as f32 * width;
-        bitmap.rect(x - half, tall * 0.09, x + half, tall + 2.0, iron, 1.0);
-        bitmap.rect(
-            x - half * 2.2,
-            tall * 0.94,
-            x + half * 2.2,
-            tall + 2.0,
-            iron,
-            1.0,
-        );
-        let glass = if scene.look.lamp_glow > 0.2 {
-            Rgb::hex(0xFF_E2_A8)
-        } else {
-            scene.look.horizon
-        };
-        bitmap.polygon(
-            &[
-                (x - 0.20 * m, tall * 0.03),
-                (x + 0.20 * m, tall * 0.03),
-                (x + 0.14 * m, tall * 0.12),
-                (x - 0.14 * m, tall * 0.12),
-            ],
-            glass,
-            1.0,
-        );
-        bitmap.rect(
-            x - 0.24 * m,
-            tall * 0.01,
-            x + 0.24 * m,
-            tall * 0.04,
-            iron,
-            1.0,
-        );
-        if scene.look.lamp_glow > 0.2 {
-            for turn in [-1.0, 0.0, 1.0] {
-                scene.live(Lamp {
-                    at: (x + shift + turn * width, foot - tall * 0.925),
-                    z: z - 0.01,
-                    color: Rgb::hex(0xFF_BE_66),
-                    halo: 1.5 * m,
-                    strength: scene.look.lamp_glow * 0.8,
-                    core: 0.5,
-                    streak: Some((foot, if wet { 0.8 } else { 0.16 })),
-                    seed: scene.program.seed ^ i as u64,
-                });
-            }
+        lamp_post(scene, &mut bitmap, (x, tall), (m, z));
+        if scene.look.lamp_glow < 0.2 {
+            continue;
+        }
+        for turn in [-1.0, 0.0, 1.0] {
+            scene.live(Lamp {
+                at: (x + shift + turn * width, foot - tall * 0.925),
+                z: z - 0.01,
+                color: Rgb::hex(0xFF_BE_66),
+                halo: 1.5 * m,
+                strength: scene.look.lamp_glow * 0.8,
+                core: 0.5,
+                streak: Some((foot, if wet { 0.8 } else { 0.16 })),
+                seed: scene.program.seed ^ i as u64,
+            });
         }
     }
     bitmap.blur(scene.defocus(z), true);
     let mut card = Card::periodic(bitmap, foot - tall, z).ending();
     card.left = shift;
     scene.card(card);
+}
+
+/// One post with its lantern.
+fn lamp_post(scene: &Scene, bitmap: &mut Bitmap, (x, tall): (f32, f32), (m, z): (f32, f32)) {
+    let iron = scene.look.paint(Rgb::hex(0x3A_3E_48), 0.35, z);
+    let half = (0.075 * m).max(scene.px(1.2));
+    let foot = tall + 2.0;
+    bitmap.rect(x - half, tall * 0.09, x + half, foot, iron, 1.0);
+    let socket = half * 2.2;
+    bitmap.rect(x - socket, tall * 0.94, x + socket, foot, iron, 1.0);
+    let glass = if scene.look.lamp_glow > 0.2 {
+        Rgb::hex(0xFF_E2_A8)
+    } else {
+        scene.look.horizon
+    };
+    let (high, low) = (tall * 0.03, tall * 0.12);
+    let (wide, narrow) = (0.20 * m, 0.14 * m);
+    let lantern = [
+        (x - wide, high),
+        (x + wide, high),
+        (x + narrow, low),
+        (x - narrow, low),
+    ];
+    bitmap.polygon(&lantern, glass, 1.0);
+    let cap = 0.24 * m;
+    bitmap.rect(x - cap, tall * 0.01, x + cap, tall * 0.04, iron, 1.0);
 }
 
 /// A few trees between the lamps.

@@ -80,13 +80,15 @@ fn stalks(scene: &mut Scene, z: f32, ratio: f32) {
     let ear = scene.look.paint(Rgb::hex(0xF2_C8_68), lit, z);
     let stem = scene.look.paint(Rgb::hex(0xC8_92_3A), 0.65, z);
     let dark = scene.look.paint(Rgb::hex(0x8A_5A_22), 0.4, z);
-    body(&mut bitmap, base - tall * 0.72, stem, dark);
+    body(&mut bitmap, base - tall * 0.50, stem, dark);
     let thick = (tall * 0.035).max(scene.px(1.5));
-    let spacing = (thick * 2.3).max(tall * 0.055);
+    // Rows before the subject are thinner, or nobody would be seen in them.
+    let sparse = if ratio < 1.0 { 1.7 } else { 1.0 };
+    let spacing = (thick * 2.0).max(tall * 0.048) * sparse;
     let count = (bitmap.width as f32 / spacing) as usize;
     for i in 0..count {
         let x = (i as f32 + scene.rng.range(-0.6, 0.6)) * spacing;
-        let top = base - tall * scene.rng.range(0.72, 1.12);
+        let top = base - tall * scene.rng.range(0.62, 1.12);
         let mix = scene.rng.unit();
         stalk(
             &mut bitmap,
@@ -117,7 +119,7 @@ fn body(bitmap: &mut Bitmap, top: f32, light: Rgb, dark: Rgb) {
     let height = bitmap.height as f32;
     for y in top.max(0.0) as usize..bitmap.height {
         let t = (y as f32 - top) / (height - top);
-        let alpha = (t * 5.0).min(1.0);
+        let alpha = (t * 9.0).min(1.0);
         let pixel = light.mix(dark, t * 0.9).pixel(alpha);
         bitmap.row_mut(y).fill(pixel);
     }
@@ -129,16 +131,19 @@ fn stalk(
     (tall, thick): (f32, f32),
     (stem, ear): (Rgb, Rgb),
 ) {
-    let bottom = bitmap.height as f32;
-    let half = thick * 0.5;
+    let half = thick * 0.42;
+    let foot = (top + tall * 1.05).min(bitmap.height as f32);
     bitmap.rect_gradient(
         x - half,
         top,
         x + half,
-        (top + tall).min(bottom),
-        (stem, 0.9),
-        (stem, 0.0),
+        foot,
+        (stem, 1.0),
+        (stem.scale(0.82), 0.7),
     );
-    let length = tall * 0.13 + thick;
-    bitmap.blob((x, top), (thick * 1.15, length), 0.6, (ear, 0.95));
+    // The ear leans a little, its lit side toward the tip.
+    let length = tall * 0.12 + thick;
+    bitmap.blob((x, top), (thick * 1.1, length), 0.7, (ear.scale(0.88), 1.0));
+    let tip = (x + thick * 0.2, top - length * 0.15);
+    bitmap.blob(tip, (thick * 0.7, length * 0.8), 0.4, (ear, 0.9));
 }

@@ -100,49 +100,20 @@ fn roofline(
     u: f32,
 ) {
     let (w, mid) = (x1 - x0, (x0 + x1) * 0.5);
+    let mut block = |left: f32, right: f32, high: f32| {
+        bitmap.rect(left, roof - high * u, right, roof + 1.0, wall, 1.0);
+    };
     match rng.below(6) {
-        0 => bitmap.rect(
-            mid - 1.2 * u,
-            roof - 13.0 * u,
-            mid + 1.2 * u,
-            roof,
-            wall,
-            1.0,
-        ),
-        1 => {
-            let step = w * 0.2;
-            bitmap.rect(x0 + step, roof - 6.0 * u, x1 - step, roof + 1.0, wall, 1.0);
-        }
+        0 => block(mid - 1.2 * u, mid + 1.2 * u, 13.0),
+        1 => block(x0 + w * 0.2, x1 - w * 0.2, 6.0),
         2 => {
-            bitmap.rect(
-                x0 + w * 0.15,
-                roof - 5.0 * u,
-                x0 + w * 0.4,
-                roof + 1.0,
-                wall,
-                1.0,
-            );
-            bitmap.rect(
-                x1 - w * 0.25,
-                roof - 9.0 * u,
-                x1 - w * 0.25 + 2.2 * u,
-                roof,
-                wall,
-                1.0,
-            );
+            block(x0 + w * 0.15, x0 + w * 0.4, 5.0);
+            block(x1 - w * 0.25, x1 - w * 0.25 + 2.2 * u, 9.0);
         }
         3 => {
-            for i in 0..4 {
-                let (i, s) = (i as f32, w * 0.11);
-                let (y1, y0) = (roof - i * 3.5 * u, roof - (i + 1.0) * 3.5 * u);
-                bitmap.rect(
-                    x0 + s * (i + 1.0),
-                    y0,
-                    x1 - s * (i + 1.0),
-                    y1 + 1.0,
-                    wall,
-                    1.0,
-                );
+            for step in 1..=4 {
+                let (inset, high) = (w * 0.11 * step as f32, 3.5 * step as f32);
+                block(x0 + inset, x1 - inset, high);
             }
         }
         _ => {}

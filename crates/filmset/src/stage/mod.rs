@@ -15,6 +15,7 @@ pub mod look;
 pub mod noise;
 pub mod particles;
 pub mod props;
+mod sampling;
 pub mod scene;
 pub mod sky;
 pub mod terrain;
