@@ -68,11 +68,6 @@ pub fn build(scene: &mut Scene) {
     }
 }
 
-/// A depth no farther than where `most` of a thing has gone into the air.
-fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
-    z.min(scene.look.reach * (-(1.0 - most).ln()).powf(1.25))
-}
-
 /// Level sand with the long soft marks of the wind.
 fn floor(scene: &mut Scene, sand: Rgb) {
     let look = scene.look.clone();
@@ -119,7 +114,7 @@ fn mesas(scene: &mut Scene, z: f32, heights: (f32, f32), pigment: u32) {
     let mut bitmap = scene.strip(tallest + 10.0);
     let width = bitmap.width as f32;
     let base = tallest + 4.0;
-    let air = seen(scene, z, 0.78);
+    let air = scene.look.seen(z, 0.78);
     let look = scene.look.clone();
     let (lit, dark) = (
         look.paint(Rgb::hex(pigment), 0.9, air),
@@ -131,36 +126,7 @@ fn mesas(scene: &mut Scene, z: f32, heights: (f32, f32), pigment: u32) {
     for i in 0..count {
         let x = (i as f32 + scene.rng.range(0.15, 0.85)) / count as f32 * width;
         let h = heights.0 * u * stretch + (tallest - heights.0 * u * stretch) * scene.rng.unit();
-        let half = h * scene.rng.range(0.45, 1.7);
-        let (cliff, foot) = (h * 0.55, half + h * 0.75);
-        let step = scene.rng.range(0.1, 0.3) * half;
-        let shape = [
-            (x - foot, base),
-            (x - half, base - h + cliff),
-            (x - half * 0.93, base - h + cliff * 0.2),
-            (x - half + step, base - h),
-            (x + half - step * 0.6, base - h),
-            (x + half * 0.95, base - h + cliff * 0.3),
-            (x + half, base - h + cliff),
-            (x + foot, base),
-        ];
-        bitmap.polygon(&shape, lit, 1.0);
-        let shade = [
-            (x - side * foot, base),
-            (x - side * half, base - h + cliff),
-            (x - side * half * 0.94, base - h + cliff * 0.3),
-            (x - side * (half - step), base - h),
-            (x - side * half * 0.32, base - h),
-            (x - side * half * 0.45, base - h + cliff * 0.6),
-            (x - side * half * 0.25, base - h + cliff),
-            (x - side * half * 0.5, base),
-        ];
-        bitmap.polygon(&shade, dark, 0.85);
-        for band in 1..4 {
-            let y = base - h + cliff * 0.27 * band as f32;
-            let thick = (h * 0.03).max(1.0);
-            bitmap.rect(x - half * 0.94, y, x + half * 0.94, y + thick, dark, 0.28);
-        }
+        mesa(&mut bitmap, &mut scene.rng, (x, base), h, (lit, dark, side));
     }
     for y in 0..bitmap.height {
         let veil = smoothstep(base - tallest * 0.7, base, y as f32) * 0.55;
@@ -184,6 +150,46 @@ fn mesas(scene: &mut Scene, z: f32, heights: (f32, f32), pigment: u32) {
     scene.card(card);
 }
 
+/// One table mountain: a cliff with bands above a foot of rubble.
+fn mesa(
+    bitmap: &mut Bitmap,
+    rng: &mut Rng,
+    (x, base): (f32, f32),
+    h: f32,
+    (lit, dark, side): (Rgb, Rgb, f32),
+) {
+    let half = h * rng.range(0.45, 1.7);
+    let (cliff, foot) = (h * 0.55, half + h * 0.75);
+    let step = rng.range(0.1, 0.3) * half;
+    let shape = [
+        (x - foot, base),
+        (x - half, base - h + cliff),
+        (x - half * 0.93, base - h + cliff * 0.2),
+        (x - half + step, base - h),
+        (x + half - step * 0.6, base - h),
+        (x + half * 0.95, base - h + cliff * 0.3),
+        (x + half, base - h + cliff),
+        (x + foot, base),
+    ];
+    bitmap.polygon(&shape, lit, 1.0);
+    let shade = [
+        (x - side * foot, base),
+        (x - side * half, base - h + cliff),
+        (x - side * half * 0.94, base - h + cliff * 0.3),
+        (x - side * (half - step), base - h),
+        (x - side * half * 0.32, base - h),
+        (x - side * half * 0.45, base - h + cliff * 0.6),
+        (x - side * half * 0.25, base - h + cliff),
+        (x - side * half * 0.5, base),
+    ];
+    bitmap.polygon(&shade, dark, 0.85);
+    for band in 1..4 {
+        let y = base - h + cliff * 0.27 * band as f32;
+        let thick = (h * 0.03).max(1.0);
+        bitmap.rect(x - half * 0.94, y, x + half * 0.94, y + thick, dark, 0.28);
+    }
+}
+
 /// A row of dunes: each a smooth back toward the sun and a steep shaded slope, parted by a
 /// crisp winding crest.
 fn dunes(scene: &mut Scene, row: &Dunes, sand: Rgb) {
@@ -193,7 +199,7 @@ fn dunes(scene: &mut Scene, row: &Dunes, sand: Rgb) {
     let mut bitmap = scene.strip(tallest + below + 4.0);
     let width = bitmap.width as f32;
     let base = tallest + 3.0;
-    let air = seen(scene, row.z, 0.80);
+    let air = scene.look.seen(row.z, 0.80);
     let look = scene.look.clone();
     let tone = Tones {
         lit: look.paint(sand.mix(Rgb::hex(0x00FF_F0CC), 0.25), 1.0, air),

@@ -176,26 +176,7 @@ fn gabled(
         kit.timber,
         0.55,
     );
-    for s in [-1.0, 1.0] {
-        let (over, thick) = (half * 1.28, tall * 0.13);
-        let low = eaves + tall * 0.14;
-        let band = [
-            (x, ridge - thick * 0.75),
-            (x + s * over, low - thick * 0.55),
-            (x + s * over * 1.02, low + thick * 0.2),
-            (x + s * over * 0.9, low + thick * 0.15),
-            (x, ridge + thick * 0.55),
-        ];
-        bitmap.polygon(
-            &band,
-            if s * kit.side > 0.0 {
-                kit.snow
-            } else {
-                kit.snow_shade.mix(kit.snow, 0.35)
-            },
-            1.0,
-        );
-    }
+    gable_roof(bitmap, x, (ridge, eaves), (half, tall), kit);
     let (w, h) = (half * 0.40, tall * 0.18);
     let row = foot - tall * 0.34;
     kit.window(bitmap, (x - half * 0.68, row), (w, h), lit);
@@ -223,6 +204,36 @@ fn gabled(
         door: (x, foot),
         chimney: Some(mouth),
         lit,
+    }
+}
+
+/// Thick snow on both slopes of a gable.
+fn gable_roof(
+    bitmap: &mut Bitmap,
+    x: f32,
+    (ridge, eaves): (f32, f32),
+    (half, tall): (f32, f32),
+    kit: &Kit,
+) {
+    for s in [-1.0, 1.0] {
+        let (over, thick) = (half * 1.28, tall * 0.13);
+        let low = eaves + tall * 0.14;
+        let band = [
+            (x, ridge - thick * 0.75),
+            (x + s * over, low - thick * 0.55),
+            (x + s * over * 1.02, low + thick * 0.2),
+            (x + s * over * 0.9, low + thick * 0.15),
+            (x, ridge + thick * 0.55),
+        ];
+        bitmap.polygon(
+            &band,
+            if s * kit.side > 0.0 {
+                kit.snow
+            } else {
+                kit.snow_shade.mix(kit.snow, 0.35)
+            },
+            1.0,
+        );
     }
 }
 
@@ -263,30 +274,7 @@ fn broad(
         kit.timber,
         0.6,
     );
-    let (over, lip) = (half * 1.12, tall * 0.07);
-    let roof = [
-        (x - half * 0.80, ridge + lip * 0.6),
-        (x - half * 0.70, ridge - lip * 0.4),
-        (x + half * 0.70, ridge - lip * 0.4),
-        (x + half * 0.80, ridge + lip * 0.6),
-        (x + over, eaves),
-        (x + over * 0.99, eaves + lip * 1.2),
-        (x + over * 0.6, eaves + lip * 0.8),
-        (x + over * 0.1, eaves + lip * 1.35),
-        (x - over * 0.45, eaves + lip * 0.75),
-        (x - over * 0.99, eaves + lip * 1.2),
-        (x - over, eaves),
-    ];
-    bitmap.polygon(&roof, kit.snow, 1.0);
-    let s = -kit.side;
-    let dim = [
-        (x + s * half * 0.80, ridge + lip * 0.6),
-        (x + s * over, eaves),
-        (x + s * over * 0.99, eaves + lip * 1.2),
-        (x + s * over * 0.45, eaves + lip * 0.7),
-        (x + s * half * 0.55, ridge),
-    ];
-    bitmap.polygon(&dim, kit.snow_shade, 0.55);
+    broad_roof(bitmap, x, (ridge, eaves), half, kit);
     let (w, h) = (half * 0.24, tall * 0.19);
     let row = foot - tall * 0.30;
     let count = 3;
@@ -315,6 +303,34 @@ fn broad(
         chimney: Some(mouth),
         lit,
     }
+}
+
+/// The wide snowy roof of a house seen from its long side; its hem hangs in waves.
+fn broad_roof(bitmap: &mut Bitmap, x: f32, (ridge, eaves): (f32, f32), half: f32, kit: &Kit) {
+    let (over, lip) = (half * 1.12, (eaves - ridge) * 0.07 / 0.58);
+    let roof = [
+        (x - half * 0.80, ridge + lip * 0.6),
+        (x - half * 0.70, ridge - lip * 0.4),
+        (x + half * 0.70, ridge - lip * 0.4),
+        (x + half * 0.80, ridge + lip * 0.6),
+        (x + over, eaves),
+        (x + over * 0.99, eaves + lip * 1.2),
+        (x + over * 0.6, eaves + lip * 0.8),
+        (x + over * 0.1, eaves + lip * 1.35),
+        (x - over * 0.45, eaves + lip * 0.75),
+        (x - over * 0.99, eaves + lip * 1.2),
+        (x - over, eaves),
+    ];
+    bitmap.polygon(&roof, kit.snow, 1.0);
+    let s = -kit.side;
+    let dim = [
+        (x + s * half * 0.80, ridge + lip * 0.6),
+        (x + s * over, eaves),
+        (x + s * over * 0.99, eaves + lip * 1.2),
+        (x + s * over * 0.45, eaves + lip * 0.7),
+        (x + s * half * 0.55, ridge),
+    ];
+    bitmap.polygon(&dim, kit.snow_shade, 0.55);
 }
 
 /// A church: a nave under snow and a tower with a tall spire.
@@ -354,6 +370,16 @@ pub fn church(
             lit,
         );
     }
+    tower(bitmap, (x, foot), tall, kit);
+    Built {
+        door: (x, foot),
+        chimney: None,
+        lit,
+    }
+}
+
+/// A church tower with its spire and cross.
+fn tower(bitmap: &mut Bitmap, (x, foot): (f32, f32), tall: f32, kit: &Kit) {
     let (w, top) = (tall * 0.19, foot - tall * 1.08);
     bitmap.rect(x - w, top, x + w, foot, kit.stone.1, 1.0);
     let (a, b) = if kit.side < 0.0 {
@@ -405,7 +431,7 @@ pub fn church(
         bitmap,
         (x - w * 0.34, top + tall * 0.16),
         (w * 0.68, tall * 0.18),
-        lit,
+        kit.glow > 0.2,
     );
     bitmap.rect(
         x - w * 0.5,
@@ -415,9 +441,4 @@ pub fn church(
         kit.timber,
         1.0,
     );
-    Built {
-        door: (x, foot),
-        chimney: None,
-        lit,
-    }
 }

@@ -2,12 +2,14 @@
 //! relies on the stage for sky, clouds, weather and subjects.
 
 mod beach;
+mod canopy;
 mod desert;
 mod facades;
 mod forest;
 mod harbor;
 mod houses;
 mod mountains;
+mod peaks;
 mod sea;
 mod skyline;
 mod snow_village;

@@ -1,5 +1,6 @@
 //! Mountains: ridge behind ridge in ever more air, snow on the peaks, a meadow with firs.
 
+use super::peaks::{Range, peaks};
 use super::trees::{Foliage, conifer, leafy, sun_side};
 use crate::program::{Exclusion, Shot, SubjectKind, Weather};
 use crate::stage::actor::{Actor, Floor};
@@ -7,30 +8,33 @@ use crate::stage::air::{Bank, bank_card};
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
 use crate::stage::color::{Rgb, smoothstep};
-use crate::stage::noise::{Loop, Rng, hash01};
+use crate::stage::noise::Rng;
 use crate::stage::scene::Scene;
 use crate::stage::terrain::{Ridge, ground, plain_rows, ridge, settle};
-
-/// One range of mountains.
-struct Range {
-    z: f32,
-    /// Lowest and highest peak above the horizon, pixels of a 576x320 frame.
-    heights: (f32, f32),
-    /// Peaks over one period.
-    peaks: usize,
-    /// Fall of a flank, pixels a pixel.
-    slope: f32,
-    /// Share of the highest peak above which snow lies; 1 and more for none.
-    snow_line: f32,
-    pigment: u32,
-    /// Height of the firs that tooth the outline, pixels of a 576x320 frame; 0 for bare rock.
-    firs: f32,
-}
 
 /// Adds the layers of the mountains.
 pub fn build(scene: &mut Scene) {
     let autumn = scene.rng.chance(0.4);
     let wood = if autumn { 0x008A_6A3A } else { 0x003E_6A4C };
+    ranges(scene, wood);
+    let program = scene.program;
+    let train = program
+        .subjects
+        .iter()
+        .position(|s| s.kind == SubjectKind::Train);
+    let train = train.and_then(|i| Actor::cast(program, &scene.view, i, Floor::None).pop());
+    meadow(scene, train.as_ref());
+    match &train {
+        Some(train) => viaduct(scene, train),
+        None => hills(scene),
+    }
+    if !scene.without(Exclusion::Trees) {
+        groves(scene, autumn, train.is_some());
+    }
+}
+
+/// The ranges, farthest first, with air between them.
+fn ranges(scene: &mut Scene, wood: u32) {
     let ranges = [
         Range {
             z: 4300.0,
@@ -84,154 +88,6 @@ pub fn build(scene: &mut Scene) {
             scene.card(card);
         }
     }
-    let program = scene.program;
-    let train = program
-        .subjects
-        .iter()
-        .position(|s| s.kind == SubjectKind::Train);
-    let train = train.and_then(|i| Actor::cast(program, &scene.view, i, Floor::None).pop());
-    meadow(scene, train.as_ref());
-    match &train {
-        Some(train) => viaduct(scene, train),
-        None => hills(scene),
-    }
-    if !scene.without(Exclusion::Trees) {
-        groves(scene, autumn, train.is_some());
-    }
-}
-
-/// A depth no farther than where `most` of a thing has gone into the air: great forms stay
-/// faintly in sight in any weather.
-fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
-    let limit = scene.look.reach * (-(1.0 - most).ln()).powf(1.25);
-    z.min(limit)
-}
-
-struct Peak {
-    x: f32,
-    height: f32,
-    left: f32,
-    right: f32,
-    bend: f32,
-    /// Height of its outline at each column, pixels.
-    flank: Vec<f32>,
-}
-
-/// Columns from `from` to `x` on a loop of `width`, the short way round.
-fn offset(x: f32, from: f32, width: f32) -> f32 {
-    (x - from + width * 1.5).rem_euclid(width) - width * 0.5
-}
-
-/// A range with lit and shaded faces, snow above its snow line, air at its foot.
-fn peaks(scene: &mut Scene, range: &Range) -> Card {
-    let u = scene.view.unit * scene.view.far_scale().clamp(0.75, 1.5);
-    let stretch = (scene.view.height / scene.px(320.0)).sqrt();
-    let tallest = range.heights.1 * u * stretch;
-    let below = scene.px(12.0);
-    let mut bitmap = scene.strip(tallest + below + 8.0);
-    let width = bitmap.width as f32;
-    let rng = &mut scene.rng;
-    let mut list: Vec<Peak> = (0..range.peaks)
-        .map(|i| Peak {
-            x: (i as f32 + rng.range(0.15, 0.85)) / range.peaks as f32 * width,
-            height: (range.heights.0 * u * stretch)
-                + (tallest - range.heights.0 * u * stretch) * rng.unit().powf(0.8),
-            left: range.slope * rng.range(0.75, 1.3),
-            right: range.slope * rng.range(0.75, 1.3),
-            bend: rng.range(-0.35, 0.35),
-            flank: Vec::new(),
-        })
-        .collect();
-    let (rough, fine) = (Loop::new(rng, 9, 4, 0.8), Loop::new(rng, 23, 4, 0.9));
-    let salt = rng.word();
-    let base = tallest + 6.0;
-    // Lower peaks stand before higher ones.
-    list.sort_by(|a, b| a.height.total_cmp(&b.height));
-    for (i, peak) in list.iter_mut().enumerate() {
-        peak.flank = (0..bitmap.width)
-            .map(|x| {
-                let dx = offset(x as f32, peak.x, width);
-                let fall = if dx < 0.0 {
-                    -dx * peak.left
-                } else {
-                    dx * peak.right
-                };
-                let turn = x as f32 / width + i as f32 * 0.37;
-                let jag = range.slope * u * (5.5 * rough.at(turn) + 2.6 * fine.at(turn));
-                let tooth = teeth(salt, x as f32 / u, range.firs) * u;
-                let height = peak.height - fall * (1.0 - 0.25 * (fall / tallest).min(1.0));
-                height.max(tallest * 0.12) + jag + tooth
-            })
-            .collect();
-    }
-    shade(scene, range, &mut bitmap, &list, (base, tallest));
-    bitmap.blur(scene.defocus(range.z), true);
-    Card::periodic(bitmap, scene.view.horizon - base, range.z)
-}
-
-/// Height of a row of firs at column `x`, pointed tops about `size` high.
-fn teeth(salt: u64, x: f32, size: f32) -> f32 {
-    if size <= 0.0 {
-        return 0.0;
-    }
-    let gap = size * 0.95;
-    let i = (x / gap).floor();
-    let tall = size * (0.45 + 0.75 * hash01(salt, i as i64));
-    let d = ((x / gap - i) - 0.5).abs() * 2.0;
-    tall * (1.0 - d).max(0.0)
-}
-
-fn shade(
-    scene: &Scene,
-    range: &Range,
-    bitmap: &mut Bitmap,
-    list: &[Peak],
-    (base, tallest): (f32, f32),
-) {
-    let look = &scene.look;
-    let z = seen(scene, range.z, 0.80);
-    let pigment = Rgb::hex(range.pigment);
-    let side = sun_side(scene);
-    let (lit, dark) = (
-        look.paint(pigment.mix(Rgb::hex(0x00E0_C8A8), 0.25), 0.95, z),
-        look.paint(pigment, 0.3, z),
-    );
-    let (snow, blue) = (
-        look.paint(Rgb::hex(0x00FB_FCFF), 1.0, z * 0.7),
-        look.paint(Rgb::hex(0x00B8_C8EA), 0.55, z * 0.8),
-    );
-    let winter = scene.program.weather == Weather::Snow;
-    let line = if winter {
-        range.snow_line.min(1.2) * 0.5
-    } else {
-        range.snow_line
-    };
-    let width = bitmap.width as f32;
-    let (u, mist) = (scene.view.unit, look.air.mix(look.horizon, 0.35));
-    for x in 0..bitmap.width {
-        let high = list.iter().map(|p| p.flank[x]).fold(f32::MIN, f32::max);
-        let outline = base - high;
-        let zigzag =
-            7.0 * u * ((x as f32 / (9.0 * u)).sin() + 0.7 * (x as f32 / (4.3 * u) + 1.3).sin());
-        for y in outline.floor().max(0.0) as usize..bitmap.height {
-            let height = base - y as f32;
-            let Some(peak) = list.iter().find(|p| p.flank[x] >= height - 1.0) else {
-                continue;
-            };
-            let (down, dx) = (peak.height - height, offset(x as f32, peak.x, width));
-            // The crest comes down from the summit in a crooked line that parts light and shade.
-            let crest = down * peak.bend
-                + 3.5 * u * (down / (8.0 * u)).sin()
-                + 2.0 * u * (down / (3.1 * u)).sin();
-            let face = smoothstep(-1.6 * u, 1.6 * u, (dx - crest) * side);
-            let rock = dark.mix(lit, face);
-            let cold = smoothstep(-2.0 * u, 2.0 * u, height + zigzag - tallest * line);
-            let color = rock.mix(blue.mix(snow, face), cold);
-            let foot = smoothstep(tallest * 0.55, -4.0 * u, height) * 0.6;
-            let cover = (y as f32 + 1.0 - outline).clamp(0.0, 1.0);
-            bitmap.pixels[y * bitmap.width + x] = color.mix(mist, foot).pixel(cover);
-        }
-    }
 }
 
 /// The ground: a meadow with flowers, or below a train a wooded valley that sinks into mist.
@@ -283,7 +139,7 @@ fn hills(scene: &mut Scene) {
         (330.0, 3.0, 5.0, 0x0074_9C4A),
     ] {
         let shape = Ridge {
-            z: seen(scene, z, 0.84),
+            z: scene.look.seen(z, 0.84),
             rise,
             swing,
             swells: 2,
@@ -453,7 +309,7 @@ fn grove(scene: &mut Scene, z: f32, tall: f32, (groups, each): (usize, usize), a
     let foot = tall * 1.25;
     let mut bitmap = scene.strip(foot + scene.px(4.0));
     let width = bitmap.width as f32;
-    let near = seen(scene, z, 0.86);
+    let near = scene.look.seen(z, 0.86);
     let firs = Foliage::new(scene, (0x0024_4C40, 0x0064_9860), near);
     let leaves = if autumn {
         (0x00A2_4C20, 0x00F4_A240)

@@ -33,7 +33,7 @@ pub fn build(scene: &mut Scene) {
         (1900.0, 30.0, 12.0, 0x00B0_C2DC),
     ] {
         let shape = Ridge {
-            z: seen(scene, z, 0.84),
+            z: scene.look.seen(z, 0.84),
             rise,
             swing,
             swells: 3,
@@ -76,11 +76,6 @@ pub fn build(scene: &mut Scene) {
             },
         );
     }
-}
-
-/// A depth no farther than where `most` of a thing has gone into the air.
-fn seen(scene: &Scene, z: f32, most: f32) -> f32 {
-    z.min(scene.look.reach * (-(1.0 - most).ln()).powf(1.25))
 }
 
 /// Level snow with long blue hollows and, in front, the tracks of a sledge.
@@ -140,7 +135,7 @@ fn slope(scene: &mut Scene, slope: &Slope) {
     let line = Loop::new(&mut scene.rng, 2, 4, 0.35);
     let width = bitmap.width as f32;
     let outline = |x: f32| crest - slope.rise - swing * line.at((x / width).rem_euclid(1.0));
-    let kit = Kit::new(scene, seen(scene, slope.z, 0.66));
+    let kit = Kit::new(scene, scene.look.seen(slope.z, 0.66));
     let mut left = scene.rng.range(-0.2, 0.0) * view.width;
     let mut built = Vec::new();
     let firs = !scene.without(Exclusion::Trees);
@@ -207,7 +202,7 @@ fn snow(
     below: f32,
 ) {
     let look = &scene.look;
-    let z = seen(scene, slope.z, 0.74);
+    let z = scene.look.seen(slope.z, 0.74);
     let (white, blue) = (
         look.paint(Rgb::hex(0x00FA_FBFF), 0.95, z),
         look.paint(Rgb::hex(0x00B4_C6E6), 0.6, z),
@@ -249,7 +244,7 @@ fn plant(
     outline: &impl Fn(f32) -> f32,
     count: usize,
 ) {
-    let z = seen(scene, slope.z, 0.7);
+    let z = scene.look.seen(slope.z, 0.7);
     let mut tones = Foliage::new(scene, (0x002C_4C4A, 0x005A_8472), z);
     tones.snow.1 = 0.95;
     let width = bitmap.width as f32;
@@ -280,7 +275,7 @@ fn smoke_and_lamps(
     let inside = |x: f32| (x + corner.0).rem_euclid(width);
     let smoke = scene
         .look
-        .paint(Rgb::hex(0x00D0_D4DE), 0.55, seen(scene, slope.z, 0.7))
+        .paint(Rgb::hex(0x00D0_D4DE), 0.55, scene.look.seen(slope.z, 0.7))
         .mix(scene.look.horizon, 0.2);
     let shown = built
         .iter()

@@ -248,6 +248,12 @@ impl Look {
         1.0 - (-(z / self.reach).powf(0.8)).exp()
     }
 
+    /// A depth no farther than where `most` of a thing has gone into the air: great forms painted
+    /// as from there stay faintly in sight in any weather.
+    pub fn seen(&self, z: f32, most: f32) -> f32 {
+        z.min(self.reach * (-(1.0 - most).ln()).powf(1.25))
+    }
+
     /// `color` as seen through the air at depth `z`.
     pub fn through_air(&self, color: Rgb, z: f32) -> Rgb {
         color.mix(self.air, self.haze(z))
