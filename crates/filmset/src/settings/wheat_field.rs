@@ -1,6 +1,6 @@
 //! A wheat field: low hills, trees, and rows of stalks that gusts run through.
 
-use crate::program::Exclusion;
+use crate::program::{Exclusion, SubjectKind};
 use crate::stage::bitmap::Bitmap;
 use crate::stage::card::{Card, Motion};
 use crate::stage::color::Rgb;
@@ -33,7 +33,16 @@ pub fn build(scene: &mut Scene) {
     if !scene.without(Exclusion::Trees) {
         trees(scene);
     }
-    let focus = scene.view.subject_z;
+    // Beneath what flies or crosses far off, the field keeps its own near scale.
+    let near = scene.program.subjects.first().is_some_and(|s| {
+        s.kind.is_figure() || matches!(s.kind, SubjectKind::Dog | SubjectKind::Ball)
+    });
+    let own = 16.0 * scene.view.zoom;
+    let focus = if near {
+        scene.view.subject_z
+    } else {
+        scene.view.subject_z.min(own)
+    };
     for ratio in [7.0, 4.2, 2.6, 1.75, 1.22, 0.86, 0.62] {
         stalks(scene, focus * ratio, ratio);
     }

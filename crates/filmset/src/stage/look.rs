@@ -200,6 +200,7 @@ impl Look {
             Weather::Rain => (Rgb::hex(0x7F_8B_9A), 0.82, 0.80),
             Weather::Snow => (Rgb::hex(0xC4_CC_DA), 0.78, 0.98),
         };
+        let dim = if night { 1.0 } else { dim };
         // Grey of the hour: as bright as its sky and faintly of its hue, so the hour stays told.
         let level = self
             .middle

@@ -345,3 +345,70 @@ fn the_tone_of_the_light_grades_the_picture() {
     assert!(balance(LightTone::Warm) > neutral * 1.15);
     assert!(balance(LightTone::Cold) < neutral * 0.9);
 }
+
+/// Number of pixels of `picture` for which `test(red, green, blue)` holds.
+fn count(picture: &[u8], test: impl Fn(u8, u8, u8) -> bool) -> usize {
+    picture
+        .chunks_exact(3)
+        .filter(|p| test(p[0], p[1], p[2]))
+        .count()
+}
+
+#[test]
+fn snowfall_whitens_the_ground_of_wild_places() {
+    for setting in [Setting::Forest, Setting::Mountains] {
+        let mut program = program(setting);
+        let mut bright = |weather| {
+            program.weather = weather;
+            let picture = frame(&Stage::new(&program, SIZE), 0);
+            let ground = &picture[picture.len() * 4 / 5..];
+            count(ground, |r, g, b| r.min(g).min(b) > 150)
+        };
+        let (dry, snowy) = (bright(Weather::Overcast), bright(Weather::Snow));
+        assert!(
+            snowy > 2000 && dry < snowy / 4,
+            "{setting:?}: {dry} dry, {snowy} in snow"
+        );
+    }
+}
+
+#[test]
+fn lamps_light_the_windows_of_the_village() {
+    let mut program = program(Setting::SnowVillage);
+    program.time = TimeOfDay::Night;
+    let mut warm = |lamps| {
+        program.lamps = lamps;
+        let picture = frame(&Stage::new(&program, SIZE), 0);
+        count(&picture, |r, _, b| r > 150 && r > b + 40)
+    };
+    assert_eq!(warm(false), 0);
+    assert!(warm(true) > 20, "{} warm pixels", warm(true));
+}
+
+#[test]
+fn only_smoke_moves_over_a_still_village() {
+    let mut program = program(Setting::SnowVillage);
+    program.without = vec![Exclusion::Clouds];
+    let mut change = |smoke| {
+        program.smoke = smoke;
+        let stage = Stage::new(&program, SIZE);
+        difference(&frame(&stage, 0), &frame(&stage, 24))
+    };
+    assert!(change(false) == 0.0);
+    assert!(change(true) > 0.0);
+}
+
+#[test]
+fn strong_wind_drives_sand_through_the_desert() {
+    let mut program = program(Setting::Desert);
+    // Late light: nothing trembles in the heat.
+    program.time = TimeOfDay::Dusk;
+    program.without = vec![Exclusion::Clouds];
+    let mut change = |wind| {
+        program.wind = wind;
+        let stage = Stage::new(&program, SIZE);
+        difference(&frame(&stage, 0), &frame(&stage, 24))
+    };
+    assert!(change(1.0) == 0.0);
+    assert!(change(11.0) > 0.1, "{}", change(11.0));
+}

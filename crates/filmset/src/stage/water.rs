@@ -157,7 +157,9 @@ pub fn glitter(scene: &mut Scene, roughness: f32, z: f32) {
                 size: view.unit * rng.range(6.0, 15.0),
                 phase: rng.unit(),
                 rate: rng.range(0.35, 0.9),
-                strength: rng.range(0.4, 1.0) * smoothstep(0.0, 0.5, look.sun_clear),
+                strength: rng.range(0.4, 1.0)
+                    * smoothstep(0.0, 0.5, look.sun_clear)
+                    * (1.0 - 0.7 * look.dullness),
             }
         })
         .collect();
