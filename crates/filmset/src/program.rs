@@ -271,8 +271,13 @@ pub enum Aspect {
 
 impl Aspect {
     /// Every bucket.
-    pub const ALL: &'static [Self] =
-        &[Self::Wide, Self::Tall, Self::Square, Self::Classic, Self::Portrait];
+    pub const ALL: &'static [Self] = &[
+        Self::Wide,
+        Self::Tall,
+        Self::Square,
+        Self::Classic,
+        Self::Portrait,
+    ];
 
     /// Width and height in pixels of the decoder's output.
     pub const fn size(self) -> (u32, u32) {

@@ -96,7 +96,8 @@ pub fn view(program: &Program, size: (u32, u32)) -> View {
         let framing = framing(subject.kind);
         let shot = shot_index(program.camera.shot);
         let tall = framing.shares[shot] * height;
-        let tall = tall.min(width * 0.95 * framing.height / framing.width.min(framing.height * 2.0));
+        let tall =
+            tall.min(width * 0.95 * framing.height / framing.width.min(framing.height * 2.0));
         view.subject_z = focal * framing.height / tall;
         if !framing.airborne {
             let drop = (framing.feet[shot] * height - horizon).max(0.03 * height);

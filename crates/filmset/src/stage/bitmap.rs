@@ -198,7 +198,11 @@ impl Bitmap {
             let row = self.row_mut(y);
             for (i, c) in cover.iter().enumerate().filter(|(_, c)| **c > 0.0) {
                 let at = wrap(first_x + i as i64, width);
-                let source = if *c > 3.999 { full } else { color.pixel(alpha * c * 0.25) };
+                let source = if *c > 3.999 {
+                    full
+                } else {
+                    color.pixel(alpha * c * 0.25)
+                };
                 row[at] = over(source, row[at]);
             }
         }

@@ -114,7 +114,9 @@ pub fn settle(ground: &mut Card, plain: &[u32]) {
 
 /// The colour of each row of a [`ground`] nothing is painted on yet.
 pub fn plain_rows(ground: &Card) -> Vec<u32> {
-    (0..ground.bitmap.height).map(|y| ground.bitmap.row(y)[0]).collect()
+    (0..ground.bitmap.height)
+        .map(|y| ground.bitmap.row(y)[0])
+        .collect()
 }
 
 /// Depth under which the ground is sorted: behind all things standing, before far ridges.

@@ -379,7 +379,7 @@ fn lamps_light_the_windows_of_the_village() {
     let mut warm = |lamps| {
         program.lamps = lamps;
         let picture = frame(&Stage::new(&program, SIZE), 0);
-        count(&picture, |r, _, b| r > 150 && r > b + 40)
+        count(&picture, |r, _, b| r > 150 && r.saturating_sub(b) > 40)
     };
     assert_eq!(warm(false), 0);
     assert!(warm(true) > 20, "{} warm pixels", warm(true));
