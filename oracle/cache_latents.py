@@ -38,7 +38,8 @@ def main():
     parser.add_argument("--codec", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--frames", type=int, default=49)
-    parser.add_argument("--size", default="288x160")
+    parser.add_argument("--size", default="288x160", help="of 16:9; other shapes are scaled alike")
+    parser.add_argument("--aspect", default="wide")
     parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--first-shard", type=int, default=0)
     parser.add_argument("--shard", type=int, default=250)
@@ -53,11 +54,12 @@ def main():
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     for shard in range(args.first_shard, args.first_shard + -(-args.count // args.shard)):
-        path = out / f"{args.size}-{args.frames}-{shard:05}.pt"
+        path = out / f"{args.aspect}-{args.frames}-{shard:05}.pt"
         if path.exists():
             continue
         headers, latents, waiting = [], [], []
-        for header, film, _ in stream(10_000_000 + shard * args.shard, args.shard, args.frames, size):
+        seed = 10_000_000 + shard * args.shard
+        for header, film, _ in stream(seed, args.shard, args.frames, size, "--aspect", args.aspect):
             headers.append({key: header[key] for key in KEPT})
             waiting.append(film)
             if len(waiting) == args.batch:

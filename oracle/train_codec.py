@@ -97,7 +97,7 @@ def main():
     matrices = [p for p in codec.parameters() if p.ndim >= 2]
     others = [p for p in codec.parameters() if p.ndim < 2]
     optimizer = Muon(matrices, others, lr=args.lr)
-    average = Average(codec, decay=0.998)
+    average = Average(codec, decay=0.99)
     run = Run(args.run, args.minutes)
     if state := run.load():
         codec.load_state_dict(state["model"])

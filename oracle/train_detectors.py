@@ -24,7 +24,9 @@ KEY_FRAMES, CHANNELS, CELL = 5, 4, 4
 SETTINGS, TIMES, WEATHERS, KINDS, COLORS, DIRECTIONS, MOVES = 10, 6, 5, 12, 12, 4, 11
 GRID, FLOW_CHANNELS, PATH = 12, 24, 7
 WIDTH = GRID * GRID * FLOW_CHANNELS + PATH  # numbers a clip in flow.bin
-PAN_LEFT, PAN_RIGHT = 3, 4
+# Static, push in, pull back, pan left, right, tilt up, down, crane up, down, tracking, handheld.
+MIRRORED = torch.tensor([0, 1, 2, 4, 3, 5, 6, 7, 8, 9, 10])
+BACKWARD = torch.tensor([0, 2, 1, 4, 3, 6, 5, 8, 7, 9, 10])
 FACING = 1 + KINDS + COLORS  # first channel of directions
 DENSITY = 0.1  # members a cell that one unit of the network's last channel stands for
 NOISE = torch.randn(6_000_000)  # drawn once: drawing it costs more than the network
@@ -66,6 +68,23 @@ class Data:
         )
 
 
+def overviews(data: Data):
+    """Overviews of every key frame, clean and spoiled: {(h, w): (ids, [n, 2, k, 6, h/4, w/4])}."""
+    shapes = {}
+    for i, e in enumerate(data.index):
+        shapes.setdefault((e["height"], e["width"]), []).append(i)
+    cached = {}
+    for shape, ids in shapes.items():
+        views = []
+        for i in ids:
+            x, _ = data.clip(i, range(KEY_FRAMES))
+            x = torch.from_numpy(x).permute(0, 3, 1, 2).float() / 255
+            pair = [x, blur(x, random.uniform(0.35, 0.8))]
+            views.append(torch.stack([SceneNet.overview(x.permute(0, 2, 3, 1)) for x in pair]).bfloat16())
+        cached[shape] = (ids, torch.stack(views).permute(0, 1, 2, 5, 3, 4))
+    return cached
+
+
 class Conv(nn.Module):
     """A convolution and a batch norm, which is folded into it when the weights are written."""
 
@@ -105,9 +124,8 @@ class SceneNet(nn.Module):
         down = F.pad((luma[:, 1:] - luma[:, :-1]).abs(), (0, 0, 0, 1)) * 4
         return torch.cat([pool(x), pool(across), pool(down)], 3) / CELL**2
 
-    def forward(self, x):
-        """x [n, 4, h, w] -> logits of settings, times, weathers."""
-        overview = self.overview(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, overview):
+        """[n, 6, h/4, w/4] -> logits of settings, times, weathers."""
         full = F.relu(self.conv[0](overview))
         half = F.relu(self.conv[1](full))
         last = F.relu(self.conv[3](F.relu(self.conv[2](half))))
@@ -166,30 +184,22 @@ class CameraNet(nn.Module):
         return self.head(F.relu(self.hidden(y)))
 
 
+def blur(x, scale: float):
+    small = F.interpolate(x, scale_factor=scale, mode="bilinear")
+    return F.interpolate(small, size=x.shape[2:], mode="bilinear")
+
+
 def augment(x):
-    """Blur, noise, gain and curve; x [n, 4, h, w] in 0..1, channels R G B unrest."""
-    n, _, h, w = x.shape
-    if random.random() < 0.4:
-        scale = random.uniform(0.35, 0.9)
-        x = F.interpolate(F.interpolate(x, scale_factor=scale, mode="bilinear"), size=(h, w), mode="bilinear")
+    """Gain, curve and noise; x [n, c, h, w] in 0..1, channels R G B unrest (steps)."""
+    n = x.shape[0]
     gain = 1 + torch.randn(n, 3, 1, 1) * 0.03
     curve = torch.randn(n, 1, 1, 1) * 0.08  # about a gamma, without its cost
     rgb = x[:, :3] * (gain + curve - curve * x[:, :3])
-    unrest = x[:, 3:] * torch.exp(torch.randn(n, 1, 1, 1) * 0.15)
+    rest = x[:, 3:] * torch.exp(torch.randn(n, 1, 1, 1) * 0.15)
     if random.random() < 0.3:
         at = random.randrange(NOISE.numel() - rgb.numel())
         rgb = rgb + NOISE[at : at + rgb.numel()].view_as(rgb) * random.uniform(0, 0.03)
-    return torch.cat([rgb, unrest], 1).clamp(0, 1)
-
-
-def batch(data: Data, ids):
-    """One random key frame a clip, half of them mirrored: pixels [n, 4, h, w], entries."""
-    xs = []
-    for i in ids:
-        x, _ = data.clip(i, [random.randrange(KEY_FRAMES)])
-        xs.append(x[:, :, ::-1] if random.random() < 0.5 else x)
-    x = torch.from_numpy(np.concatenate(xs)).permute(0, 3, 1, 2).float() / 255
-    return x, [data.index[i] for i in ids]
+    return torch.cat([rgb, rest], 1).clamp(0, 1)
 
 
 def crops(data: Data, ids, size: int):
@@ -253,19 +263,25 @@ def targets(entries, cells, flips):
     return kind, color, facing, on, weight
 
 
-def scene_loss(model, data, ids):
-    x, entries = batch(data, ids)
+def scene_loss(model, data, cached, train: set, count: int):
+    ids, views = random.choices(list(cached.values()), [len(ids) for ids, _ in cached.values()])[0]
+    chosen = [k for k in random.choices(range(len(ids)), k=count) if ids[k] in train]
+    x = torch.stack([views[k, random.randrange(2), random.randrange(KEY_FRAMES)] for k in chosen]).float()
+    flip = torch.rand(len(chosen)) < 0.5
+    x[flip] = x[flip].flip(3)
     with torch.autocast("cpu", torch.bfloat16):
-        logits = model(augment(x))
+        logits = model(augment(x).contiguous(memory_format=torch.channels_last))
     loss = 0
     for name, part in zip(("setting", "time", "weather"), logits):
-        want = torch.tensor([e[name] for e in entries])
+        want = torch.tensor([data.index[ids[k]][name] for k in chosen])
         loss = loss + F.cross_entropy(part.float(), want, label_smoothing=0.02)
     return loss
 
 
 def subject_loss(model, data, ids, size: int):
     x, cells, entries, centers, flips = crops(data, ids, size)
+    if random.random() < 0.4:
+        x = blur(x, random.uniform(0.35, 0.9))
     x = augment(x).contiguous(memory_format=torch.channels_last)
     kind, color, facing, on, weight = targets(entries, cells, flips)
     with torch.autocast("cpu", torch.bfloat16):
@@ -283,16 +299,19 @@ def subject_loss(model, data, ids, size: int):
 
 
 def camera_loss(model, data, ids):
+    """Half of the clips mirrored, half run backward."""
     x = data.flow[ids].clone()
     y = torch.tensor([data.index[i]["camera"] for i in ids])
-    flip = torch.rand(len(ids)) < 0.5
     flow = x[:, :-PATH].view(-1, GRID, GRID, FLOW_CHANNELS // 4, 4)
-    mirrored = flow.flip(2) * torch.tensor([-1.0, 1, 1, 1])
-    flow[flip] = mirrored[flip]
+    flip = torch.rand(len(ids)) < 0.5
+    flow[flip] = flow[flip].flip(2) * torch.tensor([-1.0, 1, 1, 1])
     x[flip, -PATH] *= -1
     x[flip, -PATH + 3] *= -1
-    mirror = {PAN_LEFT: PAN_RIGHT, PAN_RIGHT: PAN_LEFT}
-    y = torch.tensor([mirror.get(int(k), int(k)) if f else int(k) for k, f in zip(y, flip)])
+    y[flip] = MIRRORED[y[flip]]
+    back = torch.rand(len(ids)) < 0.5
+    flow[back] = flow[back].flip(3) * torch.tensor([-1.0, -1, 1, 1])
+    x[back, -PATH : -PATH + 5] *= -1
+    y[back] = BACKWARD[y[back]]
     return F.cross_entropy(model(x), y, label_smoothing=0.05)
 
 
@@ -321,7 +340,7 @@ def evaluate(nets, data, ids):
         e = data.index[i]
         x, _ = data.clip(i, list(range(KEY_FRAMES)))
         x = torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2).float() / 255
-        for name, logits in zip(names, nets["scene"](x)):
+        for name, logits in zip(names, nets["scene"](nets["scene"].overview(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))):
             right[name].append(int(logits.mean(0).argmax()) == e[name])
         if e["camera"] is not None:
             move = nets["camera"](data.flow[i : i + 1]).argmax()
@@ -360,60 +379,67 @@ def export(nets):
     print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size / 1e6:.2f} MB")
 
 
+def train(name: str, net, data: Data, train_ids: list, minutes: float):
+    """AdamW with a cosine, and the mean of the last weights."""
+    cached = overviews(data) if name == "scene" else None
+    followed = [i for i in train_ids if data.index[i]["camera"] is not None]
+    known = set(train_ids)
+
+    def loss():
+        if name == "scene":
+            return scene_loss(net, data, cached, known, 32)
+        if name == "camera":
+            return camera_loss(net, data, random.sample(followed, min(64, len(followed))))
+        # Small crops teach most for their cost; some must be large, for the largest subjects.
+        size, clips = random.choices([(64, 48), (96, 24), (144, 10)], [0.3, 0.5, 0.2])[0]
+        return subject_loss(net, data, random.sample(train_ids, min(clips, len(train_ids))), size)
+
+    parameters = list(net.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.02)
+    average = [p.detach().clone() for p in parameters]
+    start, step, shown, mean = time.time(), 0, time.time(), None
+    while (done := (time.time() - start) / (60 * minutes)) < 1:
+        warm = min(1, (step + 1) / 50)
+        optimizer.param_groups[0]["lr"] = 3e-3 * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
+        value = loss()
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimizer.step()
+        keep = min(0.98, step / (step + 20))
+        torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - keep)
+        mean = value.item() if mean is None else 0.97 * mean + 0.03 * value.item()
+        step += 1
+        if time.time() - shown > 30:
+            shown = time.time()
+            print(f"{name} {done:5.0%} step {step} loss {mean:.3f}", flush=True)
+    for a, p in zip(average, parameters):
+        p.data.copy_(a)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path, nargs="+")
-    parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--resume", type=Path, help="checkpoint to start from and to write")
+    parser.add_argument("data", type=Path, nargs="+", help="folders; checkpoints lie in the first")
+    parser.add_argument("--minutes", type=float, default=9, help="in all")
+    parser.add_argument("--net", choices=["scene", "subject", "camera"], help="only this one")
+    parser.add_argument("--fresh", action="store_true", help="do not go on from a checkpoint")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     random.seed(0)
     data = Data(arguments.data)
-    held = set(range(0, len(data.index), 12))
-    everything = [i for i in range(len(data.index)) if i not in held]
-    shapes = {}
-    for i in everything:
-        shapes.setdefault((data.index[i]["height"], data.index[i]["width"]), []).append(i)
-    groups = list(shapes.values())
-    followed = [i for i in everything if data.index[i]["camera"] is not None]
+    held = range(0, len(data.index), 12)
+    train_ids = [i for i in range(len(data.index)) if i % 12]
     nets = {"scene": SceneNet(), "subject": SubjectNet(), "camera": CameraNet()}
-    if arguments.resume and arguments.resume.exists():
-        for name, state in torch.load(arguments.resume).items():
-            nets[name].load_state_dict(state)
-    parameters = [p for net in nets.values() for p in net.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.02)
-    average = [p.detach().clone() for p in parameters]
-    start, step, shown, mean = time.time(), 0, time.time(), {}
-    while (done := (time.time() - start) / (60 * arguments.minutes)) < 1:
-        warm = min(1, (step + 1) / 50)
-        optimizer.param_groups[0]["lr"] = 3e-3 * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
-        group = random.choices(groups, [len(g) for g in groups])[0]
-        # Small crops teach most for their cost; some must be large, for the largest subjects.
-        size, clips = random.choices([(64, 48), (96, 24), (144, 10)], [0.3, 0.5, 0.2])[0]
-        pick = lambda ids, n: random.sample(ids, min(n, len(ids)))
-        losses = {"subject": subject_loss(nets["subject"], data, pick(everything, clips), size)}
-        if step % 2:
-            losses["scene"] = scene_loss(nets["scene"], data, pick(group, 14))
-        else:
-            losses["camera"] = camera_loss(nets["camera"], data, pick(followed, 64))
-        optimizer.zero_grad()
-        sum(losses.values()).backward()
-        nn.utils.clip_grad_norm_(parameters, 5.0)
-        optimizer.step()
-        keep = min(0.99, step / (step + 20))
-        torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - keep)
-        for name, loss in losses.items():
-            mean[name] = 0.97 * mean.get(name, loss.item()) + 0.03 * loss.item()
-        step += 1
-        if time.time() - shown > 60:
-            shown = time.time()
-            print(f"{done:5.0%} step {step}", {n: round(v, 3) for n, v in mean.items()}, flush=True)
-    for a, p in zip(average, parameters):
-        p.data.copy_(a)
-    print("held-out clips:", evaluate(nets, data, sorted(held)))
-    if arguments.resume:
-        torch.save({name: net.state_dict() for name, net in nets.items()}, arguments.resume)
+    checkpoint = lambda name: arguments.data[0] / f"{name}.pt"
+    for name, net in nets.items():
+        if checkpoint(name).exists() and not (arguments.fresh and arguments.net in (None, name)):
+            net.load_state_dict(torch.load(checkpoint(name)))
+    shares = {arguments.net: 1.0} if arguments.net else {"scene": 0.25, "camera": 0.1, "subject": 0.65}
+    for name, share in shares.items():
+        train(name, nets[name], data, train_ids, arguments.minutes * share)
+        torch.save(nets[name].state_dict(), checkpoint(name))
+    print("held-out clips:", evaluate(nets, data, held), flush=True)
     export(nets)
 
 

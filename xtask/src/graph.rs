@@ -48,7 +48,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("kinora", "kinora-filmset", "frames come from weights alone"),
     ("kinora-engine", "tokio", "the engine is synchronous"),
-    ("kinora-measure", "kinora-filmset", "detectors see frames, not programs"),
+    (
+        "kinora-measure",
+        "kinora-filmset",
+        "detectors see frames, not programs",
+    ),
 ];
 
 #[derive(Deserialize)]
@@ -97,9 +101,14 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
     let graph = Graph::read(root)?;
     let mut findings = Vec::new();
     for member in &graph.members {
-        let allowed = ARROWS.iter().find(|(room, _)| room == member).map(|(_, rooms)| *rooms);
+        let allowed = ARROWS
+            .iter()
+            .find(|(room, _)| room == member)
+            .map(|(_, rooms)| *rooms);
         let Some(allowed) = allowed else {
-            findings.push(format!("{member} is no room of the house: add it to xtask's ARROWS"));
+            findings.push(format!(
+                "{member} is no room of the house: add it to xtask's ARROWS"
+            ));
             continue;
         };
         for target in graph.edges[member].intersection(&graph.members) {
@@ -123,21 +132,35 @@ impl Graph {
             .current_dir(root)
             .output()
             .context("cargo metadata does not start")?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-        let names: BTreeMap<_, _> =
-            metadata.packages.iter().map(|p| (p.id.as_str(), p.name.clone())).collect();
+        let names: BTreeMap<_, _> = metadata
+            .packages
+            .iter()
+            .map(|p| (p.id.as_str(), p.name.clone()))
+            .collect();
         let name = |id: &str| names[id].clone();
         let edges = metadata
             .resolve
             .nodes
             .iter()
             .map(|node| {
-                let normal = node.deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind.is_none()));
+                let normal = node
+                    .deps
+                    .iter()
+                    .filter(|d| d.dep_kinds.iter().any(|k| k.kind.is_none()));
                 (name(&node.id), normal.map(|d| name(&d.pkg)).collect())
             })
             .collect();
-        let members = metadata.workspace_members.iter().map(|id| name(id)).collect();
+        let members = metadata
+            .workspace_members
+            .iter()
+            .map(|id| name(id))
+            .collect();
         Ok(Self { edges, members })
     }
 

@@ -28,7 +28,9 @@ fn main() -> ExitCode {
 }
 
 fn tidy() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace");
     let mut findings = graph::check(root)?;
     findings.extend(sources::check(root)?);
     if findings.is_empty() {
