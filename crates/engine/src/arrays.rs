@@ -36,7 +36,7 @@ impl ArrayWriter {
         let left = shape.iter().product::<usize>() * width;
         let header = serde_json::json!({ name: {"dtype": dtype, "shape": shape, "data_offsets": [0, left]} });
         let mut header = header.to_string();
-        while header.len() % 8 != 0 {
+        while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
         let mut part = path.as_os_str().to_owned();
@@ -149,7 +149,7 @@ pub fn load(path: &Path, name: &str, shape: [usize; 4]) -> Result<Tensor> {
     Ok(Tensor::from_f32(&values, &shape))
 }
 
-fn failed(path: &Path, reason: impl ToString) -> Error {
+fn failed(path: &Path, reason: impl std::fmt::Display) -> Error {
     Error::Array {
         path: path.to_path_buf(),
         reason: reason.to_string(),

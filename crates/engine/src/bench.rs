@@ -104,7 +104,7 @@ fn linear(rows: usize, inputs: usize, outputs: usize, runs: usize) -> OpTiming {
     let x = random(&[rows, inputs]).to_dtype(DType::Bf16);
     let name = format!("linear bf16 [{rows}, {inputs}] -> {outputs}");
     timing(name, 2 * rows * inputs * outputs, runs, || {
-        black_box(x.linear(&weight, None));
+        drop(black_box(x.linear(&weight, None)));
     })
 }
 
@@ -114,7 +114,7 @@ fn attention(heads: usize, queries: usize, keys: usize, runs: usize) -> OpTiming
     let k = random(&[1, heads, keys, head]).to_dtype(DType::Bf16);
     let name = format!("attention bf16 {heads} heads, {queries} x {keys}");
     timing(name, 4 * heads * queries * keys * head, runs, || {
-        black_box(q.attention(&k, &k));
+        drop(black_box(q.attention(&k, &k)));
     })
 }
 
@@ -123,6 +123,6 @@ fn conv([t, h, w, c]: [usize; 4], out: usize, frames: usize, runs: usize) -> OpT
     let x = random(&[t, h, w, c]).to_dtype(DType::Bf16);
     let name = format!("conv 3x3 over {frames} frames bf16 [{t}, {h}, {w}, {c}] -> {out}");
     timing(name, 2 * t * h * w * 9 * frames * c * out, runs, || {
-        black_box(x.conv(&weight, &Conv::default()));
+        drop(black_box(x.conv(&weight, &Conv::default())));
     })
 }

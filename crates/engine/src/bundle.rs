@@ -123,7 +123,7 @@ impl Bundle {
     }
 
     /// An error about one of the files.
-    pub(crate) fn failed(&self, file: &str, reason: impl ToString) -> Error {
+    pub(crate) fn failed(&self, file: &str, reason: impl std::fmt::Display) -> Error {
         Error::Model {
             model: self.name.clone(),
             file: file.into(),

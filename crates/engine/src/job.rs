@@ -213,7 +213,7 @@ fn effective(
     })
 }
 
-fn value(name: &'static str, value: impl ToString, hint: String) -> Error {
+fn value(name: &'static str, value: impl std::fmt::Display, hint: String) -> Error {
     Error::Value {
         name,
         value: value.to_string(),

@@ -25,7 +25,7 @@ const SIZES: [Size; 5] = [
     Size::new(512, 384),
     Size::new(384, 512),
 ];
-/// Below this noise level the velocity is taken as if at it (JiT, arXiv 2511.13720).
+/// Below this noise level the velocity is taken as if at it (arXiv 2511.13720).
 const SMALLEST_SIGMA: f64 = 0.05;
 /// Readings below this probability are not told.
 const LEAST_PROBABILITY: f64 = 0.5;
@@ -247,17 +247,16 @@ impl VideoModel for Loaded {
     }
 
     fn decoder<'a>(&'a self) -> Result<Box<dyn FrameStream + 'a>> {
-        let decoder = match self.decoder.get() {
-            Some(decoder) => decoder,
-            None => {
-                let bundle = &self.parts.bundle;
-                let file = bundle.weights("codec.safetensors")?;
-                let decoder =
-                    Decoder::load(&file.weights(Precision::Bf16), &self.parts.config.codec)
-                        .map_err(|error| bundle.weights_error("codec.safetensors", &error))?;
-                self.decoder.get_or_init(|| decoder)
-            }
-        };
+        if let Some(decoder) = self.decoder.get() {
+            return Ok(Box::new(decoder.stream()));
+        }
+        let (bundle, file) = (&self.parts.bundle, "codec.safetensors");
+        let weights = bundle.weights(file)?;
+        // The codec's file also holds the encoder, which generating does not read.
+        let config = &self.parts.config.codec;
+        let decoder = Decoder::load(&weights.weights(Precision::Bf16), config)
+            .map_err(|error| bundle.weights_error(file, &error))?;
+        let decoder = self.decoder.get_or_init(|| decoder);
         Ok(Box::new(decoder.stream()))
     }
 }

@@ -40,6 +40,10 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 #[command(group = ArgGroup::new("shape").args(["aspect", "size"]))]
 #[command(
     after_help = "Words such as \"vertical, two seconds:\" in the prompt set the format too; options win."
@@ -182,7 +186,8 @@ fn resolution(text: &str) -> Result<Resolution, String> {
 #[derive(Debug, Args)]
 pub struct Prompt {
     /// The prompt to read
-    pub prompt: String,
+    #[arg(value_name = "PROMPT")]
+    pub text: String,
 
     /// Name of a model, or a folder that holds one [default: kinora-1]
     #[arg(long, value_name = "NAME")]

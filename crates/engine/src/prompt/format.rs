@@ -147,7 +147,6 @@ fn one(words: &[Word], format: &mut Format) -> Option<usize> {
 
 /// The shapes that are written as ratios.
 fn aspect_of(width: Option<f64>, height: Option<f64>) -> Option<Aspect> {
-    let pair = (width? as u32, height? as u32);
     const KNOWN: [(u32, u32); 9] = [
         (16, 9),
         (9, 16),
@@ -159,6 +158,7 @@ fn aspect_of(width: Option<f64>, height: Option<f64>) -> Option<Aspect> {
         (4, 5),
         (21, 9),
     ];
+    let pair = (width? as u32, height? as u32);
     KNOWN.contains(&pair).then(|| Aspect::new(pair.0, pair.1))
 }
 

@@ -35,7 +35,7 @@ impl Folded {
     }
 }
 
-fn is_letter(word: &String) -> bool {
+fn is_letter(word: &str) -> bool {
     word.chars().count() == 1
 }
 

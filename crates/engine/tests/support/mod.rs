@@ -1,5 +1,5 @@
 //! A model that computes almost nothing, and clips made with it.
-#![expect(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

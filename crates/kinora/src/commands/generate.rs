@@ -16,9 +16,9 @@ struct Document<'a> {
     outputs: &'a [Clip],
 }
 
-pub fn run(arguments: Generate) -> Result<()> {
+pub fn run(arguments: &Generate) -> Result<()> {
     let engine = Engine::new();
-    let request = request(&arguments);
+    let request = request(arguments);
     let seed = request.seed.expect("set above");
     // Everything that can be wrong is said before anything is computed.
     let jobs = (0..arguments.count)
@@ -34,10 +34,10 @@ pub fn run(arguments: Generate) -> Result<()> {
     let outputs: Vec<Output> = files
         .into_iter()
         .zip(1..)
-        .map(|(path, n)| output(&arguments, path, n))
+        .map(|(path, n)| output(arguments, path, n))
         .collect();
     outputs.iter().try_for_each(Output::check)?;
-    tell(&arguments, &jobs[0].1, seed);
+    tell(arguments, &jobs[0].1, seed);
 
     let cancel = Cancel::default();
     let on_interrupt = cancel.clone();

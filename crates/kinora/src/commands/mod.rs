@@ -17,7 +17,7 @@ mod recipe;
 /// Runs the command of a command line.
 pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
-        Command::Generate(arguments) => generate::run(*arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Recipe(arguments) => recipe::run(&arguments),

@@ -24,16 +24,16 @@ struct Document<'a> {
 }
 
 pub fn run(arguments: &Prompt) -> Result<()> {
-    if arguments.prompt.trim().is_empty() {
+    if arguments.text.trim().is_empty() {
         return Err(Error::EmptyPrompt.into());
     }
     let engine = Engine::new();
     let model = arguments.model.as_deref();
     let name = engine.family(model)?.info().name.clone();
-    let analysis = engine.analyse(&arguments.prompt, model)?;
+    let analysis = engine.analyse(&arguments.text, model)?;
     let reading = engine.read(&analysis.text, model)?;
-    let moderation = moderate(&arguments.prompt);
-    let prompt = &arguments.prompt;
+    let moderation = moderate(&arguments.text);
+    let prompt = &arguments.text;
     let document = Document {
         prompt,
         model: &name,

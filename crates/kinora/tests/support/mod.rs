@@ -1,6 +1,7 @@
 //! The built binary, a folder for its files, and a tiny model that it can run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -124,10 +125,10 @@ pub fn write_model(name: &str) -> PathBuf {
         let bytes = fs::read(fixtures.join(&file)).expect("a fixture");
         files.insert(file, weights_only(&bytes));
     }
-    let sums: String = files
-        .iter()
-        .map(|(name, bytes)| format!("{}  {name}\n", sha256_hex([&bytes[..]])))
-        .collect();
+    let mut sums = String::new();
+    for (name, bytes) in &files {
+        writeln!(sums, "{}  {name}", sha256_hex([&bytes[..]])).expect("strings grow");
+    }
     files.insert("SHA256SUMS".into(), sums.into_bytes());
     let coverage = r#"{"model": "tiny", "clips": 9, "slots": {
         "setting": {"*": {"accuracy": 0.9, "clips": 9}},
