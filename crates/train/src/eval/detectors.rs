@@ -29,15 +29,18 @@ use std::{
 /// Arguments of `kinora-train detectors`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder to write, created when missing.
+    /// Folder to write, created when missing
     #[arg(long)]
     pub out: PathBuf,
-    /// Clips to render.
+    /// Clips to render
     #[arg(long, default_value_t = 3000)]
     pub clips: u64,
-    /// Seed of the first clip.
+    /// Seed of the first clip
     #[arg(long, default_value_t = 40_000_000)]
     pub seed: u64,
+    /// Share of the clips whose camera is followed too, 0 to 1
+    #[arg(long, default_value_t = 0.5)]
+    pub follow: f32,
 }
 
 /// One line of `index.jsonl`; numbers of labels are positions in `kinora_measure::labels`.
@@ -90,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         };
         let program = sample(seed, &recipe);
         // The camera takes all frames of a clip, looks only a few: look at more clips than follow.
-        let follow = rng.chance(0.4);
+        let follow = rng.chance(arguments.follow);
         // Half size is what the networks look at; full size now and then, to be sure of it.
         let half = if rng.chance(0.95) { 2 } else { 1 };
         files.write(&program, half, follow, &mut rng)?;
@@ -149,7 +152,11 @@ impl Files {
             self.cells.write_all(&cells)?;
             self.cells_at += cells.len() as u64;
         }
-        let values = if follow { motion(&clip) } else { vec![0.0; MOTION_VALUES] };
+        let values = if follow {
+            motion(&clip)
+        } else {
+            vec![0.0; MOTION_VALUES]
+        };
         for value in values {
             self.flow.write_all(&value.to_le_bytes())?;
         }
@@ -218,7 +225,12 @@ fn film(stage: &Stage, program: &Program, (width, height): (u32, u32), follow: b
             stage.frame(i as u32, frame);
         }
     }
-    Clip { width, height, fps: kinora_filmset::program::FPS, frames }
+    Clip {
+        width,
+        height,
+        fps: kinora_filmset::program::FPS,
+        frames,
+    }
 }
 
 fn members(stage: &Stage, clip: &Clip, keys: &[usize]) -> Vec<Vec<Member>> {
