@@ -10,15 +10,11 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1);
-    let result = match task.as_deref() {
-        Some("tidy") => tidy(),
-        _ => {
-            eprintln!("usage: cargo xtask tidy");
-            return ExitCode::from(2);
-        }
-    };
-    match result {
+    if std::env::args().nth(1).as_deref() != Some("tidy") {
+        eprintln!("usage: cargo xtask tidy");
+        return ExitCode::from(2);
+    }
+    match tidy() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
