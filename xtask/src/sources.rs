@@ -57,7 +57,7 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
         let is_unsafe = code.split(' ').any(|word| word == KEYWORD);
         if is_unsafe && !may_be_unsafe && !code.starts_with("//") {
             findings.push(format!(
-                "{shown}:{number} is unsafe outside kernels and bindings"
+                "{shown}:{number} leaves safe Rust outside kernels and bindings"
             ));
         }
     }
