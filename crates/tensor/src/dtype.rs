@@ -1,5 +1,10 @@
 //! Element types.
 
+#![allow(
+    clippy::inline_always,
+    reason = "kernels must be compiled for their instruction set"
+)]
+
 use half::bf16;
 
 /// The type of a tensor's elements.

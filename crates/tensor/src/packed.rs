@@ -150,7 +150,7 @@ pub struct PackedWeight {
 }
 
 impl PackedWeight {
-    /// A weight `[n, k]` as PyTorch stores it: `y = x W^T`.
+    /// A weight `[n, k]` as `torch.nn.Linear` stores it: `y = x W^T`.
     #[track_caller]
     pub fn new(weight: &Tensor, precision: Precision) -> Self {
         let [outputs, inputs] = weight.dims();
@@ -203,19 +203,21 @@ impl PackedWeight {
         self.swiglu
     }
 
-    /// The packed form. For SwiGLU each panel holds 16 columns of the gate, then the same 16 of
+    /// The packed form. For `swiglu` each panel holds 16 columns of the gate, then the same 16 of
     /// the other weight, so that one macro tile holds both factors.
     pub(crate) fn panels(&self) -> &Panels {
         let half = PANEL / 2;
         self.lazy.get(|source| {
-            let columns = match self.swiglu {
-                true => self.outputs.next_multiple_of(half) * 2,
-                false => self.outputs,
+            let columns = if self.swiglu {
+                self.outputs.next_multiple_of(half) * 2
+            } else {
+                self.outputs
             };
             Panels::pack(columns, self.inputs, self.precision, |column, row| {
-                let (part, column) = match self.swiglu {
-                    true => (column / half % 2, column / PANEL * half + column % half),
-                    false => (0, column),
+                let (part, column) = if self.swiglu {
+                    (column / half % 2, column / PANEL * half + column % half)
+                } else {
+                    (0, column)
                 };
                 if column < self.outputs {
                     let start = column * self.inputs;
@@ -237,7 +239,7 @@ pub struct ConvWeight {
 }
 
 impl ConvWeight {
-    /// A weight `[out, frames * in, kernel, kernel]` as PyTorch stores it. With two frames the
+    /// A weight `[out, frames * in, kernel, kernel]` as `torch.nn.Conv2d` stores it. With two frames the
     /// first `in` channels see the current frame and the others the frame before, the order of
     /// `cat([x, past], 1)`.
     ///

@@ -17,6 +17,7 @@ use crate::{DType, Element};
 /// caller's line with both shapes when they do not fit, and hands the work to a
 /// [`Backend`](crate::Backend).
 #[derive(Clone)]
+#[must_use = "an operation leaves its operands as they are"]
 pub struct Tensor {
     storage: Arc<Buffer>,
     /// First element, counted in elements of `dtype`.
@@ -252,6 +253,10 @@ impl Tensor {
     }
 
     /// Where the tensor lives. Today always the CPU.
+    #[expect(
+        clippy::unused_self,
+        reason = "a second device will be read from the storage"
+    )]
     pub(crate) fn backend(&self) -> &'static dyn Backend {
         Device::Cpu.backend()
     }

@@ -104,7 +104,7 @@ fn layouts_move_elements_where_they_belong() {
     let y = x.permute([2, 0, 3, 1]);
     let at = |t: &Tensor, i: [usize; 4]| {
         let [_, b, c, d] = t.dims();
-        t.as_f32()[((i[0] * b + i[1]) * c + i[2]) * d + i[3]]
+        t.as_f32()[((i[0] * b + i[1]) * c + i[2]) * d + i[3]] as u32
     };
     assert_eq!(y.shape(), [4, 2, 5, 3]);
     assert_eq!(at(&y, [3, 1, 4, 2]), at(&x, [1, 2, 3, 4]));

@@ -95,7 +95,14 @@ impl Tiles {
 
     /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel; added to `c`
     /// where it keeps its sums.
-    pub(super) fn multiply(&self, a: &Operand<bf16>, first_row: usize, panel: &[bf16], c: Sums) {
+    #[expect(clippy::unused_self, reason = "proves that tiles are configured")]
+    pub(super) fn multiply(
+        &self,
+        a: &Operand<bf16>,
+        first_row: usize,
+        panel: &[bf16],
+        c: &mut Sums,
+    ) {
         let slices = a.offsets.len();
         assert!(
             slices > 0 && panel.len() == slices * SLICE * PANEL,

@@ -222,12 +222,12 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
         let keys = &self.job.keys.keys(self.head)[first * depth..];
         let panels = keys.chunks_exact(PANEL * depth).take(count.div_ceil(PANEL));
         for (i, panel) in panels.enumerate() {
-            let sums = Sums {
+            let mut sums = Sums {
                 data: &mut self.scores[i * PANEL..],
                 stride: BLOCK,
                 keep: false,
             };
-            A::multiply(s, machine, &a, 0, panel, sums);
+            A::multiply(s, machine, &a, 0, panel, &mut sums);
         }
     }
 
@@ -282,12 +282,12 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
         let size = values.len() / (depth / PANEL);
         for (i, panel) in values.chunks_exact(size).enumerate() {
             let block = &panel[first * PANEL..][..slices * SLICE * PANEL];
-            let sums = Sums {
+            let mut sums = Sums {
                 data: &mut self.out[i * PANEL..],
                 stride: depth,
                 keep: true,
             };
-            A::multiply(s, machine, &a, 0, block, sums);
+            A::multiply(s, machine, &a, 0, block, &mut sums);
         }
     }
 

@@ -152,7 +152,7 @@ impl<T: SimdElement> Job<'_, T> {
                     frame,
                     row,
                     rows: band.min(self.grid.out[0] - row),
-                    band,
+                    full: band,
                     offsets: &offsets,
                     scratch: &mut scratch.as_mut_slice::<A>()[..self.grid.len(band)],
                 },
@@ -178,7 +178,8 @@ struct Band<'a, T, A, B> {
     frame: usize,
     row: usize,
     rows: usize,
-    band: usize,
+    /// Rows of a whole band, which the scratch memory is laid out for.
+    full: usize,
     offsets: &'a [usize],
     scratch: &'a mut [A],
 }
@@ -234,7 +235,7 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Band<'_, T, A, B> {
                     }
                     _ => None,
                 };
-                let start = plane * grid.plane(self.band) + j * line;
+                let start = plane * grid.plane(self.full) + j * line;
                 let out = &mut self.scratch[start..start + line];
                 match source {
                     Some(source) => gather_line(s, job, source, out, px),
@@ -294,43 +295,50 @@ struct Positions<'a, T> {
 impl<T: SimdElement> Finish for Positions<'_, T> {
     #[inline(always)]
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
-        let [_, h, w, channels] = self.size;
-        let (mut y, mut x) = (first_row / self.width, first_row % self.width);
-        for sums in &sums.0[..rows] {
-            if x < w {
-                let pixel = (self.frame * h + self.row + y) * w + x;
-                for half in 0..PANEL / LANES {
-                    let column = panel * PANEL + half * LANES;
-                    if column < channels {
-                        let sum = s.load(&sums.as_chunks().0[half]);
-                        self.put(s, sum, pixel * channels, column);
-                    }
-                }
-            }
-            x += 1;
-            if x == self.width {
-                (y, x) = (y + 1, 0);
+        for half in 0..PANEL / LANES {
+            let column = panel * PANEL + half * LANES;
+            if column < self.size[3] {
+                self.half(s, &sums.0[..rows], first_row, half, column);
             }
         }
     }
 }
 
 impl<T: SimdElement> Positions<'_, T> {
+    /// Sixteen channels from `column`, which lie in one half of each row of sums.
     #[inline(always)]
-    fn put<S: Simd>(&self, s: S, sum: S::V, pixel: usize, column: usize) {
-        let width = LANES.min(self.size[3] - column);
-        let at = pixel + column;
-        let mut y = sum;
-        if let Some(bias) = self.bias {
-            y = y + f32::load_some(s, &bias[column..column + width]);
+    fn half<S: Simd>(
+        &self,
+        s: S,
+        sums: &[[f32; PANEL]],
+        first_row: usize,
+        half: usize,
+        column: usize,
+    ) {
+        let [_, h, w, channels] = self.size;
+        let count = LANES.min(channels - column);
+        let bias = match self.bias {
+            Some(bias) => f32::load_some(s, &bias[column..column + count]),
+            None => s.splat(0.0),
+        };
+        let (mut y, mut x) = (first_row / self.width, first_row % self.width);
+        for sums in sums {
+            if x < w {
+                let at = ((self.frame * h + self.row + y) * w + x) * channels + column;
+                let mut sum = s.load(&sums.as_chunks().0[half]) + bias;
+                if let Some(residual) = self.residual {
+                    sum = sum + T::load_some(s, &residual[at..at + count]);
+                }
+                if self.relu {
+                    sum = sum.max(s.splat(0.0));
+                }
+                // Each pixel belongs to one band.
+                self.out.with(at..at + count, |out| T::store_some(sum, out));
+            }
+            x += 1;
+            if x == self.width {
+                (y, x) = (y + 1, 0);
+            }
         }
-        if let Some(residual) = self.residual {
-            y = y + T::load_some(s, &residual[at..at + width]);
-        }
-        if self.relu {
-            y = y.max(s.splat(0.0));
-        }
-        // Each pixel belongs to one band.
-        self.out.with(at..at + width, |out| T::store_some(y, out));
     }
 }

@@ -79,7 +79,8 @@ impl<A> Operand<'_, A> {
             .unwrap_or(0)
             .max(self.offsets[0]);
         assert!(
-            first_row % 16 == 0 && start + 15 * self.row_stride + last + SLICE <= self.data.len(),
+            first_row.is_multiple_of(16)
+                && start + 15 * self.row_stride + last + SLICE <= self.data.len(),
             "a strip outside its operand"
         );
         self.data[start..].as_ptr()
@@ -115,7 +116,7 @@ pub(super) trait Multiplicand<B>: SimdElement {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[B],
-        sums: Sums,
+        sums: &mut Sums,
     );
 }
 
@@ -138,7 +139,7 @@ impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
             let rows = STRIP.min(self.rows - first);
             for panel in self.range.clone() {
                 let weights = &self.panels[panel * size..(panel + 1) * size];
-                A::multiply(s, &machine, &self.a, first, weights, sums.sums());
+                A::multiply(s, &machine, &self.a, first, weights, &mut sums.sums());
                 self.finish.tile(s, &sums, first, rows, panel);
             }
         }
@@ -162,7 +163,7 @@ impl Multiplicand<Self> for bf16 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Self],
-        sums: Sums,
+        sums: &mut Sums,
     ) {
         tiles.multiply(a, first_row, panel, sums);
     }
@@ -180,14 +181,14 @@ impl Multiplicand<bf16> for f32 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[bf16],
-        mut sums: Sums,
+        sums: &mut Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
             for half in 0..PANEL / LANES {
                 let at = (first_row + row, row, half);
                 match S::GEMM_ROWS {
-                    8 => rows_bf16::<S, 8>(s, a, panel, at, &mut sums),
-                    _ => rows_bf16::<S, 4>(s, a, panel, at, &mut sums),
+                    8 => rows_bf16::<S, 8>(s, a, panel, at, sums),
+                    _ => rows_bf16::<S, 4>(s, a, panel, at, sums),
                 }
             }
         }
@@ -206,14 +207,14 @@ impl Multiplicand<Self> for f32 {
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Self],
-        mut sums: Sums,
+        sums: &mut Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
             for half in 0..PANEL / LANES {
                 let at = (first_row + row, row, half);
                 match S::GEMM_ROWS {
-                    8 => rows_f32::<S, 8>(s, a, panel, at, &mut sums),
-                    _ => rows_f32::<S, 4>(s, a, panel, at, &mut sums),
+                    8 => rows_f32::<S, 8>(s, a, panel, at, sums),
+                    _ => rows_f32::<S, 4>(s, a, panel, at, sums),
                 }
             }
         }
@@ -276,9 +277,9 @@ fn put<S: Simd>(s: S, all: &[S::V], to: usize, half: usize, sums: &mut Sums) {
             .first_chunk_mut()
             .expect("32 rows of 32 sums");
         if sums.keep {
-            (s.load(out) + sum).store(out)
+            (s.load(out) + sum).store(out);
         } else {
-            sum.store(out)
+            sum.store(out);
         }
     }
 }

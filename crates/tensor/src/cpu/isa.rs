@@ -188,7 +188,7 @@ mod tests {
     fn a_forced_set_ends_with_its_scope() {
         let before = Isa::current();
         with_isa(Isa::Reference, || {
-            assert_eq!(Isa::current(), Isa::Reference)
+            assert_eq!(Isa::current(), Isa::Reference);
         });
         assert_eq!(Isa::current(), before);
     }

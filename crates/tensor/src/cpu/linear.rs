@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Isa;
-use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, with_factors};
+use super::gemm::{Finish, Multiplicand, Operand, Product, Tile, convert, with_factors};
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
@@ -151,46 +151,60 @@ pub(super) struct End<'a, O> {
 impl<O: SimdElement> Finish for End<'_, O> {
     #[inline(always)]
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
-        debug_assert!(rows <= STRIP);
-        for (r, sums) in sums.0[..rows].iter().enumerate() {
-            let row = self.first_row + first_row + r;
-            let [low, high] = [0, 1].map(|half| s.load(&sums.as_chunks().0[half]));
-            if self.swiglu {
-                self.put(s, s.silu(low) * high, row, panel * LANES);
-            } else {
-                self.put(s, low, row, panel * PANEL);
-                self.put(s, high, row, panel * PANEL + LANES);
+        let (first, sums) = (self.first_row + first_row, &sums.0[..rows]);
+        if self.swiglu {
+            self.half(s, first, panel * LANES, sums, |sums| {
+                let [gate, up] = [0, 1].map(|half| s.load(&sums.as_chunks().0[half]));
+                s.silu(gate) * up
+            });
+        } else {
+            for half in 0..PANEL / LANES {
+                let column = panel * PANEL + half * LANES;
+                self.half(s, first, column, sums, |sums| {
+                    s.load(&sums.as_chunks().0[half])
+                });
             }
         }
     }
 }
 
 impl<O: SimdElement> End<'_, O> {
+    /// Sixteen columns of the result from `column`, whose value before bias is `get` of a row.
     #[inline(always)]
-    fn put<S: Simd>(&self, s: S, sum: S::V, row: usize, column: usize) {
+    fn half<S: Simd>(
+        &self,
+        s: S,
+        first: usize,
+        column: usize,
+        sums: &[[f32; PANEL]],
+        get: impl Fn(&[f32; PANEL]) -> S::V,
+    ) {
         if column >= self.columns {
             return;
         }
         let width = LANES.min(self.columns - column);
-        let mut y = sum;
-        if let Some(bias) = self.bias {
-            y = y + f32::load_some(s, &bias[column..column + width]);
-        }
-        y = match self.activation {
-            Activation::None => y,
-            Activation::Relu => y.max(s.splat(0.0)),
-            Activation::Silu => s.silu(y),
-            Activation::Gelu => s.gelu(y),
+        let bias = match self.bias {
+            Some(bias) => f32::load_some(s, &bias[column..column + width]),
+            None => s.splat(0.0),
         };
-        if let Some((table, rows)) = self.gate {
-            let at = rows[row] as usize * self.columns + column;
-            y = y * f32::load_some(s, &table[at..at + width]);
+        for (row, sums) in (first..).zip(sums) {
+            let mut y = get(sums) + bias;
+            y = match self.activation {
+                Activation::None => y,
+                Activation::Relu => y.max(s.splat(0.0)),
+                Activation::Silu => s.silu(y),
+                Activation::Gelu => s.gelu(y),
+            };
+            if let Some((table, rows)) = self.gate {
+                let at = rows[row] as usize * self.columns + column;
+                y = y * f32::load_some(s, &table[at..at + width]);
+            }
+            let at = row * self.columns + column;
+            if let Some(residual) = self.residual {
+                y = y + O::load_some(s, &residual[at..at + width]);
+            }
+            // Each row and panel belongs to one chunk.
+            self.out.with(at..at + width, |out| O::store_some(y, out));
         }
-        let at = row * self.columns + column;
-        if let Some(residual) = self.residual {
-            y = y + O::load_some(s, &residual[at..at + width]);
-        }
-        // Each row and panel belongs to one chunk.
-        self.out.with(at..at + width, |out| O::store_some(y, out));
     }
 }

@@ -150,9 +150,9 @@ impl Pool {
         while self.state.load(Ordering::Acquire) != job {
             spins += 1;
             if spins < SPINS {
-                std::hint::spin_loop()
+                std::hint::spin_loop();
             } else {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
         }
     }

@@ -23,7 +23,7 @@ fn sigmoid(x: f32) -> f32 {
 
 /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written with one exponential.
 fn gelu(x: f32) -> f32 {
-    x * sigmoid(1.595_769_1 * (x + 0.044_715 * x * x * x))
+    x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x))
 }
 
 fn apply(op: Unary, x: f32) -> f32 {
@@ -300,7 +300,9 @@ pub(super) fn conv(x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
             .for_each(|(y, residual)| *y += residual);
     }
     if options.relu {
-        values.iter_mut().for_each(|y| *y = y.max(0.0));
+        for y in &mut values {
+            *y = y.max(0.0);
+        }
     }
     finish(&values, &dims, x.dtype())
 }

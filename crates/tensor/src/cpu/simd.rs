@@ -92,13 +92,12 @@ pub(super) trait SimdElement: Element {
     /// A vector of fewer elements, the rest zero.
     #[inline(always)]
     fn load_some<S: Simd>(s: S, x: &[Self]) -> S::V {
-        match x.first_chunk() {
-            Some(x) => Self::load(s, x),
-            None => {
-                let mut all = [Self::default(); LANES];
-                all[..x.len()].copy_from_slice(x);
-                Self::load(s, &all)
-            }
+        if let Some(x) = x.first_chunk() {
+            Self::load(s, x)
+        } else {
+            let mut all = [Self::default(); LANES];
+            all[..x.len()].copy_from_slice(x);
+            Self::load(s, &all)
         }
     }
 

@@ -106,7 +106,7 @@ impl Tensor {
     /// A matrix product with any [`Epilogue`], shapes as in [`Tensor::linear`].
     ///
     /// # Panics
-    /// When shapes do not fit, or a SwiGLU weight meets a bias, an activation or a residual.
+    /// When shapes do not fit, or a pair of weights for `swiglu` meets a bias, an activation or a residual.
     #[track_caller]
     pub fn linear_with(&self, weight: &PackedWeight, epilogue: &Epilogue) -> Self {
         let [n, k] = weight.dims();

@@ -1,5 +1,10 @@
 //! AVX2 and FMA: two registers of eight.
 
+#![allow(
+    clippy::cast_ptr_alignment,
+    reason = "the loads and stores are the unaligned ones"
+)]
+
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
     _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32,

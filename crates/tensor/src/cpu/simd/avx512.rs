@@ -1,5 +1,10 @@
 //! AVX-512: one register of sixteen, and its BF16 extension for the one instruction that rounds.
 
+#![allow(
+    clippy::cast_ptr_alignment,
+    reason = "the loads and stores are the unaligned ones"
+)]
+
 use std::arch::x86_64::{
     __m256bh, __m256i, __m512, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32,
     _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,

@@ -49,7 +49,7 @@ pub(in crate::cpu) trait Math: Simd {
     /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written with one exponential.
     #[inline(always)]
     fn gelu(self, x: Self::V) -> Self::V {
-        let cubic = (x * x).mul_add(self.splat(0.071_354_814), self.splat(1.595_769_1));
+        let cubic = (x * x).mul_add(self.splat(0.071_354_814), self.splat(1.595_769));
         x * self.sigmoid(x * cubic)
     }
 
