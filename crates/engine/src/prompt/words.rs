@@ -218,7 +218,7 @@ mod tests {
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let expected = [
             "Vertical", "eight", "seconds", "85", "mm", "at", "f", "1.8", "45", "\u{b0}", "it's",
-            "2.5", "s",
+            "2.5", "s", "4k",
         ];
         assert_eq!(texts, expected);
         let opens: Vec<&str> = words
