@@ -4,6 +4,7 @@
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import torch
@@ -15,6 +16,18 @@ from native.config import WEIGHTS
 def average(folder: str) -> dict[str, torch.Tensor]:
     state = torch.load(Path(folder) / "checkpoint.pt", map_location="cpu", weights_only=True)
     return state["average"]
+
+
+SUMMED = ("config.json", "vocabulary.txt", "text", "transformer", "codec")
+
+
+def write_sums(folder: Path):
+    """Writes `SHA256SUMS` of everything that decides a pixel."""
+    lines = []
+    for name in SUMMED:
+        name = name if "." in name else f"{name}.safetensors"
+        lines.append(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n")
+    (folder / "SHA256SUMS").write_text("".join(lines))
 
 
 def main():
@@ -32,6 +45,7 @@ def main():
         path = Path(args.out) / f"{part}.safetensors"
         save_file(weights, path)
         print(path.name, f"{path.stat().st_size / 2**20:.1f} MiB")
+    write_sums(Path(args.out))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,6 @@ impl MemoryBlock {
         *past = Some(x.slice(t - 1..t));
         let options = ConvOptions {
             residual: Some(x),
-            relu: true,
             ..ConvOptions::default()
         };
         self.conv2.forward_with(&y, &options)
@@ -159,15 +158,12 @@ impl Decoder {
                 x = block.forward(&x, past);
             }
             if let Some(up) = &level.next {
-                x = up
-                    .forward_activation(&x, Activation::Relu)
-                    .unfold(UNFOLD.0, UNFOLD.1);
+                x = up.forward(&x).unfold(UNFOLD.0, UNFOLD.1);
             }
         }
         let y = self.refine[0].forward_relu(&x);
         let options = ConvOptions {
             residual: Some(&x),
-            relu: true,
             ..ConvOptions::default()
         };
         let x = self.refine[1].forward_with(&y, &options);
