@@ -39,11 +39,11 @@ impl Bench {
         if !self.filters.is_empty() && !self.filters.iter().any(|filter| name.contains(filter)) {
             return;
         }
-        black_box(f());
+        drop(black_box(f()));
         let (start, mut best) = (Instant::now(), Duration::MAX);
         while start.elapsed() < PATIENCE {
             let run = Instant::now();
-            black_box(f());
+            drop(black_box(f()));
             best = best.min(run.elapsed());
         }
         let rate = |seconds: f64| work / seconds / 1e9;
@@ -51,7 +51,7 @@ impl Bench {
         set_threads(1);
         let (start, computed, mut runs) = (Instant::now(), computed_seconds(), 0.0);
         while start.elapsed() < PATIENCE {
-            black_box(f());
+            drop(black_box(f()));
             runs += 1.0;
         }
         let alone = (computed_seconds() - computed) / runs;

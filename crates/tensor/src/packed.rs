@@ -15,6 +15,8 @@ use crate::{DType, Element, Tensor};
 pub(crate) const PANEL: usize = 32;
 /// Inputs of one pair of tiles.
 pub(crate) const SLICE: usize = 32;
+/// Outputs of one tile: a line of it holds two inputs of each.
+const LINE: usize = 16;
 /// Elements of one pair of tiles.
 const PAIR: usize = PANEL * SLICE;
 
@@ -348,8 +350,13 @@ pub(crate) fn pack_rows<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
             DType::Bf16 => {
                 for (slice, part) in row.chunks(SLICE).enumerate() {
                     let start = index_bf16(depth, n, slice * SLICE);
-                    for (i, pair) in part.chunks(2).enumerate() {
-                        out[start + 32 * i..][..pair.len()].copy_from_slice(pair);
+                    let (pairs, last) = part.as_chunks::<2>();
+                    let lines = out[start..].chunks_mut(2 * LINE);
+                    for (pair, line) in pairs.iter().zip(lines) {
+                        line[..2].copy_from_slice(pair);
+                    }
+                    if let [last] = last {
+                        out[start + pairs.len() * 2 * LINE] = *last;
                     }
                 }
             }

@@ -3,6 +3,7 @@
 //! Keys and values are packed once for each head like weights, so that both products are those of
 //! [`super::gemm`]: scores are queries times keys, outputs are probabilities times values.
 
+#![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
 use super::Isa;
@@ -76,14 +77,13 @@ impl<B: Element> Packed<B> {
         let (k, v) = (k.as_slice::<B>(), v.as_slice::<B>());
         parallel_for(2 * heads, |i| {
             let head = i % heads * m * d;
-            // Each chunk has panels of its own.
-            out.with(i * size[0]..(i + 1) * size[0], |out| {
-                if i < heads {
-                    pack_rows(&k[head..head + m * d], d, out);
-                } else {
-                    pack_columns(&v[head..head + m * d], d, out);
-                }
-            });
+            // SAFETY: each chunk has panels of its own.
+            let out = unsafe { out.part(i * size[0]..(i + 1) * size[0]) };
+            if i < heads {
+                pack_rows(&k[head..head + m * d], d, out);
+            } else {
+                pack_columns(&v[head..head + m * d], d, out);
+            }
         });
         Self {
             data,
@@ -242,9 +242,9 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
             let (scores, _) = scores[..padded].as_chunks::<LANES>();
             let mut max = s.splat(f32::NEG_INFINITY);
             for x in scores {
-                max = max.max(s.load(x) * s.splat(factor));
+                max = max.max(s.load(x));
             }
-            let max = max.max_lane();
+            let max = max.max_lane() * factor;
             if max > running.max[r] {
                 // The first block finds sums of zero.
                 let shrink = (running.max[r] - max).exp2();
@@ -257,7 +257,12 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
             let offset = s.splat(-running.max[r]);
             let mut sum = s.splat(0.0);
             for (j, x) in scores.iter().enumerate() {
-                let p = s.exp2(s.load(x).mul_add(s.splat(factor), offset));
+                let t = s.load(x).mul_add(s.splat(factor), offset);
+                let p = if B::DTYPE == DType::Bf16 {
+                    s.coarse_exp2(t)
+                } else {
+                    s.exp2(t)
+                };
                 sum = sum + p;
                 let start =
                     r / 16 * BLOCK * 16 + r % 16 * SLICE + j / 2 * 16 * SLICE + j % 2 * LANES;
@@ -299,16 +304,16 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
             let position = self.first + r;
             let at = ((self.head / h * n + position) * h + self.head % h) * d;
             let factor = s.splat(1.0 / running.sum[r]);
-            // Each strip of each head writes its own rows.
-            self.job.out.with(at..at + d, |out| {
-                let values = self.out[r * depth..(r + 1) * depth].as_chunks().0;
-                for (x, out) in values.iter().zip(out.chunks_mut(LANES)) {
-                    T::store_some(s.load(x) * factor, out);
-                }
-            });
+            // SAFETY: each strip of each head writes its own rows.
+            let out = unsafe { self.job.out.part(at..at + d) };
+            let values = self.out[r * depth..(r + 1) * depth].as_chunks().0;
+            for (x, out) in values.iter().zip(out.chunks_mut(LANES)) {
+                T::store_some(s.load(x) * factor, out);
+            }
             let sum = (running.max[r] + running.sum[r].log2()) * std::f32::consts::LN_2;
             let at = self.head * n + position;
-            self.job.sums.with(at..at + 1, |out| out[0] = sum);
+            // SAFETY: as above.
+            unsafe { self.job.sums.part(at..at + 1) }.fill(sum);
         }
     }
 }

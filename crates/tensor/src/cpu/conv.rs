@@ -5,6 +5,7 @@
 //! `(dy, dx)` at `p + dy * width + dx`. The sums at border positions are thrown away. For a stride
 //! of 2 the scratch holds even and odd rows and columns apart, so that steps are 1 again.
 
+#![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
 use super::Isa;
@@ -332,8 +333,8 @@ impl<T: SimdElement> Positions<'_, T> {
                 if self.relu {
                     sum = sum.max(s.splat(0.0));
                 }
-                // Each pixel belongs to one band.
-                self.out.with(at..at + count, |out| T::store_some(sum, out));
+                // SAFETY: each pixel belongs to one band.
+                T::store_some(sum, unsafe { self.out.part(at..at + count) });
             }
             x += 1;
             if x == self.width {

@@ -86,6 +86,16 @@ impl<A> Operand<'_, A> {
         self.data[start..].as_ptr()
     }
 
+    /// Slices of `R` rows at once. No closure: it might not be compiled for the instruction set.
+    #[inline(always)]
+    fn rows<const R: usize>(&self, first: usize, offset: usize) -> [&[A; SLICE]; R] {
+        let mut rows = [self.slice(first, offset); R];
+        for (r, row) in rows.iter_mut().enumerate().skip(1) {
+            *row = self.slice(first + r, offset);
+        }
+        rows
+    }
+
     #[inline(always)]
     fn slice(&self, row: usize, offset: usize) -> &[A; SLICE] {
         let start = row / 16 * self.tile_stride + row % 16 * self.row_stride + offset;
@@ -233,7 +243,7 @@ fn rows_bf16<S: Simd, const R: usize>(
     let mut all = [s.splat(0.0); R];
     let pairs = panel.as_chunks::<{ 2 * LANES }>().0;
     for (i, &offset) in a.offsets.iter().enumerate() {
-        let rows: [&[f32; SLICE]; R] = std::array::from_fn(|r| a.slice(from + r, offset));
+        let rows = a.rows::<R>(from, offset);
         for (k, pair) in pairs[(2 * i + half) * 16..][..16].iter().enumerate() {
             let (even, odd) = s.load_pairs(pair);
             for r in 0..R {
@@ -257,7 +267,7 @@ fn rows_f32<S: Simd, const R: usize>(
     let mut all = [s.splat(0.0); R];
     let lines = panel.as_chunks::<LANES>().0;
     for (i, &offset) in a.offsets.iter().enumerate() {
-        let rows: [&[f32; SLICE]; R] = std::array::from_fn(|r| a.slice(from + r, offset));
+        let rows = a.rows::<R>(from, offset);
         let lines = &lines[2 * SLICE * i..][..2 * SLICE];
         for k in 0..SLICE {
             let line = s.load(&lines[2 * k + half]);

@@ -1,5 +1,6 @@
 //! `linear`: rows packed into tiles, multiplied by panels, finished in place.
 
+#![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
 use std::ops::Range;
@@ -153,32 +154,20 @@ impl<O: SimdElement> Finish for End<'_, O> {
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
         let (first, sums) = (self.first_row + first_row, &sums.0[..rows]);
         if self.swiglu {
-            self.half(s, first, panel * LANES, sums, |sums| {
-                let [gate, up] = [0, 1].map(|half| s.load(&sums.as_chunks().0[half]));
-                s.silu(gate) * up
-            });
+            self.half(s, first, panel * LANES, sums, 0);
         } else {
             for half in 0..PANEL / LANES {
                 let column = panel * PANEL + half * LANES;
-                self.half(s, first, column, sums, |sums| {
-                    s.load(&sums.as_chunks().0[half])
-                });
+                self.half(s, first, column, sums, half);
             }
         }
     }
 }
 
 impl<O: SimdElement> End<'_, O> {
-    /// Sixteen columns of the result from `column`, whose value before bias is `get` of a row.
+    /// Sixteen columns of the result from `column`, which lie in one half of each row of sums.
     #[inline(always)]
-    fn half<S: Simd>(
-        &self,
-        s: S,
-        first: usize,
-        column: usize,
-        sums: &[[f32; PANEL]],
-        get: impl Fn(&[f32; PANEL]) -> S::V,
-    ) {
+    fn half<S: Simd>(&self, s: S, first: usize, column: usize, sums: &[[f32; PANEL]], half: usize) {
         if column >= self.columns {
             return;
         }
@@ -188,7 +177,11 @@ impl<O: SimdElement> End<'_, O> {
             None => s.splat(0.0),
         };
         for (row, sums) in (first..).zip(sums) {
-            let mut y = get(sums) + bias;
+            let halves = sums.as_chunks().0;
+            let mut y = s.load(&halves[half]) + bias;
+            if self.swiglu {
+                y = s.silu(y) * s.load(&halves[1]);
+            }
             y = match self.activation {
                 Activation::None => y,
                 Activation::Relu => y.max(s.splat(0.0)),
@@ -203,8 +196,8 @@ impl<O: SimdElement> End<'_, O> {
             if let Some(residual) = self.residual {
                 y = y + O::load_some(s, &residual[at..at + width]);
             }
-            // Each row and panel belongs to one chunk.
-            self.out.with(at..at + width, |out| O::store_some(y, out));
+            // SAFETY: each row and panel belongs to one chunk.
+            O::store_some(y, unsafe { self.out.part(at..at + width) });
         }
     }
 }

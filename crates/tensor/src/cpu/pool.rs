@@ -241,7 +241,7 @@ impl<T> Clone for Shared<'_, T> {
 
 impl<T> Copy for Shared<'_, T> {}
 
-// SAFETY: it stands for the unique slice it was made from; see `with`.
+// SAFETY: it stands for the unique slice it was made from; see `part`.
 unsafe impl<T: Send> Send for Shared<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
@@ -255,17 +255,19 @@ impl<'a, T> Shared<'a, T> {
         }
     }
 
-    /// Lends a part for the time of `f`. Kernels divide outputs so that no two threads ask for
-    /// overlapping parts, and do not ask within `f`.
+    /// A part of the output.
+    ///
+    /// # Safety
+    /// No other thread holds an overlapping part, and this one holds none.
     #[inline(always)]
-    pub(super) fn with<R>(&self, range: Range<usize>, f: impl FnOnce(&mut [T]) -> R) -> R {
+    #[expect(clippy::mut_from_ref, reason = "the caller keeps parts apart")]
+    pub(super) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
         assert!(
             range.start <= range.end && range.end <= self.len,
             "a part outside its output"
         );
-        // SAFETY: inside the slice, which is borrowed for `'a`; unique by the rule above, which
-        // every kernel that calls this argues at the call.
-        f(unsafe { std::slice::from_raw_parts_mut(self.pointer.add(range.start), range.len()) })
+        // SAFETY: inside the slice, which is borrowed for `'a`; unique as the caller promises.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(range.start), range.len()) }
     }
 }
 
@@ -277,9 +279,9 @@ pub(super) fn parallel_parts<T: Send>(
 ) {
     let len = len.max(1);
     let (total, shared) = (out.len(), Shared::new(out));
-    // Parts of different chunks do not overlap.
     parallel_for(total.div_ceil(len), |i| {
-        shared.with(i * len..total.min((i + 1) * len), |part| task(i, part));
+        // SAFETY: parts of different chunks do not overlap.
+        task(i, unsafe { shared.part(i * len..total.min((i + 1) * len)) });
     });
 }
 

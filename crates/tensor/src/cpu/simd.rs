@@ -2,9 +2,9 @@
 //!
 //! A kernel is a [`Kernel`], generic over [`Simd`]; [`dispatch`] runs the version for an
 //! instruction set. A value of a `Simd` type is the proof that the processor has its instructions,
-//! and vectors are made from it alone, so kernels need no `unsafe`. All of them are
+//! and vectors are made from it alone, so kernels need no `unsafe` for arithmetic. All of them are
 //! `#[inline(always)]`, as code is compiled for an instruction set only where it ends up in one of
-//! the functions that `dispatch` calls.
+//! the functions that `dispatch` calls. Closures cannot promise that: no vectors inside closures.
 
 #![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "see above")]
@@ -56,8 +56,11 @@ pub(super) trait Vector:
     fn max(self, x: Self) -> Self;
     fn min(self, x: Self) -> Self;
 
-    /// `2^self` for integers from -126 to 127.
-    fn power_of_two(self) -> Self;
+    /// The nearest integer, for numbers of less than 2^22.
+    fn round(self) -> Self;
+
+    /// `self * 2^n` for integers `n` from -126 to 127.
+    fn scale_by_power(self, n: Self) -> Self;
 
     /// The sum of all lanes, the upper half added to the lower until one is left.
     #[inline(always)]

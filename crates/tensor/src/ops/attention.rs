@@ -5,7 +5,7 @@ use crate::Tensor;
 /// Options of [`Tensor::attention_with`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attention {
-    /// Factor of the scores; `1 / sqrt(head_dim)` when absent.
+    /// Factor of the scores, above 0; `1 / sqrt(head_dim)` when absent.
     pub scale: Option<f32>,
     /// Also return the log of each query's sum of exponentials, which a backward pass needs.
     pub log_sum_exp: bool,
@@ -37,6 +37,8 @@ impl Tensor {
             (b, h, d) == (kb, kh, kd) && m > 0 && k.shape() == v.shape() && k.dtype() == v.dtype(),
             "queries {self:?} with keys {k:?} and values {v:?}"
         );
+        let scale = options.scale.unwrap_or(1.0);
+        assert!(scale > 0.0, "attention with a scale of {scale}");
         self.backend().attention(self, k, v, options)
     }
 }

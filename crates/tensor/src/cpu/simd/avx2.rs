@@ -6,12 +6,12 @@
 )]
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
-    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32,
-    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
-    _mm256_min_ps, _mm256_mul_ps, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
-    _mm256_sub_ps,
+    __m128i, __m256, __m256i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_cvtepu16_epi32, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_packus_epi32,
+    _mm256_permute4x64_epi64, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -61,31 +61,73 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn load_bf16(self, x: &[bf16; LANES]) -> Numbers {
-        let half = |i: usize| {
-            // SAFETY: `self` proves AVX2; eight elements from `8 i` are readable.
-            unsafe {
-                let bits = _mm_loadu_si128(x.as_ptr().add(8 * i).cast::<__m128i>());
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)))
-            }
-        };
-        Numbers(half(0), half(1))
+        let (low, high) = x.split_at(8);
+        // SAFETY: `self` proves AVX2; eight elements are readable from each half.
+        unsafe { Numbers(widen(low.as_ptr()), widen(high.as_ptr())) }
     }
 
     #[inline(always)]
     fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Numbers, Numbers) {
-        let half = |i: usize| {
-            // SAFETY: `self` proves AVX2; sixteen elements from `16 i` are readable.
-            unsafe {
-                let bits = _mm256_loadu_si256(x.as_ptr().add(16 * i).cast::<__m256i>());
-                let upper = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff_0000_u32 as i32));
-                (
-                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)),
-                    _mm256_castsi256_ps(upper),
-                )
-            }
-        };
-        let (low, high) = (half(0), half(1));
-        (Numbers(low.0, high.0), Numbers(low.1, high.1))
+        // SAFETY: `self` proves AVX2; thirty-two elements are readable.
+        unsafe {
+            let (low, high) = (pairs(x.as_ptr()), pairs(x.as_ptr().add(LANES)));
+            (Numbers(low.0, high.0), Numbers(low.1, high.1))
+        }
+    }
+}
+
+/// # Safety
+/// The processor has AVX2; eight elements are readable.
+#[inline(always)]
+unsafe fn widen(x: *const bf16) -> __m256 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.cast::<__m128i>()));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+    }
+}
+
+/// Eight numbers at even and eight at odd places.
+///
+/// # Safety
+/// The processor has AVX2; sixteen elements are readable.
+#[inline(always)]
+unsafe fn pairs(x: *const bf16) -> (__m256, __m256) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let bits = _mm256_loadu_si256(x.cast::<__m256i>());
+        let upper = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff_0000_u32 as i32));
+        (
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)),
+            _mm256_castsi256_ps(upper),
+        )
+    }
+}
+
+/// The upper halves of numbers rounded to the nearest, ties to even: adds half of the last place,
+/// less one bit where that place is even.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn round(x: __m256) -> __m256i {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let bits = _mm256_castps_si256(x);
+        let even = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        let half = _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff));
+        _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half))
+    }
+}
+
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn power(x: __m256) -> __m256 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
     }
 }
 
@@ -120,17 +162,7 @@ impl Vector for Numbers {
 
     #[inline(always)]
     fn store_bf16(self, out: &mut [bf16; LANES]) {
-        // Nearest, ties to even: add half of the last place, less one bit where that place is even.
-        let round = |x: __m256| {
-            // SAFETY: a value of this type proves AVX2.
-            unsafe {
-                let bits = _mm256_castps_si256(x);
-                let even = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
-                let half = _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff));
-                _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half))
-            }
-        };
-        // SAFETY: as above; sixteen elements are writable.
+        // SAFETY: a value of this type proves AVX2; sixteen elements are writable.
         unsafe {
             let packed = _mm256_packus_epi32(round(self.0), round(self.1));
             let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(packed);
@@ -162,14 +194,20 @@ impl Vector for Numbers {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
-        let power = |x: __m256| {
-            // SAFETY: a value of this type proves AVX2.
-            unsafe {
-                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
-            }
-        };
-        Self(power(self.0), power(self.1))
+    fn round(self) -> Self {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: a value of this type proves AVX2.
+        unsafe {
+            Self(
+                _mm256_round_ps::<NEAREST>(self.0),
+                _mm256_round_ps::<NEAREST>(self.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, n: Self) -> Self {
+        // SAFETY: a value of this type proves AVX2.
+        self * unsafe { Self(power(n.0), power(n.1)) }
     }
 }

@@ -9,9 +9,8 @@ pub(in crate::cpu) trait Math: Simd {
     /// `t = n + f` with integer `n` and `f` in [-1/2, 1/2]; `2^f` by its Taylor series.
     #[inline(always)]
     fn exp2(self, t: Self::V) -> Self::V {
-        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
         let t = t.max(self.splat(-126.0)).min(self.splat(127.0));
-        let n = (t + self.splat(ROUND)) - self.splat(ROUND);
+        let n = t.round();
         let f = t - n;
         let mut power = self.splat(1.540_353e-4);
         for c in [
@@ -24,7 +23,20 @@ pub(in crate::cpu) trait Math: Simd {
         ] {
             power = power.mul_add(f, self.splat(c));
         }
-        power * n.power_of_two()
+        power.scale_by_power(n)
+    }
+
+    /// `2^t` for `t` up to 0, to about one part in 10^4: finer than bf16, in fewer steps.
+    #[inline(always)]
+    fn coarse_exp2(self, t: Self::V) -> Self::V {
+        let t = t.max(self.splat(-126.0));
+        let n = t.round();
+        let f = t - n;
+        let mut power = self.splat(9.618_129e-3);
+        for c in [5.550_411e-2, 2.402_265e-1, 6.931_472e-1, 1.0] {
+            power = power.mul_add(f, self.splat(c));
+        }
+        power.scale_by_power(n)
     }
 
     /// `e^x`, as [`Math::exp2`].
