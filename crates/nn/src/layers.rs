@@ -230,3 +230,67 @@ impl Conv {
 fn bias(weights: &Weights, outputs: usize) -> Result<Tensor, WeightsError> {
     Ok(weights.tensor("bias", [outputs])?.to_dtype(DType::F32))
 }
+
+#[cfg(test)]
+mod tests {
+    use kinora_tensor::Precision;
+    use safetensors::tensor::{Dtype, TensorView};
+
+    use super::*;
+    use crate::WeightFile;
+
+    /// A file of F32 tensors whose elements count up in steps of 1/8.
+    fn file(tensors: &[(&str, &[usize])]) -> WeightFile {
+        let data: Vec<Vec<u8>> = tensors
+            .iter()
+            .map(|(_, shape)| {
+                let count: usize = shape.iter().product();
+                (0..count)
+                    .flat_map(|i| (i as f32 / 8.0).to_le_bytes())
+                    .collect()
+            })
+            .collect();
+        let views = tensors.iter().zip(&data).map(|((name, shape), data)| {
+            (
+                *name,
+                TensorView::new(Dtype::F32, shape.to_vec(), data).unwrap(),
+            )
+        });
+        let bytes = safetensors::serialize(views, None).unwrap();
+        WeightFile::from_bytes("layers", bytes).unwrap()
+    }
+
+    #[test]
+    fn a_linear_layer_reads_weight_and_bias() {
+        let file = file(&[("a.weight", &[2, 3]), ("a.bias", &[2])]);
+        let layer = Linear::load(&file.weights(Precision::F32).at("a"), 2, 3).unwrap();
+        file.finish().unwrap();
+        let y = layer.forward(&Tensor::from_f32(&[8.0, 0.0, 16.0], &[1, 3]));
+        assert_eq!(y.as_f32(), [4.0, 13.0 + 0.125]);
+    }
+
+    #[test]
+    fn gate_comes_first_in_a_swiglu_layer() {
+        let file = file(&[("f.gate_up.weight", &[2, 1]), ("f.down.weight", &[2, 1])]);
+        let layer = SwiGlu::load(&file.weights(Precision::F32).at("f"), 1, 1);
+        // `down` is [size, hidden] = [1, 1], the file has [2, 1].
+        assert!(matches!(layer, Err(WeightsError::Shape { .. })));
+
+        let file = self::file(&[("f.gate_up.weight", &[4, 1]), ("f.down.weight", &[1, 2])]);
+        let layer = SwiGlu::load(&file.weights(Precision::F32).at("f"), 1, 2).unwrap();
+        file.finish().unwrap();
+        // gate [0, 1/8], up [1/4, 3/8], down [0, 1/8], at x = 8.
+        let silu = 1.0 / (1.0 + f32::exp(-1.0));
+        let y = layer.forward(&Tensor::from_f32(&[8.0], &[1, 1])).as_f32()[0];
+        assert!((y - silu * 3.0 / 8.0).abs() < 1e-5, "{y}");
+    }
+
+    #[test]
+    fn a_convolution_of_two_frames_reads_the_past_from_its_last_channels() {
+        let file = file(&[("c.weight", &[1, 2, 1, 1]), ("c.bias", &[1])]);
+        let layer = Conv::load(&file.weights(Precision::F32).at("c"), 1, 1, 1, 2).unwrap();
+        let y = layer.forward(&Tensor::from_f32(&[8.0, 16.0], &[2, 1, 1, 1]));
+        // Weight 0 for the current frame, 1/8 for the one before.
+        assert_eq!(y.as_f32(), [0.0, 1.0]);
+    }
+}
