@@ -110,18 +110,32 @@ fn fit(flow: &Flow, grid: &[Motion]) -> Affine {
     }
 }
 
-/// Motion of row `row` of a grid: medians, so that single moving things do not count.
-pub(crate) fn row_motion(flow: &Flow, grid: &[Motion], row: usize) -> RowMotion {
-    let row = Row::of(flow, grid, row);
-    RowMotion {
+/// Motion of row `row` of a grid where it is not `covered`: medians, so that single moving things
+/// do not count. `None` when nothing of the row is left.
+pub(crate) fn row_motion(
+    flow: &Flow,
+    grid: &[Motion],
+    row: usize,
+    covered: &[bool],
+) -> Option<RowMotion> {
+    let free = |p: usize| {
+        if covered[p] {
+            Motion::default()
+        } else {
+            grid[p]
+        }
+    };
+    let open: Vec<Motion> = (0..grid.len()).map(free).collect();
+    let row = Row::of(flow, &open, row);
+    (row.u.1 > 0.0).then_some(RowMotion {
         u: row.u.0,
         v: row.v.0,
         growth: row.growth.0,
-    }
+    })
 }
 
 /// Background motion at one height of the frame, sqrt(frame area) and seconds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RowMotion {
     pub u: f32,
     pub v: f32,

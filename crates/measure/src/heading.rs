@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Where a subject is on one frame; lengths in units of sqrt(frame area), from the frame's centre.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     /// Frame number.
     pub frame: usize,
@@ -21,8 +21,10 @@ pub struct Place {
     pub size: f32,
     /// Whether it reaches beyond the left or right edge of the frame.
     pub cut: bool,
-    /// Shift of its own pixels a second, where the flow has a grid point on it.
-    pub inside: Option<f32>,
+    /// Grid points of the flow that lie on it or next to it, `[GRID, GRID]`.
+    pub covered: Vec<bool>,
+    /// Grid points that lie on it.
+    pub inside: Vec<usize>,
 }
 
 /// Motion over the ground, the camera's own taken out.
@@ -55,7 +57,7 @@ pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
             shift_y += ground.v * flow.pair_seconds;
             growth += ground.growth * flow.pair_seconds;
         }
-        let p = pair[1];
+        let p = &pair[1];
         free.push([
             seconds(p.frame),
             p.x - shift_x,
@@ -78,16 +80,30 @@ pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
     })
 }
 
-/// Motion of the ground just below a subject, for pair `k`.
+/// Motion of the ground for pair `k`: in the row of the subject's foot, beside it, or else in the
+/// next rows down and up that it leaves free. Zero when it hides the whole frame.
 fn ground(place: &Place, k: usize, flow: &Flow) -> RowMotion {
-    let row = (place.foot / flow.extent.1 + 0.5) * GRID as f32;
-    row_motion(flow, &flow.pairs[k], (row as usize).min(GRID - 1))
+    let foot = (place.foot / flow.extent.1 + 0.5) * GRID as f32;
+    let foot = (foot as usize).min(GRID - 1);
+    let rows = (foot..GRID).chain((0..foot).rev());
+    let mut free = rows.filter_map(|row| row_motion(flow, &flow.pairs[k], row, &place.covered));
+    free.next().unwrap_or_default()
 }
 
-/// Shift of a subject's own pixels over the ground a second.
+/// Shift of a subject's own pixels over the ground a second. Windows at its edges see half of the
+/// background, so the faster half of its points speaks.
 fn own_shift(place: &Place, flow: &Flow) -> Option<f32> {
     let k = (place.frame / STEP).min(flow.pairs.len().checked_sub(1)?);
-    Some(place.inside? - ground(place, k, flow).u)
+    let ground = ground(place, k, flow).u;
+    let on = place
+        .inside
+        .iter()
+        .map(|&p| flow.pairs[k][p])
+        .filter(|m| m.trust_u > 0.2);
+    let mut shifts: Vec<f32> = on.map(|m| m.u - ground).collect();
+    shifts.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
+    shifts.truncate(shifts.len().div_ceil(2));
+    (!shifts.is_empty()).then(|| shifts.iter().sum::<f32>() / shifts.len() as f32)
 }
 
 /// Slope of value `i` over time, value 0.

@@ -2,7 +2,7 @@
 //! the ground.
 
 use crate::{
-    flow::{Flow, GRID, STEP},
+    flow::{Flow, GRID},
     heading::Place,
     labels::{COLORS, DIRECTIONS, FIGURES, KINDS},
     net::{Map, argmax, softmax},
@@ -240,6 +240,7 @@ fn place(all: &[usize], mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) 
         lowest = lowest.max(row + 1);
         cut |= column == 0 || column + 1 == cells.w;
     }
+    let inside = inside(mask, cells);
     let (ex, ey) = flow.extent;
     let (w, h) = (cells.w as f32, cells.h as f32);
     Place {
@@ -249,24 +250,29 @@ fn place(all: &[usize], mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) 
         foot: (lowest as f32 / h - 0.5) * ey,
         size: (sum / (w * h)).sqrt(),
         cut,
-        inside: inside(mask, cells, frame, flow),
+        covered: covered(&inside),
+        inside,
     }
 }
 
-/// Mean shift to the right a second of the grid points that lie on the mask, near frame `frame`.
-fn inside(mask: &[f32], cells: &Cells, frame: usize, flow: &Flow) -> Option<f32> {
-    let pair = flow
-        .pairs
-        .get((frame / STEP).min(flow.pairs.len().checked_sub(1)?))?;
-    let (mut sum, mut trust) = (0.0, 0.0);
-    for (p, motion) in pair.iter().enumerate() {
-        let at = |i: usize, n: usize| (2 * i + 1) * n / (2 * GRID);
-        if mask[at(p / GRID, cells.h) * cells.w + at(p % GRID, cells.w)] > 0.0 {
-            sum += motion.u * motion.trust_u;
-            trust += motion.trust_u;
+/// Grid points of the flow that lie on the mask.
+fn inside(mask: &[f32], cells: &Cells) -> Vec<usize> {
+    let at = |i: usize, n: usize| (2 * i + 1) * n / (2 * GRID);
+    (0..GRID * GRID)
+        .filter(|p| mask[at(p / GRID, cells.h) * cells.w + at(p % GRID, cells.w)] > 0.0)
+        .collect()
+}
+
+/// Grid points that lie on the mask or next to one that does: their windows see the subject.
+fn covered(inside: &[usize]) -> Vec<bool> {
+    let mut covered = vec![false; GRID * GRID];
+    for &p in inside {
+        let (x, y) = (p % GRID, p / GRID);
+        for row in y.saturating_sub(1)..(y + 2).min(GRID) {
+            covered[row * GRID..][x.saturating_sub(1)..(x + 2).min(GRID)].fill(true);
         }
     }
-    (trust > 0.3).then(|| sum / trust)
+    covered
 }
 
 #[cfg(test)]
