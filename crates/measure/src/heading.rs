@@ -68,15 +68,18 @@ pub fn own_motion(track: &[Place], flow: &Flow) -> Option<OwnMotion> {
     let size = free.iter().map(|f| f[3].exp()).sum::<f32>() / free.len() as f32;
     let own: Vec<f32> = track.iter().filter_map(|p| own_shift(p, flow)).collect();
     let cut = track.iter().filter(|p| p.cut).count() * 2 >= track.len();
+    let growth = slope(&free, 3);
     let across = if cut && !own.is_empty() {
         own.iter().sum::<f32>() / own.len() as f32
     } else {
-        slope(&free, 1)
+        // What comes or goes off the axis also slides from or to the middle of the picture.
+        let off_axis = track.iter().map(|p| p.x).sum::<f32>() / track.len() as f32;
+        slope(&free, 1) - growth * off_axis
     };
     Some(OwnMotion {
         across: across / size,
         down: slope(&free, 2) / size,
-        growth: slope(&free, 3),
+        growth,
     })
 }
 
