@@ -1,4 +1,4 @@
-//! The Rust model reproduces the named intermediates of its PyTorch mirror (`oracle/fixtures.py`).
+//! The Rust model reproduces the named intermediates of its mirror in `PyTorch` (`oracle/fixtures.py`).
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! kinora-1, the model of this project: a word-level text encoder, a diffusion transformer over
 //! all spacetime tokens of a clip, and a codec that decodes causally, frame group by frame group.
 //!
-//! Reference: the PyTorch mirror in `oracle/native`, which wrote the parity fixtures.
+//! Reference: the mirror in `PyTorch`, in `oracle/native`, which wrote the parity fixtures.
 
 mod codec;
 mod config;

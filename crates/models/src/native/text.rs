@@ -262,7 +262,11 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 fn softmax(scores: &mut [f32]) {
     let peak = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    scores.iter_mut().for_each(|s| *s = (*s - peak).exp());
+    for score in &mut *scores {
+        *score = (*score - peak).exp();
+    }
     let sum: f32 = scores.iter().sum();
-    scores.iter_mut().for_each(|s| *s /= sum);
+    for score in scores {
+        *score /= sum;
+    }
 }

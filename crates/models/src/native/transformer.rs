@@ -1,6 +1,6 @@
 //! The diffusion transformer: all spacetime tokens of a clip attend to each other and the text.
 //!
-//! It predicts the clean latents (JiT, arXiv 2511.13720) from latents noised to a level per latent
+//! It predicts the clean latents (`JiT`, arXiv 2511.13720) from latents noised to a level per latent
 //! frame, so that image-to-video, extension and loops are the same forward with some frames clean.
 //!
 //! Dimension key: t latent frames, h and w latent rows and columns, p patch, n = t (h/p) (w/p)
@@ -282,7 +282,9 @@ impl Transformer {
 fn distinct(sigma: &[f32]) -> (Vec<f32>, Vec<u32>) {
     let mut levels: Vec<f32> = Vec::new();
     let index = sigma.iter().map(|s| {
-        let known = levels.iter().position(|level| level == s);
+        let known = levels
+            .iter()
+            .position(|level| level.to_bits() == s.to_bits());
         known.unwrap_or_else(|| {
             levels.push(*s);
             levels.len() - 1
