@@ -202,7 +202,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot write {}", output.display()))?;
         }
         Command::Detectors(arguments) => eval::detectors::run(&arguments)?,
-        Command::Eval(arguments) => eval::run::run(&arguments, eval::run::Models::default())?,
+        Command::Eval(arguments) => evaluate(&arguments)?,
         Command::Vocabulary {
             count,
             least,
@@ -234,4 +234,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Evaluates true renders and, when a model is named, its codec and its clips.
+fn evaluate(arguments: &eval::run::Arguments) -> anyhow::Result<()> {
+    let Some(folder) = &arguments.model else {
+        return eval::run::run(arguments, eval::run::Models::default());
+    };
+    let codec = eval::model::Codec::load(folder)?;
+    let generator = eval::model::Generator::new(folder)?;
+    let name = folder
+        .file_name()
+        .unwrap_or(folder.as_os_str())
+        .to_string_lossy();
+    let models = eval::run::Models {
+        name: &name,
+        codec: Some(&mut |clip| codec.reconstruct(clip)),
+        generate: Some(&mut |prompt| generator.generate(prompt)),
+    };
+    eval::run::run(arguments, models)
 }

@@ -3,5 +3,6 @@
 pub mod clauses;
 mod degrade;
 pub mod detectors;
+pub mod model;
 pub mod run;
 pub mod table;

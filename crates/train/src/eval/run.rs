@@ -41,6 +41,9 @@ pub struct Arguments {
     /// Write the accuracy of generated clips by slot and value, as the engine reads it
     #[arg(long)]
     pub coverage: Option<PathBuf>,
+    /// Folder of a native model: also evaluate its codec and what it generates
+    #[arg(long, value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
     /// Also print what was taken for what
     #[arg(long)]
     pub confusions: bool,

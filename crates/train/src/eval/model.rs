@@ -1,0 +1,146 @@
+//! A native model as the evaluation sees it: its codec, and the whole way from prompt to frames.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use kinora_engine::{Cancel, Engine, Output, Request};
+use kinora_measure::Clip;
+use kinora_models::native::{Config, Decoder, Encoder};
+use kinora_nn::WeightFile;
+use kinora_tensor::{Precision, Tensor};
+use safetensors::SafeTensors;
+
+use super::run::Prompt;
+
+/// Encoder and decoder of a model in a folder.
+pub struct Codec {
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+impl Codec {
+    /// Reads `config.json` and `codec.safetensors`.
+    ///
+    /// # Errors
+    /// A file is missing, damaged, or holds tensors that the codec does not know.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        let json =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config = Config::from_json(&json)?.codec;
+        let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+        let weights = file.weights(Precision::Bf16);
+        let codec = Self {
+            encoder: Encoder::load(&weights, &config)?,
+            decoder: Decoder::load(&weights, &config)?,
+        };
+        file.finish()?;
+        Ok(codec)
+    }
+
+    /// Encodes a clip of 1 + 8k frames at half its size and decodes it at its own.
+    ///
+    /// # Errors
+    /// Never; the result fits the evaluation's signature.
+    pub fn reconstruct(&self, clip: &Clip) -> Result<Clip> {
+        let latents = self.encoder.encode(&half_size(clip));
+        let mut stream = self.decoder.stream();
+        let mut frames = Vec::with_capacity(clip.frames.len());
+        for t in 0..latents.shape()[0] {
+            let pixels = stream.push(&latents.slice(t..t + 1)).to_vec();
+            frames.extend(pixels.iter().map(|x| ((x + 1.0) * 127.5).round() as u8));
+        }
+        Ok(Clip {
+            frames,
+            ..clip.clone()
+        })
+    }
+}
+
+/// The mean of 2 x 2 pixels, F32 `[t, h / 2, w / 2, 3]` in [-1, 1].
+fn half_size(clip: &Clip) -> Tensor {
+    let (width, height) = (clip.width as usize, clip.height as usize);
+    let (w, h) = (width / 2, height / 2);
+    let t = clip.frames.len() / (width * height * 3);
+    Tensor::from_fn(&[t, h, w, 3], |i| {
+        let (channel, x, y, frame) = (i % 3, i / 3 % w, i / (3 * w) % h, i / (3 * w * h));
+        let at = |dy: usize, dx: usize| {
+            let pixel = (frame * height + 2 * y + dy) * width + 2 * x + dx;
+            f32::from(clip.frames[pixel * 3 + channel])
+        };
+        (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 510.0 - 1.0
+    })
+}
+
+/// The engine with a model, writing into a folder of its own that goes with it.
+pub struct Generator {
+    engine: Engine,
+    model: String,
+    folder: PathBuf,
+}
+
+impl Generator {
+    /// Prepares to generate with the model in `folder`.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be made.
+    pub fn new(folder: &Path) -> Result<Self> {
+        let scratch = std::env::temp_dir().join(format!("kinora-eval-{}", std::process::id()));
+        fs::create_dir_all(&scratch)?;
+        Ok(Self {
+            engine: Engine::new(),
+            model: folder.display().to_string(),
+            folder: scratch,
+        })
+    }
+
+    /// Generates a held-out prompt with default settings; the frames are those before encoding.
+    ///
+    /// # Errors
+    /// The engine refuses or fails.
+    pub fn generate(&self, prompt: &Prompt) -> Result<Clip> {
+        let request = Request {
+            prompt: prompt.caption.text.clone(),
+            seconds: Some(f64::from(prompt.program.seconds())),
+            seed: Some(prompt.seed),
+            model: Some(self.model.clone()),
+            ..Request::default()
+        };
+        let frames = self.folder.join("frames.safetensors");
+        let output = Output {
+            path: self.folder.join("clip.mp4"),
+            overwrite: true,
+            save_frames: Some(frames.clone()),
+            ..Output::default()
+        };
+        let job = self.engine.resolve(&request)?;
+        let clip = self
+            .engine
+            .run(&request, &job, &output, &mut (), &Cancel::default())?;
+        let bytes = fs::read(&frames)?;
+        let pixels = SafeTensors::deserialize(&bytes)?
+            .tensor("frames")?
+            .data()
+            .to_vec();
+        let expected = (clip.width * clip.height * 3 * clip.frames) as usize;
+        ensure!(
+            pixels.len() == expected,
+            "{} bytes of frames for {expected}",
+            pixels.len()
+        );
+        Ok(Clip {
+            width: clip.width,
+            height: clip.height,
+            fps: clip.fps,
+            frames: pixels,
+        })
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the system's temporary folder.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
