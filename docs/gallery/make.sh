@@ -12,7 +12,8 @@ number=0
 while IFS= read -r prompt; do
   number=$((number + 1))
   name=$(printf '%02d' "$number")
-  "$kinora" generate "$prompt" --seed 7 --force --output "$out/$name.mp4"
+  # two prompts ask for a length beyond the model's: the option wins
+  "$kinora" generate "$prompt" --seed 7 --seconds 4 --force --output "$out/$name.mp4"
   # first, middle and last frame side by side
   frames=$(ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets \
     -of csv=p=0 "$out/$name.mp4")
@@ -21,4 +22,4 @@ while IFS= read -r prompt; do
     "$out/$name.png"
 done <"$(dirname "$0")/director-20.txt"
 ffmpeg -v error -y -framerate 1 -i "$out/%02d.png" -frames:v 1 \
-  -vf "scale=872:160:force_original_aspect_ratio=decrease,pad=872:164,tile=1x20" "$out/sheet.png"
+  -vf "scale=872:160:force_original_aspect_ratio=decrease,pad=872:164,tile=2x10" "$out/sheet.jpg"
