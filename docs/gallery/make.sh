@@ -18,8 +18,8 @@ while IFS= read -r prompt; do
   frames=$(ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets \
     -of csv=p=0 "$out/$name.mp4")
   ffmpeg -nostdin -v error -y -i "$out/$name.mp4" -frames:v 1 -vf \
-    "select='eq(n,0)+eq(n,$((frames / 2)))+eq(n,$((frames - 1)))',scale=-2:160,tile=3x1:padding=4" \
+    "select='eq(n,0)+eq(n,$((frames / 2)))+eq(n,$((frames - 1)))',scale=-2:160,tile=3x1:padding=4,pad=872:160:(ow-iw)/2:0" \
     "$out/$name.png"
 done <"$(dirname "$0")/director-20.txt"
-ffmpeg -nostdin -v error -y -framerate 1 -i "$out/%02d.png" -frames:v 1 \
-  -vf "scale=872:160:force_original_aspect_ratio=decrease,pad=872:164,tile=2x10" "$out/sheet.jpg"
+ffmpeg -nostdin -v error -y -framerate 1 -reinit_filter 0 -i "$out/%02d.png" -frames:v 1 \
+  -vf "tile=2x10:padding=4" "$out/sheet.jpg"
