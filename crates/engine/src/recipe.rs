@@ -13,7 +13,7 @@ pub const FORMAT: u32 = 1;
 /// What makes a clip again. No clock and no path: the same recipe is the same file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Layout of this document, [`FORMAT`].
+    /// Layout of this document, so that a later version can tell it apart.
     pub recipe: u32,
     /// The program and its version.
     pub program: String,
