@@ -96,49 +96,15 @@ impl Word {
 
 /// The number that a word states, in digits or up to ninety in words.
 fn number(word: &str) -> Option<f64> {
-    const SMALL: [&str; 21] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-    ];
-    const TENS: [&str; 7] = [
-        "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-    ];
     if word == "half" {
         return Some(0.5);
     }
-    let small = SMALL
-        .iter()
-        .position(|name| *name == word)
-        .map(|n| n as f64);
-    let tens = TENS
-        .iter()
-        .position(|name| *name == word)
-        .map(|n| (n * 10 + 30) as f64);
     // "infinity" and "nan" are words here, not numbers.
     let digits = word
         .starts_with(|c: char| c.is_ascii_digit())
         .then(|| word.parse().ok())
         .flatten();
-    digits.or(small).or(tens)
+    digits.or_else(|| kinora_nn::tokenizer::word_value(word).map(f64::from))
 }
 
 /// What the forms of an English word share: `walks`, `walking`, `walked` -> `walk`.

@@ -136,33 +136,10 @@ pub(super) fn ages(text: &str) -> impl Iterator<Item = u32> {
     })
 }
 
-/// A whole number up to nineteen in words, or any in digits.
+/// A whole number in one word, or in digits.
 fn number(word: &str) -> Option<u32> {
-    const WORDS: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    word.parse()
-        .ok()
-        .or_else(|| WORDS.iter().position(|w| *w == word).map(|n| n as u32))
+    let spelled = || kinora_nn::tokenizer::word_value(word).map(|value| value as u32);
+    word.parse().ok().or_else(spelled)
 }
 
 #[cfg(test)]

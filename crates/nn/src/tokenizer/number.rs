@@ -105,8 +105,8 @@ fn spelled(pieces: &[Piece], at: usize) -> Option<(f32, usize)> {
     Some((value, end))
 }
 
-/// The value of one number word below a hundred.
-fn word_value(word: &str) -> Option<f32> {
+/// The value of one number word below a hundred, such as `twelve` or `ninety`.
+pub fn word_value(word: &str) -> Option<f32> {
     const WORDS: &[&str] = &[
         "zero",
         "one",
