@@ -4,6 +4,7 @@ use crate::program::{
     Action, Aspect, CameraMove, CameraRig, Direction, Pace, Place, Shot, Subject, SubjectKind,
 };
 use crate::script::random::Rng;
+use crate::stage::actor::{framing, shot_index};
 
 const LENSES: &[f32] = &[18.0, 24.0, 28.0, 35.0, 50.0, 85.0, 100.0, 135.0];
 const STOPS: &[f32] = &[1.4, 1.8, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0];
@@ -27,17 +28,11 @@ pub fn shot_of(subject: Option<&Subject>, rng: &mut Rng) -> Shot {
     ])
 }
 
-/// Width of the frame at the subject in metres, for kinds that move on the ground: height of the
-/// kind and the share of the frame it fills when wide, medium and close.
+/// Width of the frame in metres at the depth of a subject.
 fn frame_width(subject: &Subject, shot: Shot, aspect: Aspect) -> f32 {
-    let (height, shares) = match subject.kind {
-        SubjectKind::Dog => (0.65, [0.14, 0.27, 0.48]),
-        SubjectKind::Ball => (0.56, [0.09, 0.14, 0.2]),
-        SubjectKind::Child => (1.2, [0.2, 0.42, 0.8]),
-        _ => (1.75, [0.2, 0.42, 0.8]),
-    };
+    let framing = framing(subject.kind);
     let (w, h) = aspect.size();
-    height / shares[shot as usize] * w as f32 / h as f32
+    framing.height / framing.shares[shot_index(shot)] * w as f32 / h as f32
 }
 
 /// Turns or slows a subject that would leave the frame of a camera that does not follow it.

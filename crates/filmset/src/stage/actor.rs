@@ -34,22 +34,22 @@ pub fn framing(kind: SubjectKind) -> Framing {
         airborne,
     };
     match kind {
-        SubjectKind::Man => framing(0.8, 1.78, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Woman => framing(0.8, 1.66, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Child => framing(0.6, 1.15, [0.20, 0.42, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Dog => framing(0.9, 0.68, [0.14, 0.27, 0.48], [0.80, 0.86, 0.92], false),
-        SubjectKind::Ball => framing(0.56, 0.56, [0.09, 0.14, 0.20], [0.80, 0.87, 0.93], false),
-        SubjectKind::Sailboat => framing(7.0, 9.0, [0.26, 0.44, 0.70], [0.62, 0.70, 0.82], false),
+        SubjectKind::Man => framing(0.8, 1.78, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Woman => framing(0.8, 1.66, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Child => framing(0.6, 1.15, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Dog => framing(0.9, 0.68, [0.20, 0.34, 0.52], [0.80, 0.86, 0.92], false),
+        SubjectKind::Ball => framing(0.56, 0.56, [0.13, 0.19, 0.26], [0.80, 0.87, 0.93], false),
+        SubjectKind::Sailboat => framing(7.0, 9.0, [0.34, 0.50, 0.72], [0.62, 0.70, 0.82], false),
         SubjectKind::FishingBoat => {
-            framing(10.0, 6.0, [0.20, 0.32, 0.50], [0.62, 0.70, 0.82], false)
+            framing(10.0, 6.0, [0.27, 0.38, 0.52], [0.62, 0.70, 0.82], false)
         }
-        SubjectKind::Train => framing(40.0, 4.0, [0.11, 0.18, 0.30], [0.72, 0.78, 0.84], false),
+        SubjectKind::Train => framing(40.0, 4.0, [0.15, 0.22, 0.32], [0.72, 0.78, 0.84], false),
         SubjectKind::Lighthouse => {
-            framing(8.0, 19.8, [0.40, 0.58, 0.80], [0.62, 0.70, 0.90], false)
+            framing(8.0, 19.8, [0.44, 0.60, 0.80], [0.62, 0.70, 0.90], false)
         }
-        SubjectKind::Balloon => framing(14.0, 19.0, [0.32, 0.52, 0.80], [0.50, 0.64, 0.90], true),
-        SubjectKind::Birds => framing(6.4, 4.2, [0.24, 0.38, 0.56], [0.42, 0.50, 0.62], true),
-        SubjectKind::Kite => framing(2.0, 2.8, [0.18, 0.30, 0.48], [0.42, 0.48, 0.60], true),
+        SubjectKind::Balloon => framing(14.0, 19.0, [0.36, 0.54, 0.80], [0.50, 0.64, 0.90], true),
+        SubjectKind::Birds => framing(6.4, 4.2, [0.30, 0.42, 0.58], [0.42, 0.50, 0.62], true),
+        SubjectKind::Kite => framing(2.0, 2.8, [0.26, 0.38, 0.52], [0.42, 0.48, 0.60], true),
     }
 }
 

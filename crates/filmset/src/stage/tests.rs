@@ -135,7 +135,7 @@ fn a_moving_camera_never_shows_the_edge_of_the_set() {
 
 #[test]
 fn a_subject_has_the_height_its_shot_asks_for() {
-    for (shot, share) in [(Shot::Wide, 0.2), (Shot::Medium, 0.42), (Shot::Close, 0.8)] {
+    for (shot, share) in [(Shot::Wide, 0.27), (Shot::Medium, 0.48), (Shot::Close, 0.8)] {
         let mut program = program(Setting::Harbor);
         program.camera.shot = shot;
         program.subjects = vec![subject(SubjectKind::Man)];
