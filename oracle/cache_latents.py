@@ -2,8 +2,9 @@
 
     python cache_latents.py --codec RUNS/codec --out CACHE/clips --frames 49 --count 8000
 
-A shard holds `latents` [n, t, h, w, c] f16 and the captions' headers as JSON. Shards that exist
-are kept, so the command resumes; a shard's number is its seed.
+A shard holds `latents` [n, t, h, w, c] f16, `cover` [n, t, h, w] f16 (the share of each latent's
+pixels that a subject covers) and the captions' headers as JSON. Shards that exist are kept, so the
+command resumes; a shard's number is its seed.
 """
 
 import argparse
@@ -12,30 +13,47 @@ import os
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from native.codec import Codec
 from native.config import Config
 from native.film import stream
+from native.run import compute_dtype
+from native.weights import averaged
 
 KEPT = ("seed", "caption", "tokens", "ngrams", "numbers", "units", "slots")
+STRIDE = 16  # half-size pixels a latent
 
 
-def load_codec(folder: str, device: str) -> Codec:
-    state = torch.load(Path(folder) / "checkpoint.pt", map_location="cpu", weights_only=True)
+def load_codec(run: str | None, device: str) -> Codec:
     codec = Codec(Config.load().codec)
-    codec.load_state_dict(state["average"])
+    codec.load_state_dict(averaged(run, "codec"))
     return codec.to(device).eval()
 
 
 @torch.no_grad()
 def encode(codec: Codec, films: list, device: str) -> torch.Tensor:
     film = torch.stack(films).to(device).float() / 127.5 - 1
-    return codec.encode(film.bfloat16()).half().cpu()
+    return codec.encode(film.to(compute_dtype(device))).half().cpu()
+
+
+def cover(masks: list) -> torch.Tensor:
+    """Masks [1+8k, h, w] of clips -> [b, 1+k, h/16, w/16]: what the subjects cover."""
+    mask = torch.stack(masks).ne(0).float()
+    mask = torch.cat([mask[:, :1].expand(-1, 7, -1, -1), mask], dim=1)
+    return F.avg_pool3d(mask[:, None], (8, STRIDE, STRIDE)).squeeze(1).half()
+
+
+def kept(header: dict) -> dict:
+    """What training reads of a header: the caption and the truth of its first subject."""
+    subjects = header["program"]["subjects"]
+    first = {"kind": subjects[0]["kind"], "color": subjects[0]["color"]} if subjects else {}
+    return {key: header[key] for key in KEPT} | first
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--codec", required=True)
+    parser.add_argument("--codec", help="a run; otherwise the published codec")
     parser.add_argument("--out", required=True)
     parser.add_argument("--frames", type=int, default=49)
     parser.add_argument("--size", default="288x160", help="of 16:9; other shapes are scaled alike")
@@ -57,18 +75,19 @@ def main():
         path = out / f"{args.aspect}-{args.frames}-{shard:05}.pt"
         if path.exists():
             continue
-        headers, latents, waiting = [], [], []
+        headers, latents, covers, waiting = [], [], [], []
         seed = 10_000_000 + shard * args.shard
-        for header, film, _ in stream(seed, args.shard, args.frames, size, "--aspect", args.aspect):
-            headers.append({key: header[key] for key in KEPT})
-            waiting.append(film)
-            if len(waiting) == args.batch:
-                latents.append(encode(codec, waiting, args.device))
+        extra = ("--aspect", args.aspect, "--masks")
+        for header, film, masks in stream(seed, args.shard, args.frames, size, *extra):
+            headers.append(kept(header))
+            waiting.append((film, masks))
+            if len(waiting) == args.batch or len(headers) == args.shard:
+                latents.append(encode(codec, [film for film, _ in waiting], args.device))
+                covers.append(cover([masks for _, masks in waiting]))
                 waiting = []
-        if waiting:
-            latents.append(encode(codec, waiting, args.device))
         temporary = path.with_suffix(".tmp")
-        torch.save({"latents": torch.cat(latents), "headers": json.dumps(headers)}, temporary)
+        tensors = {"latents": torch.cat(latents), "cover": torch.cat(covers)}
+        torch.save(tensors | {"headers": json.dumps(headers)}, temporary)
         os.replace(temporary, path)
         print(path.name, len(headers), flush=True)
 

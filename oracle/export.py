@@ -11,11 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from native.config import WEIGHTS
-
-
-def average(folder: str) -> dict[str, torch.Tensor]:
-    state = torch.load(Path(folder) / "checkpoint.pt", map_location="cpu", weights_only=True)
-    return state["average"]
+from native.weights import averaged
 
 
 SUMMED = ("config.json", "vocabulary.txt", "text", "transformer", "codec")
@@ -41,7 +37,7 @@ def main():
         folder = getattr(args, part)
         if folder is None:
             continue
-        weights = {k: v.to(torch.bfloat16).contiguous() for k, v in average(folder).items()}
+        weights = {k: v.to(torch.bfloat16).contiguous() for k, v in averaged(folder, part).items()}
         path = Path(args.out) / f"{part}.safetensors"
         save_file(weights, path)
         print(path.name, f"{path.stat().st_size / 2**20:.1f} MiB")

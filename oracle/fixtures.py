@@ -24,10 +24,11 @@ TINY = Config(
     name="tiny",
     codec=CodecConfig(
         latent_channels=8,
-        encoder_channels=[8, 12, 16, 20],
-        encoder_blocks=[1, 1, 2, 1],
+        encoder_channels=[8, 12, 20],
+        encoder_blocks=[1, 1, 2],
         decoder_channels=[20, 16, 12, 8],
         decoder_blocks=[1, 2, 1, 0],
+        patch_frames=2,
         patch_size=4,
     ),
     text=TextConfig(

@@ -10,17 +10,18 @@ set -euo pipefail
 cd "$(dirname "$0")"
 runs=${1:?usage: train.sh RUNS}
 device=${DEVICE:-cpu}
-threads=${THREADS:-$(nproc)}
+cores=$(nproc)
 python=${PYTHON:-python}
-common=(--threads "$threads")
+# On the CPU one process a core beats threads; a GPU is fed by one.
+[ "$device" = cpu ] && processes=${PROCESSES:-$cores} || processes=1
+common=(--device "$device" --processes "$processes")
 
-nice -n 19 "$python" train_codec.py --run "$runs/codec" --device "$device" "${common[@]}" \
-  --steps "${CODEC_STEPS:-20000}"
-nice -n 19 "$python" train_text.py --run "$runs/text" "${common[@]}" --steps "${TEXT_STEPS:-4000}"
+nice -n 19 "$python" train_codec.py --run "$runs/codec" "${common[@]}" --steps "${CODEC_STEPS:-20000}"
+nice -n 19 "$python" train_text.py --run "$runs/text" --threads "$cores" --steps "${TEXT_STEPS:-4000}"
 cache=("$python" cache_latents.py --codec "$runs/codec" --out "$runs/cache" --device "$device")
-nice -n 19 "${cache[@]}" --frames 1 --count "${STILLS:-40000}" "${common[@]}"
-nice -n 19 "${cache[@]}" --frames 97 --count "${CLIPS:-20000}" "${common[@]}"
+nice -n 19 "${cache[@]}" --threads "$cores" --frames 1 --count "${STILLS:-40000}"
+nice -n 19 "${cache[@]}" --threads "$cores" --frames 97 --count "${CLIPS:-20000}"
 nice -n 19 "$python" train_transformer.py --run "$runs/transformer" --text "$runs/text" \
-  --codec "$runs/codec" --cache "$runs/cache" --device "$device" "${common[@]}" \
+  --codec "$runs/codec" --cache "$runs/cache" "${common[@]}" \
   --plan "${PLAN:-1:64:8000,49:16:12000,97:8:6000}"
 "$python" export.py --codec "$runs/codec" --text "$runs/text" --transformer "$runs/transformer"

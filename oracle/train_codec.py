@@ -12,9 +12,13 @@ from native.codec import Codec
 from native.config import Config
 from native.film import Buffer, stream
 from native.muon import Average, Muon
-from native.run import Run, cosine, save_grid
+from native.run import Run, compute_dtype, cosine, launch, save_grid, share_gradients
+from native.weights import go_on
 
-SUBJECT_WEIGHT = 4.0
+SUBJECT_WEIGHT = 5.0
+# (side of a crop, crops a process and step), about equal in cost: small crops show many subjects,
+# large ones show cells that have no border near
+CROPS = [(128, 3), (160, 2), (224, 1)]
 
 
 def loss_terms(output, target, mask):
@@ -24,9 +28,9 @@ def loss_terms(output, target, mask):
     pixel = (weight * (error.square() + 1e-6).sqrt()).mean()
     edges = 0
     for scale in (1, 2, 4):
-        e = error[:, :, ::scale, ::scale]
-        edges = edges + (e[:, :, 1:] - e[:, :, :-1]).abs().mean()
-        edges = edges + (e[:, :, :, 1:] - e[:, :, :, :-1]).abs().mean()
+        e, w = error[:, :, ::scale, ::scale], weight[:, :, ::scale, ::scale]
+        edges = edges + (w[:, :, 1:] * e.diff(dim=2).abs()).mean()
+        edges = edges + (w[:, :, :, 1:] * e.diff(dim=3).abs()).mean()
     motion = (error[:, 1:] - error[:, :-1]).abs().mean()
     return pixel, edges / 3, motion
 
@@ -43,13 +47,13 @@ def psnr(error):
 
 
 @torch.no_grad()
-def evaluate(codec, clips, device):
+def evaluate(codec, clips, device, dtype):
     """Mean PSNR of whole clips and of their subjects, edge energy against the truth's."""
     whole, subject, edges = [], [], []
     rows = []
     for film, masks in clips:
         film = film.to(device).unsqueeze(0).float() / 127.5 - 1
-        output = codec.decode(codec.encode(half_size(film).bfloat16())).float().clamp(-1, 1)
+        output = codec.decode(codec.encode(half_size(film).to(dtype))).float().clamp(-1, 1)
         error = output - film
         whole.append(psnr(error))
         inside = masks.to(device).unsqueeze(0) > 0
@@ -63,7 +67,7 @@ def evaluate(codec, clips, device):
 
 
 @torch.no_grad()
-def calibrate(codec, buffer, device):
+def calibrate(codec, buffer, device, dtype):
     """Sets the latents' mean and spread, so that the transformer sees unit normals."""
     codec.mean.zero_()
     codec.std.fill_(1.0)
@@ -71,52 +75,47 @@ def calibrate(codec, buffer, device):
     for _ in range(48):
         film, _ = buffer.crop(25, 288, 288)
         film = film.to(device).unsqueeze(0).float() / 127.5 - 1
-        latents.append(codec.encode(half_size(film).bfloat16()).float().flatten(0, 3))
+        latents.append(codec.encode(half_size(film).to(dtype)).float().flatten(0, 3))
     latents = torch.cat(latents)
     codec.mean.copy_(latents.mean(0))
     codec.std.copy_(latents.std(0))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--chunks", type=int, default=2)
-    parser.add_argument("--buffer", type=int, default=100)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-
-    torch.set_num_threads(args.threads)
+def train(rank, args):
     torch.manual_seed(0)
+    dtype = compute_dtype(args.device)
     codec = Codec(Config.load().codec).to(args.device)
-    matrices = [p for p in codec.parameters() if p.ndim >= 2]
-    others = [p for p in codec.parameters() if p.ndim < 2]
+    if args.go_on:
+        go_on(codec, "codec")
+    for part in args.freeze:
+        getattr(codec, part).requires_grad_(False)
+    trained = [p for p in codec.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim >= 2]
+    others = [p for p in trained if p.ndim < 2]
     optimizer = Muon(matrices, others, lr=args.lr)
-    average = Average(codec, decay=0.99)
-    run = Run(args.run, args.minutes)
+    average = Average(codec, decay=0.995)
+    run = Run(args.run, args.minutes, rank)
     if state := run.load():
         codec.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.weights, average.steps = state["average"], state["step"]
-    buffer = Buffer(seed=1000 + run.step, capacity=args.buffer, frames=25, size=(576, 320))
+    seed = 1000 + 2_000_000 * rank + run.step * 10
+    torch.manual_seed(seed)
+    buffer = Buffer(seed=seed, capacity=args.buffer, frames=25, size=(576, 320))
     held_out = [
         (film, masks)
         for _, film, masks in stream(7, 6, 17, (576, 320), "--masks", "--split", "held-out")
     ]
 
     while not run.over(args.steps):
-        frames = 8 * args.chunks + (1 if run.step % 4 == 0 else 0)
-        crops = [buffer.crop(frames, args.crop, args.crop) for _ in range(args.batch)]
+        # every other batch starts in the middle of a clip, where no first frame is repeated
+        starts = run.step % 2 == 0
+        frames = 9 if starts else 16  # two latent frames
+        side, count = CROPS[run.step // 2 % len(CROPS)]
+        crops = [buffer.crop(frames, side, side) for _ in range(count * args.batch)]
         film = torch.stack([c[0] for c in crops]).to(args.device).float() / 127.5 - 1
         mask = torch.stack([c[1] for c in crops]).to(args.device).ne(0).float()
-        # most batches start in the middle of a clip, where no first frame is repeated
-        starts = run.step % 4 == 0
-        z = (codec.encode if starts else codec.encoder)(half_size(film).bfloat16())
+        z = (codec.encode if starts else codec.encoder)(half_size(film).to(dtype))
         # a little noise on the latents: the decoder must forgive what the transformer gets wrong
         level = 0.15 * torch.rand(len(crops), 1, 1, 1, 1, device=z.device)
         spread = z.float().std().detach()
@@ -127,6 +126,7 @@ def main():
         loss = pixel + edges + motion + 1e-3 * F.relu(magnitude - 1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        share_gradients(matrices + others)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for group in optimizer.param_groups:
             group["lr"] = args.lr * cosine(run.step, args.steps, warmup=50)
@@ -135,11 +135,10 @@ def main():
         run.step += 1
         if run.step % 20 == 0:
             run.log(pixel=pixel, edges=edges, motion=motion, z=magnitude, clips=buffer.received)
-        if run.step % 250 == 0 or run.over(args.steps):
-            weights = codec.state_dict()
-            weights = {k: v.clone() for k, v in weights.items()}
+        if rank == 0 and (run.step % 500 == 0 or run.step == args.steps):
+            weights = {k: v.clone() for k, v in codec.state_dict().items()}
             codec.load_state_dict(average.weights)
-            metrics, rows = evaluate(codec, held_out, args.device)
+            metrics, rows = evaluate(codec, held_out, args.device, dtype)
             codec.load_state_dict(weights)
             run.log(**metrics)
             save_grid(run.folder / f"grid-{run.step:06}.png", rows)
@@ -153,8 +152,29 @@ def main():
 
     weights = {k: v.clone() for k, v in codec.state_dict().items()}
     codec.load_state_dict(average.weights)
-    calibrate(codec, buffer, args.device)
-    run.save(model=weights, optimizer=optimizer.state_dict(), average=codec.state_dict())
+    if rank == 0:
+        if "encoder" not in args.freeze:
+            calibrate(codec, buffer, args.device, dtype)
+        run.save(model=weights, optimizer=optimizer.state_dict(), average=codec.state_dict())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--go-on", action="store_true", help="start from the published weights")
+    parser.add_argument(
+        "--freeze", nargs="*", default=[], choices=["encoder", "decoder"],
+        help="a frozen encoder keeps every latent that a transformer has learned",
+    )
+    parser.add_argument("--batch", type=int, default=1, help="times the crops of a step")
+    parser.add_argument("--buffer", type=int, default=100)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--device", default="cpu")
+    launch(train, parser.parse_args())
 
 
 if __name__ == "__main__":

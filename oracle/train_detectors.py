@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+from native.run import compute_dtype
+
 WEIGHTS = Path(__file__).resolve().parents[1] / "crates/measure/weights/detectors.safetensors"
 KEY_FRAMES, CHANNELS, CELL = 5, 4, 4
 SETTINGS, TIMES, WEATHERS, KINDS, COLORS, DIRECTIONS, MOVES = 10, 6, 5, 12, 12, 4, 11
@@ -269,7 +271,7 @@ def scene_loss(model, data, cached, train: set, count: int):
     x = torch.stack([views[k, random.randrange(2), random.randrange(KEY_FRAMES)] for k in chosen]).float()
     flip = torch.rand(len(chosen)) < 0.5
     x[flip] = x[flip].flip(3)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=compute_dtype("cpu") == torch.bfloat16):
         logits = model(augment(x).contiguous(memory_format=torch.channels_last))
     loss = 0
     for name, part in zip(("setting", "time", "weather"), logits):
@@ -284,7 +286,7 @@ def subject_loss(model, data, ids, size: int):
         x = blur(x, random.uniform(0.35, 0.9))
     x = augment(x).contiguous(memory_format=torch.channels_last)
     kind, color, facing, on, weight = targets(entries, cells, flips)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=compute_dtype("cpu") == torch.bfloat16):
         maps = model(x)
     rows = maps.permute(0, 2, 3, 1).float()
     off = F.cross_entropy(rows[..., : 1 + KINDS][~on], kind[~on], reduction="sum") / on.numel()

@@ -7,11 +7,16 @@ TAEHV, madebyollin/taehv, and of the space-to-channel shortcuts of DC-AE, arXiv 
 Dimension key: b clips, t frames, h height, w width, c channels. All maps are [b, t, h, w, c].
 """
 
+import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 from .config import CodecConfig
+
+DOWN = (2, 2)  # frames and pixels a side that the encoder folds between two levels
+UPS = [(2, 2), (2, 2), (1, 2)]  # and that the decoder unfolds
 
 
 def fold(x: torch.Tensor, time: int, space: int) -> torch.Tensor:
@@ -83,28 +88,25 @@ class Encoder(nn.Module):
 
     def __init__(self, config: CodecConfig):
         super().__init__()
-        self.patch = config.patch_size
+        self.patch = (config.patch_frames, config.patch_size)
         channels = config.encoder_channels
-        self.stem = Point(3 * self.patch**2, channels[0])
+        self.stem = Point(3 * config.patch_frames * config.patch_size**2, channels[0])
         self.levels = nn.ModuleList(
             nn.ModuleList(MemoryBlock(c) for _ in range(n))
             for c, n in zip(channels, config.encoder_blocks)
         )
-        # time and space folds between levels: 72x40 -> 36x20 -> 18x10, then time alone
-        self.folds = [(2, 2), (2, 2), (2, 1)]
         self.downs = nn.ModuleList(
-            Point(t * s * s * a, b)
-            for (t, s), a, b in zip(self.folds, channels, channels[1:])
+            Point(math.prod(DOWN) * DOWN[1] * a, b) for a, b in zip(channels, channels[1:])
         )
         self.head = Point(channels[-1], config.latent_channels)
 
     def forward(self, video: torch.Tensor) -> torch.Tensor:
-        x = self.stem(fold(video, 1, self.patch))
+        x = self.stem(fold(video, *self.patch))  # 72x40, 4 maps a latent frame
         for i, blocks in enumerate(self.levels):
             for block in blocks:
                 x = block(x)
-            if i < len(self.folds):
-                x = self.downs[i](fold(x, *self.folds[i]))
+            if i < len(self.downs):
+                x = self.downs[i](fold(x, *DOWN))  # 36x20, 2 maps; 18x10, 1 map
         return self.head(x)
 
 
@@ -113,21 +115,23 @@ class Decoder(nn.Module):
 
     def __init__(self, config: CodecConfig):
         super().__init__()
-        self.patch = config.patch_size
+        self.patch = (config.patch_frames, config.patch_size)
         channels = config.decoder_channels
         self.stem = Conv(config.latent_channels, channels[0], gain=0.7)
         self.levels = nn.ModuleList(
             nn.ModuleList(MemoryBlock(c) for _ in range(n))
             for c, n in zip(channels, config.decoder_blocks)
         )
-        self.ups = nn.ModuleList(Point(a, 8 * b) for a, b in zip(channels, channels[1:]))
-        for up in self.ups:  # begin as plain repetition, which has no checkerboard
-            out, c = up.weight.shape
+        self.ups = nn.ModuleList(
+            Point(a, t * s * s * b) for (t, s), a, b in zip(UPS, channels, channels[1:])
+        )
+        for up, (t, s) in zip(self.ups, UPS):  # begin as plain repetition: no checkerboard
             with torch.no_grad():
-                up.weight.copy_(up.weight[: out // 8].repeat(8, 1))
+                up.weight.copy_(up.weight[: len(up.weight) // (t * s * s)].repeat(t * s * s, 1))
         self.refine1 = Conv(channels[-1], channels[-1])
         self.refine2 = Conv(channels[-1], channels[-1], gain=0.1)
-        self.head = Conv(channels[-1], 3 * self.patch**2, gain=0.3)
+        outputs = 3 * config.patch_frames * config.patch_size**2
+        self.head = Conv(channels[-1], outputs, gain=0.3)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         x = self.stem(latents)
@@ -135,9 +139,9 @@ class Decoder(nn.Module):
             for block in blocks:
                 x = block(x)
             if i < len(self.ups):
-                x = unfold(self.ups[i](x), 2, 2)
+                x = unfold(self.ups[i](x), *UPS[i])
         x = x + self.refine2(F.relu(self.refine1(x)))
-        return unfold(self.head(x), 1, self.patch)
+        return unfold(self.head(x), *self.patch)
 
 
 class Codec(nn.Module):

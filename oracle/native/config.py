@@ -14,6 +14,7 @@ class CodecConfig:
     encoder_blocks: list[int]
     decoder_channels: list[int]
     decoder_blocks: list[int]
+    patch_frames: int
     patch_size: int
 
 

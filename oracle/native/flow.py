@@ -20,9 +20,12 @@ def noised(clean, noise, sigma):
     return (1 - level) * clean + level * noise
 
 
-def velocity_loss(predicted, clean, sigma):
-    """Mean squared velocity error over the noisy frames: |x - x'|^2 / sigma^2."""
-    error = (predicted.float() - clean).square().mean(dim=(2, 3, 4))  # [b, t]
+def velocity_loss(predicted, clean, sigma, weight):
+    """Weighted squared velocity error over the noisy frames: |x - x'|^2 / sigma^2.
+
+    `weight` [b, t, h, w] says how much each latent counts, 1 in the mean."""
+    error = (predicted.float() - clean).square().mean(dim=4)  # [b, t, h, w]
+    error = (weight * error).mean(dim=(2, 3))  # [b, t]
     noisy = sigma > 0
     weighted = error / sigma.clamp(min=MIN_SIGMA).square() * noisy
     return weighted.sum() / noisy.sum()

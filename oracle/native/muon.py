@@ -5,20 +5,29 @@ by 0.2 * sqrt(max(rows, columns)) so that one learning rate serves both halves (
 """
 
 import torch
+import torch.distributed as dist
 
 
 def orthogonalize(gradient: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Newton-Schulz iteration toward the nearest orthogonal matrix, in bf16."""
+    """Newton-Schulz iteration toward the nearest orthogonal matrix.
+
+    Every iterate is a polynomial of X X^T times X, so the iteration runs on the small Gram matrix
+    and the long side is met twice only: at a convolution's 192 x 3456 a quarter of the work.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = gradient.bfloat16()
-    x = x / (x.norm() + 1e-7)
+    x = gradient / (gradient.norm() + 1e-7)
     transposed = x.shape[0] > x.shape[1]
     if transposed:
         x = x.T
+    gram = x @ x.T
+    eye = torch.eye(len(gram), device=x.device, dtype=x.dtype)
+    product = eye
     for _ in range(steps):
-        y = x @ x.T
-        x = a * x + (b * y + c * y @ y) @ x
-    return (x.T if transposed else x).to(gradient.dtype)
+        factor = a * eye + b * gram + c * gram @ gram
+        product = factor @ product
+        gram = factor @ gram @ factor
+    x = product @ x
+    return x.T if transposed else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -35,19 +44,35 @@ class Muon(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             group["step"] += 1
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                update = self._matrix(p) if group["muon"] else self._adam(p, group["step"])
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if group["muon"]:
+                updates = self._matrices(parameters)
+            else:
+                updates = [self._adam(p, group["step"]) for p in parameters]
+            for p, update in zip(parameters, updates):
                 p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
 
-    def _matrix(self, p: torch.Tensor, momentum: float = 0.95) -> torch.Tensor:
-        state = self.state[p]
-        buffer = state.setdefault("momentum", torch.zeros_like(p))
-        buffer.mul_(momentum).add_(p.grad)
-        nesterov = p.grad.add(buffer, alpha=momentum).flatten(1)
-        scale = 0.2 * max(nesterov.shape) ** 0.5
-        return orthogonalize(nesterov).view_as(p) * scale
+    def _matrices(self, parameters: list, momentum: float = 0.95) -> list[torch.Tensor]:
+        """Orthogonal updates; every process works on its share of them and tells the others."""
+        processes, rank = 1, 0
+        if dist.is_initialized():
+            processes, rank = dist.get_world_size(), dist.get_rank()
+        updates = []
+        for index, p in enumerate(parameters):
+            buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            buffer.mul_(momentum).add_(p.grad)
+            update = p.grad.add(buffer, alpha=momentum)
+            if index % processes == rank:
+                matrix = update.flatten(1)
+                update = (orthogonalize(matrix) * 0.2 * max(matrix.shape) ** 0.5).view_as(p)
+            updates.append(update)
+        for owner in range(processes if processes > 1 else 0):
+            share = updates[owner::processes]
+            flat = torch.cat([update.flatten() for update in share])
+            dist.broadcast(flat, owner)
+            for update, part in zip(share, flat.split([update.numel() for update in share])):
+                update.copy_(part.view_as(update))
+        return updates
 
     def _adam(self, p: torch.Tensor, step: int, betas=(0.9, 0.99), eps=1e-8) -> torch.Tensor:
         state = self.state[p]

@@ -1,18 +1,60 @@
-"""What every training script shares: a resumable run folder, a metrics log and its curve."""
+"""What every training script shares: processes, a resumable run folder, a log and its curve."""
 
 import json
 import os
+import socket
 import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+
+
+def compute_dtype(device: str) -> torch.dtype:
+    """bf16 where the machine multiplies it natively; elsewhere it would be emulated."""
+    native = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def launch(worker, args):
+    """Runs `worker(rank, args)` in `args.processes` processes that share their gradients.
+
+    On two cores two processes of one thread each do 1.6 times the work of one with two threads.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    multiprocessing.spawn(_join, (worker, args, port), nprocs=args.processes)
+
+
+def _join(rank, worker, args, port):
+    address = f"tcp://127.0.0.1:{port}"
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=args.processes)
+    torch.set_num_threads(args.threads)
+    worker(rank, args)
+    dist.destroy_process_group()
+
+
+def share_gradients(parameters: list):
+    """Replaces every gradient by its mean over the processes."""
+    if dist.get_world_size() == 1:
+        return
+    parameters = [p for p in parameters if p.grad is not None]
+    flat = torch.cat([p.grad.flatten() for p in parameters]) / dist.get_world_size()
+    dist.all_reduce(flat)
+    for p, part in zip(parameters, flat.split([p.numel() for p in parameters])):
+        p.grad.copy_(part.view_as(p))
 
 
 class Run:
-    """A folder with `checkpoint.pt` (replaced atomically) and `metrics.jsonl`."""
+    """A folder with `checkpoint.pt` (replaced atomically) and `metrics.jsonl`.
 
-    def __init__(self, folder: str, minutes: float | None):
+    Process 0 writes; the others only follow its word on when to stop."""
+
+    def __init__(self, folder: str, minutes: float | None, rank: int = 0):
         self.folder = Path(folder)
+        self.rank = rank
         self.folder.mkdir(parents=True, exist_ok=True)
         self.step = 0
         self.deadline = None if minutes is None else time.time() + 60 * minutes
@@ -27,6 +69,8 @@ class Run:
         return state
 
     def save(self, **state):
+        if self.rank:
+            return
         temporary = self.folder / "checkpoint.tmp"
         torch.save({"step": self.step, **state}, temporary)
         os.replace(temporary, self.folder / "checkpoint.pt")
@@ -36,17 +80,26 @@ class Run:
         return time.time() - self.saved > seconds
 
     def over(self, steps: int) -> bool:
-        """Whether the run has done its steps, or its minutes are up."""
-        return self.step >= steps or (self.deadline is not None and time.time() > self.deadline)
+        """Whether the run has done its steps, or its minutes are up by the clock of process 0."""
+        late = self.deadline is not None and time.time() > self.deadline
+        if dist.is_initialized():
+            word = torch.tensor([late])
+            dist.broadcast(word, 0)
+            late = bool(word)
+        return self.step >= steps or late
 
     def log(self, **metrics):
-        line = {"step": self.step, **{k: round(float(v), 6) for k, v in metrics.items()}}
+        if self.rank:
+            return
+        line = {"step": self.step, **{k: round(float(torch.as_tensor(v).detach()), 6) for k, v in metrics.items()}}
         print(json.dumps(line), flush=True)
         with open(self.folder / "metrics.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
 
     def curve(self):
         """Draws every metric over steps into `metrics.png`."""
+        if not (self.folder / "metrics.jsonl").exists():
+            return
         import matplotlib
 
         matplotlib.use("Agg")

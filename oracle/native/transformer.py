@@ -116,8 +116,9 @@ class Transformer(nn.Module):
             with torch.no_grad():
                 block.modulation[[2, 5]] = 0.5  # gates open half way: six layers need no zero start
 
-    def forward(self, latents, sigma, states, belief, mask):
-        """Clean latents [b, t, h, w, c] from noisy ones.
+    def forward(self, latents, sigma, states, belief, mask, middle=False):
+        """Clean latents [b, t, h, w, c] from noisy ones; with `middle` also the tokens
+        [b, t, s, d] after half of the blocks.
 
         `sigma` [b, t] noise level of each latent frame, `states` [b, m, d_text] and `mask` [b, m]
         from the text encoder, `belief` [b, classes] its slot probabilities.
@@ -133,7 +134,10 @@ class Transformer(nn.Module):
         time = F.silu(time + self.slots(belief.to(x.dtype)).unsqueeze(1))  # [b, t, d]
         table = self.modulation(time).reshape(b, t, 1, 6, -1)
         seen = F.pad(mask, (t * rows * columns, 0), value=True)[:, None, None, :]
-        for block in self.blocks:
+        for i, block in enumerate(self.blocks):
             x = block(x, table, states, cos, sin, seen)
+            if i + 1 == len(self.blocks) // 2:
+                halfway = x
         shift, scale = (time.unsqueeze(2).unsqueeze(3) + self.final_modulation.to(x.dtype)).unbind(3)
-        return unpatchify(self.patch_out(modulate(x, shift, scale)), p, height, width)
+        clean = unpatchify(self.patch_out(modulate(x, shift, scale)), p, height, width)
+        return (clean, halfway) if middle else clean

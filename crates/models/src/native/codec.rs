@@ -20,9 +20,9 @@ pub const PIXEL_STRIDE: usize = 32;
 /// Frames that the first latent frame decodes to before the clip begins.
 const LEAD_IN: usize = LATENT_STRIDE - 1;
 /// How the encoder folds (time, space) between its levels.
-const FOLDS: [(usize, usize); 3] = [(2, 2), (2, 2), (2, 1)];
+const DOWNS: [(usize, usize); 2] = [(2, 2), (2, 2)];
 /// How the decoder unfolds between its levels.
-const UNFOLD: (usize, usize) = (2, 2);
+const UPS: [(usize, usize); 3] = [(2, 2), (2, 2), (1, 2)];
 
 /// Residual block over this frame and the one before: `x + conv2(relu(conv1([x, past])))`.
 struct MemoryBlock {
@@ -63,27 +63,28 @@ struct Level {
 }
 
 impl Level {
+    /// All levels; `shape` gives rows and columns of the layer from one level to the next.
     fn load_all(
         weights: &Weights,
         next: &str,
-        channels: [usize; 4],
-        blocks: [usize; 4],
-        // rows and columns of the layer from one level to the next
+        channels: &[usize],
+        blocks: &[usize],
         shape: impl Fn(usize) -> (usize, usize),
     ) -> Result<Vec<Self>, WeightsError> {
         let level = |i: usize| {
             let at = weights.at("levels").at(i);
-            let (outputs, inputs) = if i < 3 { shape(i) } else { (0, 0) };
+            let next = (i + 1 < channels.len()).then(|| {
+                let (outputs, inputs) = shape(i);
+                Linear::load(&weights.at(next).at(i), outputs, inputs)
+            });
             Ok(Self {
                 blocks: (0..blocks[i])
                     .map(|j| MemoryBlock::load(&at.at(j), channels[i]))
                     .collect::<Result<_, _>>()?,
-                next: (i < 3)
-                    .then(|| Linear::load(&weights.at(next).at(i), outputs, inputs))
-                    .transpose()?,
+                next: next.transpose()?,
             })
         };
-        (0..4).map(level).collect()
+        (0..channels.len()).map(level).collect()
     }
 }
 
@@ -107,7 +108,8 @@ impl Scaling {
 /// Normalised latents to frames.
 pub struct Decoder {
     scaling: Scaling,
-    patch_size: usize,
+    /// Frames and side of a pixel patch.
+    patch: (usize, usize),
     dtype: DType,
     stem: Conv,
     levels: Vec<Level>,
@@ -127,14 +129,15 @@ impl Decoder {
         let conv = |name, out, input| Conv::load(&at.at(name), out, input, 3, 1);
         Ok(Self {
             scaling: Scaling::load(weights, config.latent_channels)?,
-            patch_size: config.patch_size,
+            patch: (config.patch_frames, config.patch_size),
             dtype: activations(weights.precision()),
             stem: conv("stem", channels[0], config.latent_channels)?,
-            levels: Level::load_all(&at, "ups", channels, config.decoder_blocks, |i| {
-                (8 * channels[i + 1], channels[i])
+            levels: Level::load_all(&at, "ups", &channels, &config.decoder_blocks, |i| {
+                let (time, space) = UPS[i];
+                (time * space * space * channels[i + 1], channels[i])
             })?,
             refine: [conv("refine1", last, last)?, conv("refine2", last, last)?],
-            head: conv("head", 3 * config.patch_size.pow(2), last)?,
+            head: conv("head", patch_values(config), last)?,
         })
     }
 
@@ -153,12 +156,13 @@ impl Decoder {
         let latents = latents.mul(&self.scaling.std).add(&self.scaling.mean);
         let mut x = self.stem.forward(&latents.to_dtype(self.dtype));
         let mut past = past.iter_mut();
-        for level in &self.levels {
+        for (i, level) in self.levels.iter().enumerate() {
             for (block, past) in level.blocks.iter().zip(&mut past) {
                 x = block.forward(&x, past);
             }
             if let Some(up) = &level.next {
-                x = up.forward(&x).unfold(UNFOLD.0, UNFOLD.1);
+                let (time, space) = UPS[i];
+                x = up.forward(&x).unfold(time, space);
             }
         }
         let y = self.refine[0].forward_relu(&x);
@@ -167,7 +171,7 @@ impl Decoder {
             ..ConvOptions::default()
         };
         let x = self.refine[1].forward_with(&y, &options);
-        self.head.forward(&x).unfold(1, self.patch_size)
+        self.head.forward(&x).unfold(self.patch.0, self.patch.1)
     }
 }
 
@@ -194,7 +198,8 @@ impl Stream<'_> {
 /// Half-size frames to normalised latents.
 pub struct Encoder {
     scaling: Scaling,
-    patch_size: usize,
+    /// Frames and side of a pixel patch.
+    patch: (usize, usize),
     dtype: DType,
     stem: Linear,
     levels: Vec<Level>,
@@ -209,17 +214,17 @@ impl Encoder {
     pub fn load(weights: &Weights, config: &CodecConfig) -> Result<Self, WeightsError> {
         let at = weights.at("encoder");
         let channels = config.encoder_channels;
-        let patch = 3 * config.patch_size.pow(2);
+        let last = channels[channels.len() - 1];
         Ok(Self {
             scaling: Scaling::load(weights, config.latent_channels)?,
-            patch_size: config.patch_size,
+            patch: (config.patch_frames, config.patch_size),
             dtype: activations(weights.precision()),
-            stem: Linear::load(&at.at("stem"), channels[0], patch)?,
-            levels: Level::load_all(&at, "downs", channels, config.encoder_blocks, |i| {
-                let (time, space) = FOLDS[i];
+            stem: Linear::load(&at.at("stem"), channels[0], patch_values(config))?,
+            levels: Level::load_all(&at, "downs", &channels, &config.encoder_blocks, |i| {
+                let (time, space) = DOWNS[i];
                 (channels[i + 1], time * space * space * channels[i])
             })?,
-            head: Linear::load(&at.at("head"), config.latent_channels, channels[3])?,
+            head: Linear::load(&at.at("head"), config.latent_channels, last)?,
         })
     }
 
@@ -233,14 +238,14 @@ impl Encoder {
         let mut parts = vec![&first; LEAD_IN];
         parts.push(film);
         let film = Tensor::concat(&parts, 0).to_dtype(self.dtype);
-        let stem = film.fold(1, self.patch_size);
+        let stem = film.fold(self.patch.0, self.patch.1);
         let mut x = self.stem.forward(&stem);
         for (i, level) in self.levels.iter().enumerate() {
             for block in &level.blocks {
                 x = block.forward(&x, &mut None);
             }
             if let Some(down) = &level.next {
-                let (time, space) = FOLDS[i];
+                let (time, space) = DOWNS[i];
                 x = down.forward(&x.fold(time, space));
             }
         }
@@ -250,6 +255,11 @@ impl Encoder {
             .sub(&self.scaling.mean)
             .mul(&Tensor::from_f32(&inverse, self.scaling.std.shape()))
     }
+}
+
+/// Values of a pixel patch.
+fn patch_values(config: &CodecConfig) -> usize {
+    3 * config.patch_frames * config.patch_size.pow(2)
 }
 
 /// Feature maps follow the weights: they are bound by memory, so bf16 where that is allowed.

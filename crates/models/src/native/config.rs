@@ -22,15 +22,17 @@ pub struct Config {
 pub struct CodecConfig {
     /// Channels of a latent.
     pub latent_channels: usize,
-    /// Channels of the encoder's four levels.
-    pub encoder_channels: [usize; 4],
+    /// Channels of the encoder's three levels.
+    pub encoder_channels: [usize; 3],
     /// Memory blocks of each level.
-    pub encoder_blocks: [usize; 4],
+    pub encoder_blocks: [usize; 3],
     /// Channels of the decoder's four levels.
     pub decoder_channels: [usize; 4],
     /// Memory blocks of each level.
     pub decoder_blocks: [usize; 4],
-    /// Side of the pixel patch that the first and last layers handle.
+    /// Frames of the pixel patch that the first and last layers handle.
+    pub patch_frames: usize,
+    /// Side of that patch.
     pub patch_size: usize,
 }
 

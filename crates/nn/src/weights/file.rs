@@ -108,12 +108,22 @@ impl WeightFile {
     /// # Errors
     /// When the file holds tensors that were not read.
     pub fn finish(&self) -> Result<(), WeightsError> {
+        self.finish_without(&[])
+    }
+
+    /// Ends loading of a part of the model: tensors of the `others`, prefixes such as `encoder.`,
+    /// are somebody else's to read.
+    ///
+    /// # Errors
+    /// When the file holds tensors that were not read and belong to nobody.
+    pub fn finish_without(&self, others: &[&str]) -> Result<(), WeightsError> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tensors: Vec<String> = self
             .metadata
             .tensors()
             .into_keys()
             .filter(|name| !read.contains(name))
+            .filter(|name| !others.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         if tensors.is_empty() {
             return Ok(());
@@ -268,6 +278,8 @@ mod tests {
         );
         let unread = file.finish().unwrap_err().to_string();
         assert_eq!(unread, "tiny: one tensor is unknown to the model: `a.bias`");
+        assert!(file.finish_without(&["b."]).is_err());
+        assert!(file.finish_without(&["a."]).is_ok());
         assert_eq!(weights.tensor("bias", [2]).unwrap().to_vec(), [1.5, -2.0]);
         file.finish().unwrap();
     }
