@@ -17,6 +17,10 @@ audit:
     cargo deny check licenses bans sources
     typos
 
+# Rebuilds the studio's page.
+page:
+    cd web && npm ci && npm run build
+
 # The film set, the detectors and the evaluation.
 train *ARGS:
     cargo run --release --package kinora-train -- {{ARGS}}

@@ -40,7 +40,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kinora-tensor",
         ],
     ),
-    ("kinora", &["kinora-engine"]),
+    ("kinora-studio", &["kinora-engine", "kinora-media"]),
+    ("kinora", &["kinora-engine", "kinora-studio"]),
     ("xtask", &[]),
 ];
 

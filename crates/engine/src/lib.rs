@@ -31,6 +31,7 @@ mod recipe;
 mod request;
 pub mod safety;
 pub mod size;
+mod stills;
 mod text;
 mod timing;
 

@@ -252,9 +252,11 @@ impl VideoModel for Loaded {
         }
         let (bundle, file) = (&self.parts.bundle, "codec.safetensors");
         let weights = bundle.weights(file)?;
-        // The codec's file also holds the encoder, which generating does not read.
+        // The file also holds the encoder, which generating does not need.
         let config = &self.parts.config.codec;
-        let decoder = Decoder::load(&weights.weights(Precision::Bf16), config)
+        let decoder = Decoder::load(&weights.weights(Precision::Bf16), config);
+        let decoder = decoder
+            .and_then(|decoder| weights.finish_without(&["encoder."]).map(|()| decoder))
             .map_err(|error| bundle.weights_error(file, &error))?;
         let decoder = self.decoder.get_or_init(|| decoder);
         Ok(Box::new(decoder.stream()))

@@ -19,6 +19,7 @@ use crate::noise::Gaussian;
 use crate::picture::{Picture, develop, fit, to_rgb};
 use crate::progress::{Cancel, Preview, Progress, Stage, Update};
 use crate::size::Size;
+use crate::stills::Stills;
 
 /// Widest side of a preview in pixels.
 const PREVIEW_SIDE: u32 = 160;
@@ -30,6 +31,10 @@ pub struct Output {
     pub path: PathBuf,
     /// Whether files that exist are replaced.
     pub overwrite: bool,
+    /// Also a picture of the clip's middle, in the format of its name.
+    pub thumbnail: Option<PathBuf>,
+    /// Also a sheet of frames from the clip's beginning to its end, in the format of its name.
+    pub spritesheet: Option<PathBuf>,
     /// Also the delivered frames, before encoding: safetensors, `frames` U8 `[t, h, w, 3]`.
     pub save_frames: Option<PathBuf>,
     /// Also the denoised latents: safetensors, `latents` F32 `[t, h, w, c]`.
@@ -46,6 +51,8 @@ impl Output {
     pub fn check(&self) -> Result<()> {
         let files = [
             Some(&self.path),
+            self.thumbnail.as_ref(),
+            self.spritesheet.as_ref(),
             self.save_frames.as_ref(),
             self.save_latents.as_ref(),
         ];
@@ -306,6 +313,7 @@ fn preview(model: &dyn VideoModel, estimate: &Tensor) -> Option<Preview> {
 struct Files {
     video: Mp4Writer,
     frames: Option<ArrayWriter>,
+    stills: Stills,
 }
 
 impl Files {
@@ -340,12 +348,14 @@ impl Files {
         Ok(Self {
             video,
             frames: frames.transpose()?,
+            stills: Stills::new(output, size, timing.frames),
         })
     }
 
     fn write(&mut self, picture: &Picture) -> Result<()> {
         for _ in 0..picture.showings {
             self.video.write_frame(&picture.rgb)?;
+            self.stills.add(&picture.rgb)?;
             if let Some(frames) = &mut self.frames {
                 frames.write(&picture.rgb)?;
             }
@@ -357,6 +367,7 @@ impl Files {
         if let Some(frames) = self.frames {
             frames.finish()?;
         }
+        self.stills.finish()?;
         Ok(self.video.finish()?.bytes)
     }
 }

@@ -152,6 +152,18 @@ pub enum Resolution {
     P1080,
 }
 
+impl FromStr for Resolution {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim_end_matches(['p', 'P']) {
+            "480" => Ok(Self::P480),
+            "720" => Ok(Self::P720),
+            "1080" => Ok(Self::P1080),
+            _ => Err("known are 480p, 720p and 1080p".into()),
+        }
+    }
+}
+
 impl Resolution {
     /// The name, such as `720p`.
     pub const fn name(self) -> &'static str {

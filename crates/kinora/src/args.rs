@@ -1,5 +1,6 @@
 //! The command line as types; every option's help says its unit, range and default.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -14,19 +15,25 @@ const STYLES: Styles = Styles::styled()
 
 /// A written prompt becomes a video, on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "kinora", version, styles = STYLES, arg_required_else_help = true)]
+#[command(name = "kinora", version, styles = STYLES)]
 #[command(
-    after_help = "Start with:  kinora generate \"A dog runs over a beach at dawn, slow pan right\""
+    after_help = "Without a command the studio opens. Or start with:  kinora generate \"A dog runs over a beach at dawn, slow pan right\""
 )]
 pub struct Arguments {
+    /// Without one the studio opens.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a video from a prompt
     Generate(Box<Generate>),
+    /// Open the studio: a web page and the Videos API
+    Serve(Serve),
+    /// Make videos for a studio, by orders on standard input
+    #[command(hide = true)]
+    Worker,
     /// Show what the model makes of a prompt, without making anything
     Prompt(Prompt),
     /// List the models
@@ -88,7 +95,7 @@ pub struct Generate {
     pub size: Option<Size>,
 
     /// Resize to a named resolution: 480p, 720p, 1080p [default: as painted]
-    #[arg(long, value_name = "NAME", value_parser = resolution, help_heading = "Format")]
+    #[arg(long, value_name = "NAME", help_heading = "Format")]
     pub resolution: Option<Resolution>,
 
     /// Frames per second: 8, 12, 24, 25, 30, 48, 50, 60 [default: 24]
@@ -174,12 +181,31 @@ pub struct Generate {
     pub save_latents: Option<PathBuf>,
 }
 
-fn resolution(text: &str) -> Result<Resolution, String> {
-    match text.trim_end_matches(['p', 'P']) {
-        "480" => Ok(Resolution::P480),
-        "720" => Ok(Resolution::P720),
-        "1080" => Ok(Resolution::P1080),
-        _ => Err("known are 480p, 720p and 1080p".into()),
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address to listen on
+    #[arg(long, default_value_t = DEFAULT_HOST)]
+    pub host: IpAddr,
+
+    /// Port to listen on
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub port: u16,
+
+    /// Folder of the studio's database and videos [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const DEFAULT_PORT: u16 = 8765;
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            host: DEFAULT_HOST,
+            port: DEFAULT_PORT,
+            data_dir: None,
+        }
     }
 }
 
@@ -251,7 +277,13 @@ pub struct Completions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn without_a_command_the_studio_opens() {
+        let bare = super::Arguments::try_parse_from(["kinora"]).expect("it parses");
+        assert!(bare.command.is_none());
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use kinora_engine::{Error, Kind};
+use kinora_studio::ServeError;
 
 const USAGE: u8 = 2;
 const FAILURE: u8 = 1;
@@ -61,6 +62,9 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
             eprintln!("  at {place}");
         }
         hint(&error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<ServeError>() {
+        hint(error.hint());
     }
     ExitCode::from(match known.map(Error::kind) {
         Some(Kind::Usage) => USAGE,

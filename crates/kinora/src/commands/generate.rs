@@ -95,6 +95,7 @@ fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {
         save_frames: beside(&arguments.save_frames),
         save_latents: beside(&arguments.save_latents),
         init_latents: arguments.init_latents.clone(),
+        ..Output::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Serve};
 
 mod bench;
 mod completions;
@@ -13,10 +13,16 @@ mod generate;
 mod models;
 mod prompt;
 mod recipe;
+mod serve;
 
 /// Runs the command of a command line.
 pub fn run(arguments: Arguments) -> Result<()> {
-    match arguments.command {
+    let Some(command) = arguments.command else {
+        return serve::run(&Serve::default());
+    };
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Worker => serve::run_worker(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),

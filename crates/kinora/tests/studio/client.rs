@@ -1,0 +1,129 @@
+//! A studio in a process of its own, and what a client asks of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::Agent;
+use ureq::http::Response;
+
+/// Longest time that anything may take here.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running studio; dropping it kills it.
+pub struct Studio {
+    pub process: Child,
+    pub base: String,
+    pub agent: Agent,
+}
+
+impl Studio {
+    pub fn open(data: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_kinora"))
+            .args(["serve", "--port", "0", "--data-dir"])
+            .arg(data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the studio starts");
+        let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let base = loop {
+            let line = lines
+                .next()
+                .expect("the studio says where it is")
+                .expect("text");
+            if let Some((_, address)) = line.split_once("is open: ") {
+                break address.to_owned();
+            }
+        };
+        // Whatever it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        Self {
+            process,
+            base,
+            agent,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Response<ureq::Body> {
+        self.agent
+            .get(format!("{}{path}", self.base))
+            .call()
+            .expect("an answer")
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        read(self.get(path)).1
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        read(
+            self.agent
+                .post(format!("{}{path}", self.base))
+                .send_json(body)
+                .expect("an answer"),
+        )
+    }
+
+    pub fn create(&self, body: &Value) -> String {
+        let (status, video) = self.post("/v1/videos", body);
+        assert_eq!(status, 200, "{video}");
+        video["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub fn video(&self, id: &str) -> Value {
+        self.json(&format!("/v1/videos/{id}"))
+    }
+
+    /// Waits until a video has one of these states.
+    pub fn wait(&self, id: &str, statuses: &[&str]) -> Value {
+        let began = Instant::now();
+        loop {
+            let video = self.video(id);
+            if statuses.contains(&video["status"].as_str().unwrap_or_default()) {
+                return video;
+            }
+            assert!(began.elapsed() < PATIENCE, "still {video}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn kill(mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub fn read(mut response: Response<ureq::Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_json().expect("JSON"))
+}
+
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A clip that is made in a moment.
+pub fn short() -> Value {
+    json!({"prompt": "a dog runs over a beach at dawn", "seconds": 1, "steps": 2, "seed": 7})
+}
+
+/// A clip that takes a while.
+pub fn long() -> Value {
+    json!({"prompt": "a dog runs over a beach at dawn", "seconds": 4, "steps": 200, "seed": 7})
+}

@@ -1,0 +1,165 @@
+//! Bodies of the calls that make videos: JSON or multipart, both leniently typed as the SDKs send
+//! them, read into one map of fields.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::LARGEST_BODY;
+use super::error::ApiError;
+
+/// Most fields of a form.
+const MOST_FIELDS: usize = 64;
+
+/// The fields of a body and the hash of what they say.
+pub struct Body {
+    fields: Map<String, Value>,
+    /// SHA-256 of the fields.
+    pub hash: [u8; 32],
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or("application/json").to_ascii_lowercase();
+        let fields = if kind.starts_with("multipart/form-data") {
+            let form = Multipart::from_request(request, state).await;
+            let form = form.map_err(|error| bad_form(&error.body_text()))?;
+            read_form(form).await?
+        } else if kind.contains("json") {
+            let bytes = Bytes::from_request(request, state).await;
+            read_json(&bytes.map_err(|_| ApiError::too_large(LARGEST_BODY))?)?
+        } else {
+            return Err(ApiError::unsupported_media_type());
+        };
+        let hash = Sha256::digest(Value::Object(fields.clone()).to_string()).into();
+        Ok(Self { fields, hash })
+    }
+}
+
+fn bad_form(reason: &str) -> ApiError {
+    ApiError::bad_request(
+        "invalid_body",
+        None,
+        format!("the form cannot be read: {reason}"),
+    )
+}
+
+fn read_json(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        ApiError::bad_request(
+            "invalid_body",
+            None,
+            format!("the body is not JSON: {error}"),
+        )
+    })?;
+    let Value::Object(mut fields) = value else {
+        return Err(ApiError::bad_request(
+            "invalid_body",
+            None,
+            "the body must be a JSON object",
+        ));
+    };
+    fields.retain(|_, value| !value.is_null()); // an SDK's way to leave a field out
+    Ok(fields)
+}
+
+async fn read_form(mut form: Multipart) -> Result<Map<String, Value>, ApiError> {
+    let mut fields = Map::new();
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|e| bad_form(&e.body_text()))?
+    {
+        let Some(name) = field.name().map(str::to_owned) else {
+            return Err(bad_form("a part has no name"));
+        };
+        let text = if field.file_name().is_some() {
+            String::new() // a file: only its name matters, since none is accepted
+        } else {
+            field.text().await.map_err(|e| bad_form(&e.body_text()))?
+        };
+        // `input_reference[image_url]` belongs to `input_reference`.
+        let name = name.split('[').next().unwrap_or_default().to_owned();
+        fields.insert(name, Value::String(text));
+        if fields.len() > MOST_FIELDS {
+            return Err(bad_form("it has too many fields"));
+        }
+    }
+    Ok(fields)
+}
+
+impl Body {
+    /// All fields, as they came.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
+    /// Takes a field out under the first of its names that is there.
+    fn take(&mut self, names: &[&str]) -> Option<(String, Value)> {
+        names
+            .iter()
+            .find_map(|&name| Some((name.to_owned(), self.fields.remove(name)?)))
+    }
+
+    /// A text.
+    pub fn text(&mut self, names: &[&str]) -> Result<Option<String>, ApiError> {
+        match self.take(names) {
+            None => Ok(None),
+            Some((_, Value::String(text))) => Ok(Some(text)),
+            Some((_, Value::Number(number))) => Ok(Some(number.to_string())),
+            Some((name, _)) => Err(ApiError::invalid(&name, format!("{name} must be a text"))),
+        }
+    }
+
+    /// A value that reads itself from a text, or a number in its place.
+    pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        names: &[&str],
+    ) -> Result<Option<T>, ApiError> {
+        let name = names.iter().find(|&&name| self.fields.contains_key(name));
+        let Some(&name) = name else { return Ok(None) };
+        let Some(text) = self.text(&[name])? else {
+            return Ok(None);
+        };
+        let value = text.trim().parse();
+        value
+            .map(Some)
+            .map_err(|error| ApiError::invalid(name, format!("{name} `{text}`: {error}")))
+    }
+
+    /// A switch: true, false, or the same as a text.
+    pub fn switch(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.take(&[name]) {
+            None => Ok(None),
+            Some((_, Value::Bool(on))) => Ok(Some(on)),
+            Some((_, Value::String(text))) if text == "true" || text == "1" => Ok(Some(true)),
+            Some((_, Value::String(text))) if text == "false" || text == "0" => Ok(Some(false)),
+            Some(_) => Err(ApiError::invalid(
+                name,
+                format!("{name} must be true or false"),
+            )),
+        }
+    }
+
+    /// Refuses what nobody took: a field that does nothing would be a false success.
+    pub fn finish(self) -> Result<(), ApiError> {
+        let Some(name) = self.fields.keys().next() else {
+            return Ok(());
+        };
+        if name == "input_reference" {
+            let message =
+                "no model of this studio starts from an image yet; leave input_reference out";
+            return Err(ApiError::unsupported(message, Some(name)));
+        }
+        let message = format!("there is no field `{name}`; docs/api.md lists the fields");
+        Err(ApiError::bad_request("unknown_field", Some(name), message))
+    }
+}

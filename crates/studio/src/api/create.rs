@@ -1,0 +1,236 @@
+//! Accepting videos.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use kinora_engine::{Job, Request};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::body::Body;
+use super::error::ApiError;
+use super::models::named;
+use super::videos::{find, view};
+use super::{Studio, view::polled};
+use crate::store::{NewPrompt, NewVideo, StoreError, Video};
+
+/// Most videos of one create.
+const MOST_VARIATIONS: u64 = 8;
+/// Longest idempotency key in characters.
+const LONGEST_KEY: usize = 255;
+
+/// `POST /v1/videos`.
+pub async fn create(
+    State(studio): State<Studio>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let request = Request::default();
+    accept(
+        &studio,
+        &headers,
+        body,
+        Origin {
+            request,
+            video: None,
+        },
+    )
+    .await
+}
+
+/// `POST /v1/videos/{id}/remix`: the same request and seed, but for the fields that are given.
+pub async fn remix(
+    State(studio): State<Studio>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let video = find(&studio, &id).await?;
+    let request = video.request.clone();
+    accept(
+        &studio,
+        &headers,
+        body,
+        Origin {
+            request,
+            video: Some(video),
+        },
+    )
+    .await
+}
+
+/// What a create starts from.
+struct Origin {
+    request: Request,
+    video: Option<Video>,
+}
+
+async fn accept(
+    studio: &Studio,
+    headers: &HeaderMap,
+    mut body: Body,
+    origin: Origin,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency_key(headers)?;
+    let hash = body.hash;
+    let mut parameters = body.fields().clone();
+    parameters.retain(|name, _| !matches!(name.as_str(), "prompt" | "negative_prompt" | "model"));
+    let count = variations(&mut body)?;
+    let request = read(body, origin.request)?;
+    let mut prompt = NewPrompt {
+        id: new_id("prompt"),
+        prompt: request.prompt.clone(),
+        negative: request.negative.clone(),
+        model: request.model.clone().unwrap_or_default(),
+        parameters: Value::Object(parameters),
+        decision: "accepted".into(),
+        parent_id: origin.video.as_ref().map(|video| video.prompt_id.clone()),
+    };
+    let first = match studio.engine.resolve(&request) {
+        Ok(job) => job,
+        Err(error) => {
+            if let kinora_engine::Error::Moderation { category } = &error {
+                prompt.decision = category.name().into();
+                studio.store.add_refused(&prompt).await?;
+            }
+            return Err(error.into());
+        }
+    };
+    first.plan.check(kinora_engine::available_bytes())?;
+    let remixed_from = origin.video.map(|video| video.id);
+    let mut videos = Vec::new();
+    for index in 0..count {
+        videos.push(variation(
+            studio,
+            &request,
+            &first,
+            index,
+            remixed_from.clone(),
+        )?);
+    }
+    let key = idempotency.map(|key| (key, &hash[..]));
+    let id = match studio.store.accept(&prompt, &videos, key).await {
+        Ok(()) => videos.swap_remove(0).id,
+        Err(StoreError::Repeated {
+            id,
+            same_body: true,
+        }) => id,
+        Err(StoreError::Repeated { .. }) => return Err(ApiError::idempotency_mismatch()),
+        Err(error) => return Err(error.into()),
+    };
+    studio.hub.queue_changed();
+    let video = find(studio, &id).await?;
+    Ok(polled(&video, Json(view(&video))).into_response())
+}
+
+fn new_id(kind: &str) -> String {
+    format!("{kind}_{}", Uuid::now_v7().simple())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    match key.to_str() {
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key)),
+        _ => {
+            let message = format!("Idempotency-Key must be 1 to {LONGEST_KEY} plain characters");
+            Err(ApiError::bad_request("invalid_header", None, message))
+        }
+    }
+}
+
+fn variations(body: &mut Body) -> Result<u64, ApiError> {
+    let count = body.parsed::<u64>(&["n"])?.unwrap_or(1);
+    if (1..=MOST_VARIATIONS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(ApiError::invalid(
+            "n",
+            format!("n must be 1 to {MOST_VARIATIONS}, not {count}"),
+        ))
+    }
+}
+
+/// The fields of a body over the request they change.
+fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
+    let Some(prompt) = body.text(&["prompt"])? else {
+        let message = "a video needs a prompt: say what it shows";
+        return Err(ApiError::bad_request(
+            "missing_prompt",
+            Some("prompt"),
+            message,
+        ));
+    };
+    let size = size(&mut body)?;
+    let aspect = body.parsed(&["aspect", "aspect_ratio"])?;
+    let resolution = body.parsed(&["resolution"])?;
+    // A shape that is asked for replaces the base's, however that was said.
+    let is_reshaped = size.is_some() || aspect.is_some() || resolution.is_some();
+    let request = Request {
+        prompt,
+        negative: body.text(&["negative_prompt"])?.unwrap_or(base.negative),
+        seconds: body.parsed(&["seconds"])?.or(base.seconds),
+        size: if is_reshaped { size } else { base.size },
+        aspect: if is_reshaped { aspect } else { base.aspect },
+        resolution: if is_reshaped {
+            resolution
+        } else {
+            base.resolution
+        },
+        fps: body.parsed(&["fps"])?.or(base.fps),
+        seed: body.parsed(&["seed"])?.or(base.seed),
+        steps: body
+            .parsed(&["num_inference_steps", "steps"])?
+            .or(base.steps),
+        guidance: body
+            .parsed(&["guidance_scale", "cfg_scale"])?
+            .or(base.guidance),
+        model: body
+            .text(&["model"])?
+            .map(|name| named(&name))
+            .or(base.model),
+        finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
+        draft: body.switch("draft")?.unwrap_or(base.draft),
+        strict: body.switch("strict")?.unwrap_or(base.strict),
+    };
+    body.finish()?;
+    Ok(request)
+}
+
+/// `size`, or `width` and `height` together.
+fn size(body: &mut Body) -> Result<Option<kinora_engine::Size>, ApiError> {
+    let size = body.parsed(&["size"])?;
+    match (body.parsed(&["width"])?, body.parsed(&["height"])?) {
+        (Some(width), Some(height)) => Ok(Some(kinora_engine::Size::new(width, height))),
+        (None, None) => Ok(size),
+        _ => Err(ApiError::invalid(
+            "size",
+            "give width and height together, or size",
+        )),
+    }
+}
+
+/// The video of the seed after the first one's by `index`.
+fn variation(
+    studio: &Studio,
+    request: &Request,
+    first: &Job,
+    index: u64,
+    remixed_from: Option<String>,
+) -> Result<NewVideo, ApiError> {
+    let seed = first.recipe.effective.seed.saturating_add(index);
+    let request = Request {
+        seed: Some(seed),
+        ..request.clone()
+    };
+    let job = studio.engine.resolve(&request)?;
+    Ok(NewVideo {
+        id: new_id("video"),
+        request,
+        recipe: job.recipe,
+        notes: job.notes,
+        remixed_from,
+    })
+}

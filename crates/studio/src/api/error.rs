@@ -1,0 +1,207 @@
+//! The one table from errors to what clients see.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use kinora_engine::Error;
+use serde_json::json;
+
+use crate::store::StoreError;
+
+/// An error as the SDKs read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Stable name of the cause.
+    pub code: String,
+    /// The field at fault.
+    pub param: Option<String>,
+    /// The cause and the way out.
+    pub message: String,
+}
+
+impl ApiError {
+    fn new(
+        status: StatusCode,
+        code: &str,
+        param: Option<&str>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            param: param.map(Into::into),
+            message: message.into(),
+        }
+    }
+
+    /// A field with a value that cannot be meant.
+    pub fn invalid(param: &str, message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_value",
+            Some(param),
+            message,
+        )
+    }
+
+    /// A request that is wrong as a whole, or in a way with a name of its own.
+    pub fn bad_request(code: &str, param: Option<&str>, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, param, message)
+    }
+
+    /// What no model here can do.
+    pub fn unsupported(message: &str, param: Option<&str>) -> Self {
+        Self::bad_request("unsupported_feature", param, message)
+    }
+
+    /// Something that is not there.
+    pub fn not_found(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, None, message)
+    }
+
+    /// No video of this id.
+    pub fn no_video(id: &str) -> Self {
+        Self::not_found(
+            "video_not_found",
+            format!("there is no video `{id}`; GET /v1/videos lists them"),
+        )
+    }
+
+    /// A request from the page of another machine, or under another machine's name.
+    pub fn foreign() -> Self {
+        let message = "this studio answers its own page and programs on this machine only; \
+            use http://127.0.0.1 or http://localhost with its port";
+        Self::new(StatusCode::FORBIDDEN, "foreign_origin", None, message)
+    }
+
+    /// A path that exists, called in another way.
+    pub fn method_not_allowed() -> Self {
+        let message = "this path does not take this method; docs/api.md lists the calls";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            None,
+            message,
+        )
+    }
+
+    /// A body that is too long.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("the body is longer than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", None, message)
+    }
+
+    /// A body that is neither JSON nor a form.
+    pub fn unsupported_media_type() -> Self {
+        let message = "send application/json or multipart/form-data";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            None,
+            message,
+        )
+    }
+
+    /// An idempotency key that came with another body.
+    pub fn idempotency_mismatch() -> Self {
+        let message = "this Idempotency-Key was used with another body; use a new key";
+        Self::new(StatusCode::CONFLICT, "idempotency_mismatch", None, message)
+    }
+
+    /// A mistake of ours or of the machine; the cause goes to the studio's own output.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        eprintln!("kinora: {cause}");
+        let message = "the studio failed; its output says why";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            None,
+            message,
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        const RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+        let kind = if self.status.is_server_error() {
+            "server_error"
+        } else {
+            "invalid_request_error"
+        };
+        let body = json!({"error": {
+            "message": self.message, "type": kind, "param": self.param, "code": self.code,
+        }});
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::CONFLICT {
+            // The SDKs would send the same request twice more.
+            response
+                .headers_mut()
+                .insert(RETRY, HeaderValue::from_static("false"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(super::LARGEST_BODY),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::unsupported_media_type(),
+            _ => Self::bad_request("invalid_body", None, rejection.body_text()),
+        }
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("invalid_query", None, rejection.body_text())
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Memory { .. } | Error::Model { .. } | Error::Internal { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let param = match &error {
+            Error::EmptyPrompt | Error::Moderation { .. } | Error::Coverage { .. } => {
+                Some("prompt")
+            }
+            Error::PromptTooLong { what: "prompt", .. } => Some("prompt"),
+            Error::PromptTooLong { .. } => Some("negative_prompt"),
+            Error::Seconds { .. } => Some("seconds"),
+            Error::Size { .. } => Some("size"),
+            Error::UnknownModel { .. } => Some("model"),
+            Error::Value {
+                name: "--steps", ..
+            } => Some("num_inference_steps"),
+            Error::Value {
+                name: "--guidance", ..
+            } => Some("guidance_scale"),
+            Error::Value { name, .. } => Some(name.trim_start_matches('-')),
+            _ => None,
+        };
+        // Hints speak of the command line's options; fields have the same names here.
+        let message = format!("{error}; {}", error.hint().replace("--", ""));
+        Self::new(status, error.code(), param, message)
+    }
+}

@@ -1,0 +1,121 @@
+//! The HTTP API, as `docs/api.md` describes it, and the web page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use kinora_engine::Engine;
+use uuid::Uuid;
+
+mod body;
+mod content;
+mod create;
+mod error;
+mod events;
+mod home;
+mod models;
+mod page;
+mod prompts;
+mod videos;
+mod view;
+
+use crate::hub::Hub;
+use crate::outputs::Outputs;
+use crate::store::Store;
+use error::ApiError;
+
+/// Largest request body in bytes: prompts are short, and nothing is uploaded yet.
+const LARGEST_BODY: usize = 1 << 20;
+/// The page talks to its own server only.
+const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
+    object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct Studio {
+    /// Prompts, videos, events.
+    pub store: Store,
+    /// Live news.
+    pub hub: Arc<Hub>,
+    /// Finished files.
+    pub outputs: Outputs,
+    /// Reads and validates requests; never loads weights here.
+    pub engine: Arc<Engine>,
+}
+
+/// The whole service.
+pub fn router(studio: Studio) -> Router {
+    let videos = Router::new()
+        .route("/videos", post(create::create).get(videos::list))
+        .route(
+            "/videos/{id}",
+            get(videos::retrieve)
+                .delete(videos::delete)
+                .patch(videos::change),
+        )
+        .route("/videos/{id}/content", get(content::content))
+        .route("/videos/{id}/remix", post(create::remix))
+        .route("/videos/{id}/cancel", post(videos::cancel))
+        .route("/videos/{id}/recipe", get(videos::recipe))
+        .route("/videos/{id}/events", get(events::events))
+        .route("/videos/edits", post(unsupported))
+        .route("/videos/extensions", post(unsupported))
+        .route("/videos/characters", post(unsupported))
+        .route("/models", get(models::list))
+        .route("/prompts", get(prompts::list))
+        .route("/prompts/analysis", post(prompts::analysis))
+        .route("/prompts/export", get(prompts::export))
+        .route(
+            "/prompts/{id}",
+            get(prompts::retrieve).patch(prompts::annotate),
+        );
+    Router::new()
+        .nest("/v1", videos)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .fallback(page::file)
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(home::guard))
+        .layer(middleware::from_fn(headers))
+        .with_state(studio)
+}
+
+async fn ready(State(studio): State<Studio>) -> Response {
+    if studio.store.is_ready().await {
+        "ready".into_response()
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer",
+        )
+            .into_response()
+    }
+}
+
+async fn unsupported() -> ApiError {
+    ApiError::unsupported(
+        "no model of this studio edits, extends or keeps characters",
+        None,
+    )
+}
+
+/// Gives every answer its request id and the rules for browsers.
+async fn headers(request: Request, next: Next) -> Response {
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    let mut response = next.run(request).await;
+    let id = format!("req_{}", Uuid::now_v7().simple());
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hexadecimal"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

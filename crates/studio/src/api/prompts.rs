@@ -1,0 +1,210 @@
+//! The prompt log, and what a model makes of a prompt.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use kinora_engine::safety::{Moderation, moderate};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Studio;
+use super::error::ApiError;
+use super::models::named;
+use super::videos::{listed, page_limit};
+use crate::store::Prompt;
+
+const PAGE: i64 = 50;
+/// Most characters of a note.
+const LONGEST_NOTE: usize = 10_000;
+/// Prompts that an export reads at once.
+const EXPORTED_AT_ONCE: i64 = 500;
+
+/// The query of the log.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    #[serde(default)]
+    q: String,
+    after: Option<String>,
+    limit: Option<i64>,
+}
+
+/// `GET /v1/prompts`.
+pub async fn list(
+    State(studio): State<Studio>,
+    query: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let Query(page) = query?;
+    let limit = page_limit(page.limit, PAGE)?;
+    let prompts = studio
+        .store
+        .prompts(&page.q, page.after.as_deref(), limit + 1)
+        .await?;
+    Ok(Json(listed(
+        prompts.iter().map(|prompt| json!(prompt)).collect(),
+        limit,
+    )))
+}
+
+/// `GET /v1/prompts/{id}`.
+pub async fn retrieve(
+    State(studio): State<Studio>,
+    Path(id): Path<String>,
+) -> Result<Json<Prompt>, ApiError> {
+    let prompt = studio.store.prompt(&id).await?;
+    let missing = || ApiError::not_found("prompt_not_found", format!("there is no prompt `{id}`"));
+    prompt.map(Json).ok_or_else(missing)
+}
+
+/// What of a logged prompt can change.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Annotation {
+    rating: Option<i64>,
+    note: Option<String>,
+}
+
+/// `PATCH /v1/prompts/{id}`.
+pub async fn annotate(
+    State(studio): State<Studio>,
+    Path(id): Path<String>,
+    body: Result<Json<Annotation>, JsonRejection>,
+) -> Result<Json<Prompt>, ApiError> {
+    let Json(Annotation { rating, note }) = body?;
+    if rating.is_some_and(|rating| !(0..=5).contains(&rating)) {
+        return Err(ApiError::invalid("rating", "rating is 0 (none) to 5"));
+    }
+    if note
+        .as_ref()
+        .is_some_and(|note| note.chars().count() > LONGEST_NOTE)
+    {
+        return Err(ApiError::invalid(
+            "note",
+            format!("a note has at most {LONGEST_NOTE} characters"),
+        ));
+    }
+    studio.store.annotate(&id, rating, note.as_deref()).await?;
+    retrieve(State(studio), Path(id)).await
+}
+
+/// The query of an export.
+#[derive(Debug, Deserialize)]
+pub struct Export {
+    format: Option<String>,
+}
+
+/// `GET /v1/prompts/export`: the whole log, newest first.
+pub async fn export(
+    State(studio): State<Studio>,
+    query: Result<Query<Export>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(export) = query?;
+    let format = export.format.as_deref().unwrap_or("jsonl");
+    let (kind, line): (_, fn(&Prompt) -> String) = match format {
+        "jsonl" => ("application/jsonl", |prompt| json!(prompt).to_string()),
+        "csv" => ("text/csv; charset=utf-8", csv_line),
+        other => {
+            let message = format!("format is jsonl or csv, not `{other}`");
+            return Err(ApiError::invalid("format", message));
+        }
+    };
+    let mut text = String::new();
+    if format == "csv" {
+        text.push_str(CSV_HEAD);
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let prompts = studio
+            .store
+            .prompts("", after.as_deref(), EXPORTED_AT_ONCE)
+            .await?;
+        let Some(last) = prompts.last() else { break };
+        after = Some(last.id.clone());
+        for prompt in &prompts {
+            text.push_str(&line(prompt));
+            text.push('\n');
+        }
+    }
+    let name = format!("attachment; filename=\"kinora-prompts.{format}\"");
+    Ok((
+        [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)],
+        text,
+    )
+        .into_response())
+}
+
+const CSV_HEAD: &str = "id,created_at,model,prompt,negative_prompt,parameters,decision,video_ids,parent_id,rating,note\n";
+
+fn csv_line(prompt: &Prompt) -> String {
+    let fields = [
+        prompt.id.clone(),
+        prompt.created_at.to_string(),
+        prompt.model.clone(),
+        prompt.prompt.clone(),
+        prompt.negative_prompt.clone(),
+        prompt.parameters.to_string(),
+        prompt.decision.clone(),
+        prompt.video_ids.join(" "),
+        prompt.parent_id.clone().unwrap_or_default(),
+        prompt.rating.to_string(),
+        prompt.note.clone(),
+    ];
+    fields.map(|field| csv_field(&field)).join(",")
+}
+
+/// A field as RFC 4180 quotes it. What a spreadsheet would run as a formula gets an apostrophe.
+fn csv_field(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        "'"
+    } else {
+        ""
+    };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// The body of an analysis.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    prompt: String,
+    model: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    prompt: String,
+    model: String,
+    moderation: Moderation,
+    #[serde(flatten)]
+    analysis: kinora_engine::prompt::Analysis,
+}
+
+/// `POST /v1/prompts/analysis`.
+pub async fn analysis(
+    State(studio): State<Studio>,
+    body: Result<Json<Question>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(Question { prompt, model }) = body?;
+    let model = model.map(|name| named(&name));
+    let family = studio.engine.family(model.as_deref())?;
+    let answer = Answer {
+        model: family.info().name.clone(),
+        moderation: moderate(&prompt),
+        analysis: kinora_engine::prompt::analyse(&prompt, family.knowledge()),
+        prompt,
+    };
+    Ok(Json(answer).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_field;
+
+    #[test]
+    fn fields_of_a_table_are_quoted_and_never_formulas() {
+        assert_eq!(csv_field("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
+        assert_eq!(csv_field("=1+1"), "\"'=1+1\"");
+        assert_eq!(csv_field(""), "\"\"");
+    }
+}

@@ -1,0 +1,60 @@
+//! Videos as clients see them.
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::store::{State, Video};
+
+/// When to ask again about a video in the making, milliseconds.
+const POLL_AFTER: &str = "500";
+
+/// The video object: the SDK's thirteen keys, then ours with every effective value.
+pub fn view(video: &Video) -> Value {
+    let effective = &video.recipe.effective;
+    let error = video
+        .error
+        .as_ref()
+        .map(|(code, message)| json!({"code": code, "message": message}));
+    json!({
+        "id": video.id,
+        "object": "video",
+        "model": video.recipe.model,
+        "status": video.state.status(),
+        "progress": video.progress,
+        "created_at": video.created_at / 1000,
+        "completed_at": video.completed_at.filter(|_| video.state == State::Completed).map(|at| at / 1000),
+        "expires_at": null,
+        "prompt": video.request.prompt,
+        "size": effective.framing.size,
+        "seconds": effective.timing.seconds.to_string(),
+        "remixed_from_video_id": video.remixed_from,
+        "error": error,
+        "seed": effective.seed,
+        "negative_prompt": effective.negative,
+        "num_inference_steps": effective.steps,
+        "guidance_scale": effective.guidance,
+        "fps": effective.timing.fps,
+        "num_frames": effective.timing.frames,
+        "width": effective.framing.size.width,
+        "height": effective.framing.size.height,
+        "finish": effective.finish,
+        "draft": video.request.draft,
+        "model_hash": video.recipe.model_hash,
+        "notes": video.notes,
+        "variation_ids": video.batch,
+        "starred": video.starred,
+    })
+}
+
+/// Adds when to ask again, while there is something to wait for.
+pub fn polled(video: &Video, response: impl IntoResponse) -> Response {
+    const HEADER: HeaderName = HeaderName::from_static("openai-poll-after-ms");
+    let mut response = response.into_response();
+    if !video.state.is_final() {
+        response
+            .headers_mut()
+            .insert(HEADER, HeaderValue::from_static(POLL_AFTER));
+    }
+    response
+}

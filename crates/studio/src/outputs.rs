@@ -1,0 +1,94 @@
+//! The folder of finished files: `ID/ATTEMPT-TOKEN.{mp4,webp,jpg}`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where files of videos are.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    folder: PathBuf,
+}
+
+/// The files of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The MP4.
+    pub video: PathBuf,
+    /// A WebP of its middle.
+    pub thumbnail: PathBuf,
+    /// A JPEG of frames from its beginning to its end.
+    pub spritesheet: PathBuf,
+}
+
+impl Outputs {
+    /// The outputs under a data folder, made when missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(data: &Path) -> io::Result<Self> {
+        let folder = data.join("outputs");
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The files of a key; the folder of its video is made. Keys are made by this program from
+    /// ids and tokens, never from a request.
+    pub fn files(&self, key: &str) -> Files {
+        let stem = self.folder.join(key);
+        if let Some(parent) = stem.parent() {
+            // A failure shows when the worker opens its file, with its cause.
+            let _ = fs::create_dir_all(parent);
+        }
+        let with = |extension| stem.with_extension(extension);
+        Files {
+            video: with("mp4"),
+            thumbnail: with("webp"),
+            spritesheet: with("jpg"),
+        }
+    }
+
+    /// Removes what a try left, files that a killed worker was writing too; files that are not
+    /// there are no mistake.
+    pub fn remove(&self, key: &str) {
+        let files = self.files(key);
+        for path in [files.video, files.thumbnail, files.spritesheet] {
+            let _ = fs::remove_file(path);
+        }
+        let stem = self.folder.join(key);
+        let Some(folder) = stem.parent() else { return };
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "part")
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = fs::remove_dir(folder); // only when it is empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_try_left_is_removed_and_the_rest_stays() {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let outputs = Outputs::open(data.path()).expect("outputs");
+        let (lost, kept) = (outputs.files("video_a/1-x"), outputs.files("video_a/2-y"));
+        let part = kept.video.with_file_name(".kinora-7.part");
+        for path in [&lost.video, &kept.video, &part] {
+            fs::write(path, "film").expect("a file");
+        }
+        outputs.remove("video_a/1-x");
+        assert!(!lost.video.exists() && !part.exists() && kept.video.exists());
+        outputs.remove("video_a/2-y");
+        assert!(
+            !data.path().join("outputs/video_a").exists(),
+            "an empty folder goes too"
+        );
+    }
+}

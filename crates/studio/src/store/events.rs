@@ -1,0 +1,56 @@
+//! Events that listeners replay after a lost connection.
+
+use serde_json::Value;
+use sqlx::Row;
+
+use super::{Result, Store};
+
+/// An event of a video with its number, which only grows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its number, the `id` of a server-sent event.
+    pub number: i64,
+    /// `queued`, `progress` or `done`.
+    pub kind: String,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Store {
+    /// Appends an event and returns its number.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn add_event(&self, video: &str, kind: &str, data: &Value) -> Result<i64> {
+        let added = sqlx::query("INSERT INTO events (video_id, kind, data) VALUES (?, ?, ?)")
+            .bind(video)
+            .bind(kind)
+            .bind(data.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(added.last_insert_rowid())
+    }
+
+    /// The events of a video after a number, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn events_after(&self, video: &str, number: i64) -> Result<Vec<StoredEvent>> {
+        let rows = sqlx::query(
+            "SELECT number, kind, data FROM events WHERE video_id = ? AND number > ? ORDER BY number",
+        )
+        .bind(video)
+        .bind(number)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredEvent {
+                    number: row.try_get("number")?,
+                    kind: row.try_get("kind")?,
+                    data: serde_json::from_str(row.try_get("data")?)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,267 @@
+//! The queue: which worker makes which video, and how it ends.
+//!
+//! A claim gives a lease: a token and a time. Every write of the worker names the token; once the
+//! lease was lost it changes no row, so a video ends once although work may be done twice.
+
+use kinora_engine::Request;
+use serde_json::Value;
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{Result, Store, now};
+
+/// How long a lease holds without a heartbeat, milliseconds.
+const LEASE: i64 = 30_000;
+/// How often a video is tried when its worker is lost.
+pub const MOST_ATTEMPTS: i64 = 3;
+
+/// The right to write about a running video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The video.
+    pub id: String,
+    /// Proves the right.
+    pub token: String,
+    /// Which try this is, from 1.
+    pub attempt: i64,
+}
+
+impl Lease {
+    /// File stem of this try under the outputs folder: no two tries share one, so a lost worker
+    /// overwrites nothing.
+    pub fn output_key(&self) -> String {
+        format!("{}/{}-{}", self.id, self.attempt, self.token)
+    }
+}
+
+/// A video to make.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The right to make it.
+    pub lease: Lease,
+    /// What to make.
+    pub request: Request,
+}
+
+/// How a video ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With a file of this stem.
+    Completed {
+        /// File stem under the outputs folder.
+        output_key: String,
+    },
+    /// Without one.
+    Failed {
+        /// Stable name of the cause.
+        code: String,
+        /// The cause and the way out.
+        message: String,
+    },
+}
+
+impl Ending {
+    /// The end of a video that the user stopped.
+    pub fn cancelled() -> Self {
+        Self::Failed {
+            code: "cancelled".into(),
+            message: "the video was cancelled".into(),
+        }
+    }
+}
+
+impl Store {
+    /// The next waiting video, now running under a new lease.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn claim(&self) -> Result<Option<Claim>> {
+        let token = Uuid::now_v7().simple().to_string();
+        let row = sqlx::query(
+            "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
+             lease_until = ? WHERE number = (SELECT number FROM videos \
+             WHERE state = 'queued' AND deleted = 0 ORDER BY number LIMIT 1) \
+             RETURNING id, attempt, request",
+        )
+        .bind(&token)
+        .bind(now() + LEASE)
+        .fetch_optional(&self.writer)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Claim {
+            lease: Lease {
+                id: row.try_get("id")?,
+                token,
+                attempt: row.try_get("attempt")?,
+            },
+            request: serde_json::from_str(row.try_get("request")?)?,
+        }))
+    }
+
+    /// Prolongs a lease; tells whether the user asked to stop, or `None` when the lease is lost.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn heartbeat(&self, lease: &Lease, progress: i64) -> Result<Option<bool>> {
+        Ok(sqlx::query_scalar(
+            "UPDATE videos SET lease_until = ?, progress = ? \
+             WHERE id = ? AND lease_token = ? AND state = 'running' RETURNING cancel_requested",
+        )
+        .bind(now() + LEASE)
+        .bind(progress)
+        .bind(&lease.id)
+        .bind(&lease.token)
+        .fetch_optional(&self.writer)
+        .await?)
+    }
+
+    /// Ends a running video and writes `done` with it; false when the lease was lost.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn finish(&self, lease: &Lease, ending: &Ending) -> Result<bool> {
+        self.end(
+            &lease.id,
+            ending,
+            "state = 'running' AND lease_token",
+            &lease.token,
+        )
+        .await
+    }
+
+    /// Stops a video: a waiting one ends at once (true), a running one at its next step.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn cancel(&self, id: &str) -> Result<bool> {
+        if self
+            .end(id, &Ending::cancelled(), "state", "queued")
+            .await?
+        {
+            return Ok(true);
+        }
+        sqlx::query("UPDATE videos SET cancel_requested = 1 WHERE id = ? AND state = 'running'")
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(false)
+    }
+
+    /// One transaction that ends a video and says so to listeners.
+    async fn end(
+        &self,
+        id: &str,
+        ending: &Ending,
+        condition: &'static str,
+        value: &str,
+    ) -> Result<bool> {
+        let (state, progress, key, code, message) = match ending {
+            Ending::Completed { output_key } => ("completed", 100, Some(output_key), None, None),
+            Ending::Failed { code, message } => ("failed", 0, None, Some(code), Some(message)),
+        };
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let sql = format!(
+            "UPDATE videos SET state = ?, output_key = ?, error_code = ?, error_message = ?, \
+             progress = max(progress, ?), completed_at = ?, \
+             lease_token = NULL, lease_until = NULL WHERE id = ? AND {condition} = ?"
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(state)
+            .bind(key)
+            .bind(code)
+            .bind(message)
+            .bind(progress)
+            .bind(now())
+            .bind(id)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO events (video_id, kind, data) VALUES (?, 'done', ?)")
+            .bind(id)
+            .bind(Value::Null.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Gives a video back to the queue. A worker that was lost counts as a try, and the last one
+    /// fails the video; a studio that closes does not. False when the lease was lost.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn give_back(&self, lease: &Lease, lost: bool) -> Result<bool> {
+        if lost && lease.attempt >= MOST_ATTEMPTS {
+            let message = format!(
+                "the worker was lost {MOST_ATTEMPTS} times while making this video; \
+                 the studio's output says why"
+            );
+            return self
+                .finish(
+                    lease,
+                    &Ending::Failed {
+                        code: "worker_lost".into(),
+                        message,
+                    },
+                )
+                .await;
+        }
+        let done = sqlx::query(
+            "UPDATE videos SET state = 'queued', progress = 0, lease_token = NULL, \
+             lease_until = NULL, attempt = attempt - ? \
+             WHERE id = ? AND lease_token = ? AND state = 'running'",
+        )
+        .bind(i64::from(!lost))
+        .bind(&lease.id)
+        .bind(&lease.token)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Puts what an earlier studio was making back into the queue and returns its leases; the
+    /// caller holds the lock of the data folder, so nobody makes it any more. A cancelled video
+    /// ends, and so does one that was tried too often.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn recover(&self) -> Result<Vec<Lease>> {
+        let rows = sqlx::query(
+            "SELECT id, lease_token, attempt, cancel_requested FROM videos WHERE state = 'running'",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut leases = Vec::new();
+        for row in &rows {
+            let lease = Lease {
+                id: row.try_get("id")?,
+                token: row.try_get("lease_token")?,
+                attempt: row.try_get("attempt")?,
+            };
+            if row.try_get("cancel_requested")? {
+                self.finish(&lease, &Ending::cancelled()).await?;
+            } else {
+                self.give_back(&lease, true).await?;
+            }
+            leases.push(lease);
+        }
+        Ok(leases)
+    }
+
+    /// The place of a waiting video in the queue; 1 is next.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn position(&self, id: &str) -> Result<i64> {
+        Ok(sqlx::query_scalar(
+            "SELECT count(*) FROM videos WHERE state = 'queued' AND deleted = 0 \
+             AND number <= (SELECT number FROM videos WHERE id = ?)",
+        )
+        .bind(id)
+        .fetch_one(&self.readers)
+        .await?)
+    }
+}

@@ -1,0 +1,275 @@
+//! The library: videos as they stand.
+
+use kinora_engine::{Recipe, Request};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::log::{self, NewPrompt};
+use super::{Result, Store, StoreError, anywhere, now};
+
+/// Where a video is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Waits for a worker.
+    Queued,
+    /// A worker makes it.
+    Running,
+    /// The file is there.
+    Completed,
+    /// It ended without a file.
+    Failed,
+}
+
+impl State {
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Queued, "queued", "queued"),
+        (Self::Running, "running", "in_progress"),
+        (Self::Completed, "completed", "completed"),
+        (Self::Failed, "failed", "failed"),
+    ];
+
+    /// The word that the API uses.
+    pub fn status(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
+
+    /// The state of an API word.
+    pub fn of_status(status: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, _, word)| *word == status)
+            .map(|(state, ..)| *state)
+    }
+
+    fn column(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    fn of_column(text: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, word, _)| *word == text)
+            .map(|(state, ..)| *state)
+    }
+
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+/// A video about to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewVideo {
+    /// Its id.
+    pub id: String,
+    /// What the worker runs, the seed decided.
+    pub request: Request,
+    /// What that comes to.
+    pub recipe: Recipe,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The video that it remixes.
+    pub remixed_from: Option<String>,
+}
+
+/// A video of the library.
+#[derive(Debug, Clone)]
+pub struct Video {
+    /// Its id.
+    pub id: String,
+    /// The logged prompt it came from.
+    pub prompt_id: String,
+    /// What the worker runs.
+    pub request: Request,
+    /// What that comes to.
+    pub recipe: Recipe,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The video that it remixes.
+    pub remixed_from: Option<String>,
+    /// All videos of the same create, this one included, in the order of their seeds.
+    pub batch: Vec<String>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// Milliseconds since 1970.
+    pub completed_at: Option<i64>,
+    /// Where it is in its life.
+    pub state: State,
+    /// 0 to 100.
+    pub progress: i64,
+    /// Code and message of a failure.
+    pub error: Option<(String, String)>,
+    /// File stem under the outputs folder.
+    pub output_key: Option<String>,
+    /// Whether the user marked it.
+    pub starred: bool,
+}
+
+/// Which videos of the library to show.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Text that the prompt holds.
+    pub text: String,
+    /// In this state only.
+    pub state: Option<State>,
+    /// Marked ones only.
+    pub starred: bool,
+    /// Beyond this video.
+    pub after: Option<String>,
+    /// Oldest first.
+    pub ascending: bool,
+    /// At most so many.
+    pub limit: i64,
+}
+
+const SELECT: &str = "SELECT v.*, (SELECT json_group_array(id) FROM \
+    (SELECT id FROM videos b WHERE b.batch = v.batch ORDER BY b.number)) AS batch_ids \
+    FROM videos v WHERE v.deleted = 0";
+
+impl Video {
+    fn read(row: &SqliteRow) -> Result<Self> {
+        let code: Option<String> = row.try_get("error_code")?;
+        let message: Option<String> = row.try_get("error_message")?;
+        let state: &str = row.try_get("state")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            prompt_id: row.try_get("prompt_id")?,
+            request: serde_json::from_str(row.try_get("request")?)?,
+            recipe: serde_json::from_str(row.try_get("recipe")?)?,
+            notes: serde_json::from_str(row.try_get("notes")?)?,
+            remixed_from: row.try_get("remixed_from")?,
+            batch: serde_json::from_str(row.try_get("batch_ids")?)?,
+            created_at: row.try_get("created_at")?,
+            completed_at: row.try_get("completed_at")?,
+            state: State::of_column(state).expect("the table checks its states"),
+            progress: row.try_get("progress")?,
+            error: code.zip(message),
+            output_key: row.try_get("output_key")?,
+            starred: row.try_get("starred")?,
+        })
+    }
+}
+
+impl Store {
+    /// Accepts the videos of one create and logs their prompt, all or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Repeated`] when `idempotency` (key and hash of the body) was used before.
+    pub async fn accept(
+        &self,
+        prompt: &NewPrompt,
+        videos: &[NewVideo],
+        idempotency: Option<(&str, &[u8])>,
+    ) -> Result<()> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some((key, hash)) = idempotency {
+            let used = sqlx::query("SELECT id, body_hash FROM videos WHERE idempotency_key = ?")
+                .bind(key)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some(row) = used {
+                let same_body = row.try_get::<Vec<u8>, _>("body_hash")? == hash;
+                return Err(StoreError::Repeated {
+                    id: row.try_get("id")?,
+                    same_body,
+                });
+            }
+        }
+        log::insert(&mut transaction, prompt).await?;
+        for (index, video) in videos.iter().enumerate() {
+            let (key, hash) = idempotency.filter(|_| index == 0).unzip();
+            sqlx::query(
+                "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
+                 idempotency_key, body_hash, created_at, state) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+            )
+            .bind(&video.id)
+            .bind(&prompt.id)
+            .bind(&videos[0].id)
+            .bind(serde_json::to_string(&video.request)?)
+            .bind(video.recipe.to_json())
+            .bind(serde_json::to_string(&video.notes)?)
+            .bind(&video.remixed_from)
+            .bind(key)
+            .bind(hash)
+            .bind(now())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// A video by its id; none when it was deleted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn video(&self, id: &str) -> Result<Option<Video>> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} AND v.id = ?")))
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(Video::read).transpose()
+    }
+
+    /// The videos of a filter.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn videos(&self, filter: &Filter) -> Result<Vec<Video>> {
+        let mut sql = QueryBuilder::<Sqlite>::new(SELECT);
+        if !filter.text.is_empty() {
+            sql.push(" AND v.request ->> 'prompt' LIKE ")
+                .push_bind(anywhere(&filter.text))
+                .push(" ESCAPE '\\'");
+        }
+        if let Some(state) = filter.state {
+            sql.push(" AND v.state = ").push_bind(state.column());
+        }
+        if filter.starred {
+            sql.push(" AND v.starred = 1");
+        }
+        let (beyond, order) = if filter.ascending {
+            (">", "ASC")
+        } else {
+            ("<", "DESC")
+        };
+        if let Some(after) = &filter.after {
+            // A deleted video still marks its place, so that paging goes on.
+            sql.push(format!(
+                " AND v.number {beyond} (SELECT number FROM videos WHERE id = "
+            ))
+            .push_bind(after)
+            .push(")");
+        }
+        sql.push(format!(" ORDER BY v.number {order} LIMIT "))
+            .push_bind(filter.limit);
+        let rows = sql.build().fetch_all(&self.readers).await?;
+        rows.iter().map(Video::read).collect()
+    }
+
+    /// Marks or unmarks a video.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn star(&self, id: &str, starred: bool) -> Result<()> {
+        sqlx::query("UPDATE videos SET starred = ? WHERE id = ?")
+            .bind(starred)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a video out of the library; its row stays for the prompt log.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn delete(&self, id: &str) -> Result<()> {
+        sqlx::query("UPDATE videos SET deleted = 1 WHERE id = ?")
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}

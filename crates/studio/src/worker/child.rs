@@ -1,0 +1,142 @@
+//! The inside of a worker process: reads orders, makes videos, reports.
+
+use std::io::{self, BufRead, Write, stdin, stdout};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use kinora_engine::{Cancel, Engine, Output, Preview, Progress, Update};
+use kinora_media::{Still, StillFormat};
+
+use super::protocol::{Make, Order, Position, Report};
+
+/// How often a worker says that it lives.
+const PULSE: Duration = Duration::from_secs(2);
+const PREVIEW_QUALITY: u8 = 70;
+/// Least time between two previews: each costs about as much as a step.
+const PREVIEW_EVERY: Duration = Duration::from_millis(600);
+
+/// Makes videos by the orders on standard input until it ends.
+///
+/// # Errors
+/// When the studio has gone.
+pub fn run() -> io::Result<()> {
+    let (orders, inbox) = mpsc::channel();
+    thread::spawn(move || {
+        let last = read_orders(&orders);
+        // The studio has gone or closes: nobody wants the video in hand any more.
+        last.cancel.cancel();
+    });
+    // A thread of its own, so that a long step is not taken for a dead worker.
+    thread::spawn(|| {
+        while say(&Report::Alive).is_ok() {
+            thread::sleep(PULSE);
+        }
+    });
+    let engine = Engine::new();
+    while let Ok(task) = inbox.recv() {
+        say(&make_video(&engine, &task))?;
+    }
+    Ok(())
+}
+
+/// A video to make and the flag that stops it.
+#[derive(Clone, Default)]
+struct Task {
+    make: Arc<Make>,
+    cancel: Cancel,
+}
+
+/// Reads until the studio ends the input; returns the last task.
+fn read_orders(tasks: &mpsc::Sender<Task>) -> Task {
+    let mut last = Task::default();
+    for line in stdin().lock().lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(Order::Make(make)) => {
+                last = Task {
+                    make: Arc::new(*make),
+                    cancel: Cancel::default(),
+                };
+                if tasks.send(last.clone()).is_err() {
+                    break;
+                }
+            }
+            Ok(Order::Cancel(id)) if id == last.make.id => last.cancel.cancel(),
+            Ok(Order::Cancel(_)) => {} // ended in the meantime
+            Err(_) => break,
+        }
+    }
+    last
+}
+
+fn say(report: &Report) -> io::Result<()> {
+    let mut line = serde_json::to_vec(report).expect("reports are plain data");
+    line.push(b'\n');
+    let mut out = stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}
+
+fn make_video(engine: &Engine, Task { make, cancel }: &Task) -> Report {
+    let output = Output {
+        path: make.video.clone(),
+        overwrite: true,
+        thumbnail: Some(make.thumbnail.clone()),
+        spritesheet: Some(make.spritesheet.clone()),
+        ..Output::default()
+    };
+    let made = engine.resolve(&make.request).and_then(|job| {
+        engine.run(
+            &make.request,
+            &job,
+            &output,
+            &mut Reporter::default(),
+            cancel,
+        )
+    });
+    match made {
+        Ok(_) => Report::Done,
+        Err(error) => Report::Failed {
+            code: error.code().into(),
+            message: format!("{error}; {}", error.hint()),
+        },
+    }
+}
+
+/// Passes a run's progress on.
+#[derive(Default)]
+struct Reporter {
+    last_preview: Option<Instant>,
+}
+
+impl Progress for Reporter {
+    fn update(&mut self, update: &Update) {
+        // When the studio has gone the reader of orders cancels the run.
+        let _ = say(&Report::Update(Position {
+            stage: update.stage,
+            step: update.step,
+            total: update.of,
+            eta_seconds: update.eta.map(|eta| eta.as_secs_f64()),
+        }));
+    }
+
+    fn wants_preview(&self) -> bool {
+        self.last_preview
+            .is_none_or(|last| last.elapsed() >= PREVIEW_EVERY)
+    }
+
+    fn preview(&mut self, picture: &Preview) {
+        self.last_preview = Some(Instant::now());
+        let still = Still::new(picture.size.width, picture.size.height, picture.rgb.clone());
+        let encoded = still.and_then(|still| {
+            still.encode(StillFormat::WebP {
+                quality: PREVIEW_QUALITY,
+            })
+        });
+        if let Ok(webp) = encoded {
+            let _ = say(&Report::Preview(BASE64_STANDARD.encode(webp)));
+        }
+    }
+}

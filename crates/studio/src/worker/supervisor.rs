@@ -1,0 +1,255 @@
+//! Keeps one worker process busy with the queue.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::protocol::{Make, Order, Position, Report};
+use crate::hub::{Event, Hub};
+use crate::outputs::Outputs;
+use crate::store::{Claim, Ending, Lease, Result, Store};
+
+/// How often the queue is looked at when nothing was announced.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a lease is prolonged and a stop is looked for.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Silence after which a worker counts as lost.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Time between two stored progress events of a video.
+const STORED_EVERY: Duration = Duration::from_secs(1);
+/// Time that a worker has to stop at its next step.
+const GRACE: Duration = Duration::from_secs(3);
+/// Pause after a worker that could not be started or was lost at once.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One worker process and the loop that feeds it.
+pub struct Supervisor {
+    /// Where videos come from and end.
+    pub store: Store,
+    /// Where listeners are.
+    pub hub: Arc<Hub>,
+    /// Where files go.
+    pub outputs: Outputs,
+    /// Program and arguments that start a worker.
+    pub command: (PathBuf, Vec<String>),
+    /// Turns true when the studio closes.
+    pub closing: watch::Receiver<bool>,
+}
+
+/// A worker process with both ends of its pipes.
+struct Worker {
+    child: Child,
+    orders: ChildStdin,
+    reports: Lines<BufReader<ChildStdout>>,
+}
+
+/// How the making of one video came to its end, seen from here.
+enum Outcome {
+    /// The worker reported an end.
+    Ended(Ending),
+    /// The worker is gone or silent.
+    Lost,
+    /// The studio closes.
+    Closing,
+    /// Another holds the lease.
+    LeaseLost,
+}
+
+impl Worker {
+    fn start(command: &(PathBuf, Vec<String>)) -> io::Result<Self> {
+        let mut child = Command::new(&command.0)
+            .args(&command.1)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let orders = child.stdin.take().expect("the input is piped");
+        let output = child.stdout.take().expect("the output is piped");
+        Ok(Self {
+            child,
+            orders,
+            reports: BufReader::new(output).lines(),
+        })
+    }
+
+    async fn order(&mut self, order: &Order) -> io::Result<()> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        self.orders.write_all(&line).await?;
+        self.orders.flush().await
+    }
+
+    /// The next report; `None` when the process is gone, silent for too long or talks nonsense.
+    async fn report(&mut self) -> Option<Report> {
+        let line = timeout(SILENCE, self.reports.next_line())
+            .await
+            .ok()?
+            .ok()??;
+        serde_json::from_str(&line).ok()
+    }
+
+    /// Lets the process end by itself, so that it leaves no file behind, then ends it.
+    async fn close(mut self) {
+        drop(self.orders);
+        if timeout(GRACE, self.child.wait()).await.is_err() {
+            // An error means that it is gone already.
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+impl Supervisor {
+    /// Makes videos until the studio closes.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn run(mut self) -> Result<()> {
+        let mut worker: Option<Worker> = None;
+        let mut queue = self.hub.queue_changes();
+        while !*self.closing.borrow() {
+            let Some(claim) = self.store.claim().await? else {
+                tokio::select! {
+                    _ = queue.changed() => {}
+                    _ = self.closing.changed() => {}
+                    () = sleep(IDLE) => {}
+                }
+                continue;
+            };
+            self.hub.queue_changed();
+            let ready = match worker.take() {
+                Some(worker) => Ok(worker),
+                None => Worker::start(&self.command),
+            };
+            match ready {
+                Ok(mut ready) => {
+                    let outcome = self.make(&mut ready, &claim).await?;
+                    if matches!(outcome, Outcome::Ended(_)) {
+                        worker = Some(ready);
+                    } else {
+                        ready.close().await;
+                    }
+                    self.conclude(&claim.lease, outcome).await?;
+                }
+                Err(error) => {
+                    eprintln!("kinora: a worker could not be started: {error}");
+                    self.conclude(&claim.lease, Outcome::Lost).await?;
+                }
+            }
+        }
+        if let Some(worker) = worker {
+            worker.close().await;
+        }
+        Ok(())
+    }
+
+    async fn make(&mut self, worker: &mut Worker, claim: &Claim) -> Result<Outcome> {
+        let lease = &claim.lease;
+        let files = self.outputs.files(&lease.output_key());
+        let make = Order::Make(Box::new(Make {
+            id: lease.id.clone(),
+            request: claim.request.clone(),
+            video: files.video,
+            thumbnail: files.thumbnail,
+            spritesheet: files.spritesheet,
+        }));
+        if worker.order(&make).await.is_err() {
+            return Ok(Outcome::Lost);
+        }
+        let mut beat = interval(HEARTBEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut cancels = self.hub.cancels();
+        let (mut progress, mut stored) = (0, None);
+        loop {
+            tokio::select! {
+                report = worker.report() => match report {
+                    None => return Ok(Outcome::Lost),
+                    Some(Report::Alive) => {}
+                    Some(Report::Preview(webp)) => {
+                        self.hub.publish(&lease.id, Event::live("preview", json!({ "webp": webp })));
+                    }
+                    Some(Report::Update(position)) => {
+                        progress = position.percent();
+                        self.tell(lease, &position, &mut stored).await?;
+                    }
+                    Some(Report::Done) => {
+                        return Ok(Outcome::Ended(Ending::Completed { output_key: lease.output_key() }));
+                    }
+                    Some(Report::Failed { code, message }) => {
+                        return Ok(Outcome::Ended(Ending::Failed { code, message }));
+                    }
+                },
+                _ = beat.tick() => match self.store.heartbeat(lease, progress).await? {
+                    None => return Ok(Outcome::LeaseLost),
+                    Some(true) if worker.order(&Order::Cancel(lease.id.clone())).await.is_err() => {
+                        return Ok(Outcome::Lost);
+                    }
+                    Some(_) => {}
+                },
+                // Someone asked for a stop: look at once instead of at the next beat.
+                _ = cancels.changed() => beat.reset_immediately(),
+                _ = self.closing.changed() => return Ok(Outcome::Closing),
+            }
+        }
+    }
+
+    /// Tells listeners how far a video is; one event a second is kept for those who come later.
+    async fn tell(
+        &self,
+        lease: &Lease,
+        position: &Position,
+        stored: &mut Option<Instant>,
+    ) -> Result<()> {
+        let data = json!({
+            "stage": position.stage,
+            "step": position.step,
+            "total": position.total,
+            "progress": position.percent(),
+            "eta_seconds": position.eta_seconds,
+        });
+        let due = stored.is_none_or(|last| last.elapsed() >= STORED_EVERY);
+        let event = if due {
+            *stored = Some(Instant::now());
+            let number = self.store.add_event(&lease.id, "progress", &data).await?;
+            // Retrieval shows it too.
+            self.store.heartbeat(lease, position.percent()).await?;
+            Event::stored(number, "progress", data)
+        } else {
+            Event::live("progress", data)
+        };
+        self.hub.publish(&lease.id, event);
+        Ok(())
+    }
+
+    async fn conclude(&self, lease: &Lease, outcome: Outcome) -> Result<()> {
+        let is_ours = match &outcome {
+            Outcome::Ended(ending) => self.store.finish(lease, ending).await?,
+            Outcome::Lost => {
+                eprintln!(
+                    "kinora: the worker of {} was lost in try {}",
+                    lease.id, lease.attempt
+                );
+                self.store.give_back(lease, true).await?
+            }
+            Outcome::Closing => self.store.give_back(lease, false).await?,
+            Outcome::LeaseLost => false,
+        };
+        let is_kept = is_ours && matches!(&outcome, Outcome::Ended(Ending::Completed { .. }));
+        if !is_kept {
+            self.outputs.remove(&lease.output_key());
+        }
+        self.hub.ended(&lease.id);
+        self.hub.queue_changed();
+        if matches!(outcome, Outcome::Lost) {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+// The documents of the API, as docs/api.md describes them.
+
+export type Status = "queued" | "in_progress" | "completed" | "failed";
+
+export interface Video {
+  id: string;
+  object: "video";
+  model: string;
+  status: Status;
+  progress: number;
+  created_at: number;
+  completed_at: number | null;
+  prompt: string;
+  size: string;
+  seconds: string;
+  remixed_from_video_id: string | null;
+  error: { code: string; message: string } | null;
+  seed: number | null;
+  negative_prompt: string | null;
+  num_inference_steps: number | null;
+  guidance_scale: number | null;
+  fps: number | null;
+  num_frames: number | null;
+  width: number | null;
+  height: number | null;
+  finish: string | null;
+  draft: boolean;
+  model_hash: string | null;
+  notes: string[] | string | null;
+  variation_ids: string[] | null;
+  starred: boolean;
+}
+
+export interface Page<T> {
+  object: "list";
+  data: T[];
+  first_id: string | null;
+  last_id: string | null;
+  has_more: boolean;
+}
+
+export interface Model {
+  id: string;
+  about: string;
+  sizes: string[];
+  shortest_seconds: number;
+  longest_seconds: number;
+  fps: number;
+  defaults: { steps: number; draft_steps: number; guidance: number };
+  aliases: string[];
+}
+
+/** The body of a create or a remix. A field left out takes the prompt's or the model's value. */
+export interface CreateRequest {
+  prompt: string;
+  model?: string;
+  seconds?: number;
+  size?: string;
+  negative_prompt?: string;
+  seed?: number;
+  num_inference_steps?: number;
+  guidance_scale?: number;
+  aspect?: string;
+  resolution?: string;
+  finish?: string;
+  draft?: boolean;
+  n?: number;
+}
+
+export const LAYERS = ["subject", "action", "setting", "camera", "light"] as const;
+export type Layer = (typeof LAYERS)[number];
+export type Level = "understood" | "weak" | "approximated" | "ignored";
+
+export interface WordReport {
+  text: string;
+  /** Byte offsets in the UTF-8 prompt, not string indices. */
+  start: number;
+  end: number;
+  level: Level;
+  slot?: string;
+  as?: string;
+  accuracy?: number;
+  suggestion?: string;
+}
+
+export interface Analysis {
+  prompt: string;
+  model: string;
+  moderation: { allowed: boolean; category: string | null };
+  text: string;
+  format: { aspect?: string; seconds?: number; resolution?: string; fps?: number };
+  layers: { layer: Layer; found: boolean; words: string[] }[];
+  coverage: number;
+  words: WordReport[];
+  hints: { strength: "strong" | "weak"; layer?: Layer; text: string }[];
+}
+
+export interface PromptEntry {
+  id: string;
+  object: "prompt";
+  created_at: number;
+  prompt: string;
+  negative_prompt: string | null;
+  model: string;
+  parameters: Record<string, unknown> | null;
+  decision: string;
+  video_ids: string[];
+  parent_id: string | null;
+  rating: number | null;
+  note: string | null;
+}
+
+/** What the event stream has told about an unfinished clip. */
+export interface Live {
+  position?: number;
+  stage?: string;
+  step?: number;
+  total?: number;
+  progress?: number;
+  eta_seconds?: number | null;
+  /** A data URL of the newest preview. */
+  preview?: string;
+}
