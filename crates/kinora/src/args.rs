@@ -17,7 +17,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "kinora", version, styles = STYLES)]
 #[command(
-    after_help = "Without a command the studio opens. Or start with:  kinora generate \"A dog runs over a beach at dawn, slow pan right\""
+    after_help = "Start with:  kinora generate \"A dog runs over a beach at dawn, slow pan right\"\nWithout a command the studio opens."
 )]
 pub struct Arguments {
     /// Without one the studio opens.
