@@ -1,7 +1,7 @@
 //! The studio: a web page to create in, an API that the official SDKs speak, a queue that survives.
 //!
-//! A request becomes a row of the [`store`]; a [`worker`] supervisor claims it, has it made by a
-//! child process and ends the row; the [`hub`] carries news to whoever listens. The row is the
+//! A request becomes a row of the `store`; a `worker` supervisor claims it, has it made by a
+//! child process and ends the row; the `hub` carries news to whoever listens. The row is the
 //! only truth: everything in memory can be lost at any time.
 //!
 //! ```text
