@@ -20,7 +20,8 @@ def compute_dtype(device: str) -> torch.dtype:
 def launch(worker, args):
     """Runs `worker(rank, args)` in `args.processes` processes that share their gradients.
 
-    On two cores two processes of one thread each do 1.6 times the work of one with two threads.
+    Two threads of one process reached 97 GFLOP/s where one alone reached 79: processes avoid that
+    loss, but were not timed side by side.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
