@@ -17,8 +17,8 @@ const CREATED: u64 = 1_790_000_000;
 pub fn named(name: &str) -> String {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let name = alias.map_or(name, |(_, model)| model);
-    // A folder is a model on the command line; a separator keeps a request from naming one.
-    if std::path::Path::new(name).exists() {
+    // A folder is a model on the command line, and must not be one for a request.
+    if name != DEFAULT_MODEL && std::path::Path::new(name).exists() {
         format!("{name} (a path)")
     } else {
         name.into()
