@@ -1,11 +1,12 @@
 """Trains the transformer on the latent cache with a frozen text encoder.
 
     python train_transformer.py --run RUNS/dit --text RUNS/text --codec RUNS/codec \
-        --cache CACHE --plan 1:64:4000,49:16:4000,97:8:1000
+        --cache CACHE --plan 1x48:400,1x48+25x12+97x4:1500
 
-`--plan` lists phases FRAMES:BATCH:STEPS, the batch that of one process. Clips of the cache may be
-longer than a phase asks: the codec is causal, so the first latent frames of a clip are the latents
-of its beginning.
+`--plan` lists phases LENGTHS:STEPS; the lengths of a phase, each FRAMESxCLIPS of one process, take
+turns. Clips of the cache may be longer than a step asks: the codec is causal, so the first latent
+frames of a clip are the latents of its beginning. The learning rate falls over the last
+`--cooldown` steps only, so a run that ran out of time is finished by resuming it with a shorter plan.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from native.film import captions
 from native.flow import euler, noised, sample_sigma, velocity_loss
 from native.layers import Linear
 from native.muon import Average, Muon
-from native.run import Run, compute_dtype, cosine, launch, save_grid, share_gradients
+from native.run import Run, compute_dtype, launch, save_grid, share_gradients, trapezoid
 from native.text import TextEncoder
 from native.transformer import Transformer
 from native.weights import averaged, go_on
@@ -32,7 +33,11 @@ from native.weights import averaged, go_on
 TEXT_DROPOUT = 0.1
 FIRST_FRAME_CLEAN = 0.1
 GRID_FRAMES = 25
-SUBJECT_WEIGHT = 3.0  # of a latent that a subject covers, against one of the background
+# Of a latent that a subject covers, against one of the background. Only below SUBJECT_SIGMA: where
+# the noise still hides the subject's place, the weight would make it likelier everywhere, and the
+# clip shows it twice.
+SUBJECT_WEIGHT = 3.0
+SUBJECT_SIGMA = 0.5
 TEACHER_WEIGHT = 0.2
 # As the film set's programs name them.
 KINDS = (
@@ -171,6 +176,16 @@ def sample_grid(model, conditions, codec, config, headers, device, steps=16, gui
     return [row[[0, GRID_FRAMES // 2, GRID_FRAMES - 1]] for row in frames]
 
 
+def parse_plan(text: str) -> list[tuple[int, int]]:
+    """Frames and clips of every step, from `1x48:400,1x48+25x12:1500`."""
+    plan = []
+    for phase in text.split(","):
+        lengths, steps = phase.split(":")
+        lengths = [tuple(int(x) for x in length.split("x")) for length in lengths.split("+")]
+        plan += [lengths[step % len(lengths)] for step in range(int(steps))]
+    return plan
+
+
 def train(rank, args):
     torch.manual_seed(0)
     config = Config.load()
@@ -195,16 +210,12 @@ def train(rank, args):
         average.weights, average.steps = state["average"], state["step"]
     torch.manual_seed(1000 * run.step + rank)
     generator = random.Random(1000 * run.step + rank)
-    phases = [tuple(int(x) for x in phase.split(":")) for phase in args.plan.split(",")]
-    steps = sum(phase[2] for phase in phases)
+    plan = parse_plan(args.plan)
+    steps = len(plan)
     examples = list(captions(77, 8, "--split", "held-out"))
 
     while not run.over(steps):
-        done = 0
-        for frames, count, length in phases:
-            done += length
-            if run.step < done:
-                break
+        frames, count = plan[run.step]
         clean, cover, headers = cache.batch(frames, count, generator)
         said = [h if generator.random() > TEXT_DROPOUT else empty(1)[0] for h in headers]
         clean, cover = clean.to(args.device), cover.to(args.device)
@@ -216,7 +227,8 @@ def train(rank, args):
         predicted, middle = model(
             noisy.to(dtype), sigma, *conditions(said), middle=True
         )
-        weight = 1 + (SUBJECT_WEIGHT - 1) * cover
+        placed = (sigma < SUBJECT_SIGMA)[..., None, None]  # [b, t, 1, 1]
+        weight = 1 + (SUBJECT_WEIGHT - 1) * cover * placed
         loss = velocity_loss(predicted, clean, sigma, weight / weight.mean())
         taught = teacher.loss(middle, cover, headers)
         optimizer.zero_grad(set_to_none=True)
@@ -224,7 +236,7 @@ def train(rank, args):
         share_gradients(matrices + others)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = args.lr * cosine(run.step, steps, warmup=100)
+            group["lr"] = args.lr * trapezoid(run.step, steps, 100, args.cooldown)
         optimizer.step()
         average.update(model)
         run.step += 1
@@ -261,7 +273,8 @@ def main():
     parser.add_argument("--codec", help="a run; otherwise the published codec")
     parser.add_argument("--go-on", action="store_true", help="start from the published weights")
     parser.add_argument("--cache", required=True)
-    parser.add_argument("--plan", default="1:64:4000,49:16:4000,97:8:1000")
+    parser.add_argument("--plan", default="1x48:400,1x48+25x12+97x4:1500")
+    parser.add_argument("--cooldown", type=int, default=400, help="steps")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--grid-every", type=int, default=500)

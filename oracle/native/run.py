@@ -128,6 +128,14 @@ def cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def trapezoid(step: int, steps: int, warmup: int, cooldown: int) -> float:
+    """Learning-rate factor: linear warm-up, constant, then 1 - sqrt down to 0 (arXiv 2405.18392)."""
+    if step < warmup:
+        return (step + 1) / warmup
+    left = max(0, steps - step) / max(1, cooldown)
+    return 1.0 if left >= 1 else 1 - (1 - left) ** 0.5
+
+
 def save_grid(path: Path, rows: list[torch.Tensor]):
     """Writes rows of frames, each [n, h, w, 3] in [-1, 1], as one PNG."""
     from PIL import Image
