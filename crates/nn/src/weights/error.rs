@@ -8,14 +8,14 @@ pub struct TensorName {
     /// The name that the model asks for.
     pub name: String,
     /// The name in the file, when a rule renamed the tensor.
-    pub stored: Option<String>,
+    pub stored: Option<Box<str>>,
 }
 
 impl TensorName {
     pub(super) fn new(name: &str, stored: &str) -> Self {
         Self {
             name: name.to_owned(),
-            stored: (stored != name).then(|| stored.to_owned()),
+            stored: (stored != name).then(|| stored.into()),
         }
     }
 }
@@ -133,7 +133,7 @@ pub enum WeightsError {
         /// The LoRA's tensor.
         key: String,
         /// The model's tensor.
-        tensor: TensorName,
+        tensor: Box<TensorName>,
         /// The model's shape.
         expected: Vec<usize>,
         /// The shape that the LoRA's tensor changes, or those of the two whose product it is.

@@ -228,7 +228,7 @@ impl Change {
         Err(WeightsError::LoraShape {
             file: lora.file.name().to_owned(),
             key: key.clone(),
-            tensor: model.named(&self.target),
+            tensor: Box::new(model.named(&self.target)),
             expected: expected.to_vec(),
             found,
         })

@@ -50,7 +50,8 @@ pub fn check_equal(file: &WeightFile, truth: &WeightFile) {
     for name in truth.names() {
         let (ours, theirs) = (read(file, name), read(truth, name));
         assert_eq!(ours.shape(), theirs.shape(), "{name}");
-        let wrong = (ours.to_vec().iter().zip(theirs.to_vec())).position(|(a, b)| *a != b);
+        let pairs = ours.to_vec().into_iter().zip(theirs.to_vec());
+        let wrong = pairs.map(|(a, b)| a - b).position(|off| off.abs() > 0.0);
         assert_eq!(wrong, None, "{name}: first element that differs");
     }
 }
