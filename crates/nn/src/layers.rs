@@ -3,8 +3,8 @@
 mod conv;
 mod norm;
 
-pub use conv::Conv;
-pub use norm::RmsNorm;
+pub use conv::{Conv, Conv3d};
+pub use norm::{LayerNorm, RmsNorm};
 
 use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
 
