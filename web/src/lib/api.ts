@@ -7,6 +7,7 @@ import type {
   Model,
   Page,
   PromptEntry,
+  Queue,
   Status,
   Video,
 } from "./types";
@@ -104,6 +105,11 @@ export const createVideo = (request: CreateRequest) => submit("/v1/videos", requ
 export const remixVideo = (id: string, request: CreateRequest) =>
   submit(`${video(id)}/remix`, request);
 export const cancelVideo = (id: string) => call<Video>("POST", `${video(id)}/cancel`);
+export const retryVideo = (id: string) => call<Video>("POST", `${video(id)}/retry`);
+export const moveVideo = (id: string, target: { to: "first" | "last" } | { before: string }) =>
+  call<Video>("POST", `${video(id)}/move`, target);
+export const queue = () => call<Queue>("GET", "/v1/queue");
+export const pauseQueue = (paused: boolean) => call<Queue>("PATCH", "/v1/queue", { paused });
 export const deleteVideo = (id: string) => call<unknown>("DELETE", video(id));
 export const starVideo = (id: string, starred: boolean) =>
   call<Video>("PATCH", video(id), { starred });

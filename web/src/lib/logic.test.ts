@@ -180,6 +180,7 @@ describe("shortcuts", () => {
     expect(actionOf(key("r"), true)).toBeNull();
     expect(actionOf(key("?", { shiftKey: true }), true)).toBeNull();
     expect(actionOf(key("Enter", { ctrlKey: true }), true)).toBe("run");
+    expect(actionOf(key("Enter", { ctrlKey: true, shiftKey: true }), true)).toBe("runFirst");
     expect(actionOf(key("ArrowUp", { altKey: true }), true)).toBe("older");
   });
   it("leaves the browser's own keys alone", () => {

@@ -50,6 +50,15 @@ export interface Model {
   aliases: string[];
 }
 
+/** The queue; `queued` holds the next one first. */
+export interface Queue {
+  object: "queue";
+  paused: boolean;
+  in_progress: Video[];
+  queued: Video[];
+  queued_count: number;
+}
+
 /** The body of a create or a remix. A field left out takes the prompt's or the model's value. */
 export interface CreateRequest {
   prompt: string;
@@ -65,6 +74,8 @@ export interface CreateRequest {
   finish?: string;
   draft?: boolean;
   n?: number;
+  /** To the front of the queue. */
+  first?: boolean;
 }
 
 export const LAYERS = ["subject", "action", "setting", "camera", "light"] as const;
