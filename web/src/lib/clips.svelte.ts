@@ -67,6 +67,7 @@ class Clips {
       for (const video of page.data) this.put(video);
       this.take(queue);
       this.recentIds = page.data.map((video) => video.id);
+      this.askForOthers(new Set([...this.recentIds, ...this.runningIds, ...this.waitingIds]));
       this.reachable = true;
       this.loaded = true;
     } catch {
@@ -76,6 +77,16 @@ class Clips {
     const isBusy = this.runningIds.length > 0 || (this.waitingIds.length > 0 && !this.isPaused);
     const wait = !this.reachable ? 4000 : isBusy ? 2000 : 15_000;
     if (!document.hidden) this.timer = setTimeout(() => void this.refresh(), wait);
+  }
+
+  /** A clip that left the queue without being seen has ended, or stands far behind. */
+  private askForOthers(seen: Set<string>): void {
+    const isAllSeen = this.waitingIds.length === this.waitingCount;
+    for (const { id, status } of Object.values(this.all)) {
+      if (seen.has(id) || !(status === "in_progress" || (status === "queued" && isAllSeen)))
+        continue;
+      this.fetch(id).catch(() => delete this.all[id]); // deleted elsewhere
+    }
   }
 
   private take(queue: Queue): void {

@@ -31,6 +31,7 @@ export const SHORTCUTS: Shortcut[] = [
   { action: "library", keys: "2", about: "Library" },
   { action: "prompts", keys: "3", about: "Prompt log" },
   { action: "comparison", keys: "4", about: "Compare" },
+  { action: "storyboard", keys: "5", about: "Storyboard" },
   { action: "help", keys: "?", about: "These keys" },
   { action: "close", keys: "Esc", about: "Close" },
 ];
@@ -52,6 +53,7 @@ const PLAIN: Record<string, string> = {
   "2": "library",
   "3": "prompts",
   "4": "comparison",
+  "5": "storyboard",
 };
 
 const SHIFTED: Record<string, string> = {
