@@ -3,7 +3,7 @@
 mod conv;
 mod norm;
 
-pub use conv::Conv;
+pub use conv::{Conv, Conv3d};
 pub use norm::RmsNorm;
 
 use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
