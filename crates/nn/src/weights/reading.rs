@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use kinora_tensor::{DType, Tensor};
 
+use super::bytes::Bytes;
 use super::encoding::{DecodeError, Encoding, check_finite};
 use super::entry::Entry;
 use super::error::TensorName;
@@ -43,6 +44,9 @@ impl WeightFile {
         }
         let dtype = dtype.unwrap_or(entry.encoding.dtype());
         let tensor = match self.deltas.get(name) {
+            _ if matches!(self.parts[entry.part].bytes, Bytes::Absent) => {
+                Tensor::zeros(shape, dtype)
+            }
             Some(deltas) => self.merged(name, entry, deltas)?.to_dtype(dtype),
             None => self.decode(name, entry, |data, scale| {
                 entry.encoding.tensor(data, scale, shape, dtype)
