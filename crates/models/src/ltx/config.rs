@@ -110,7 +110,10 @@ pub(super) fn read<T: DeserializeOwned>(class: &'static str, json: &str) -> Resu
         let found = found.to_owned();
         return Err(ConfigError::Class { class, found });
     }
-    let keys: Map<String, Value> = keys.into_iter().filter(|(k, _)| !k.starts_with('_')).collect();
+    let keys: Map<String, Value> = keys
+        .into_iter()
+        .filter(|(k, _)| !k.starts_with('_'))
+        .collect();
     serde_json::from_value(Value::Object(keys)).map_err(parse)
 }
 
@@ -126,7 +129,12 @@ pub(super) fn require(
         return Ok(());
     }
     let value = format!("{value:?}");
-    Err(ConfigError::Value { class, key, value, needs })
+    Err(ConfigError::Value {
+        class,
+        key,
+        value,
+        needs,
+    })
 }
 
 impl TransformerConfig {
@@ -159,32 +167,103 @@ impl TransformerConfig {
             check(key, value, fits, "a size from 1 to 65536 is needed")?;
         }
         let layers = self.num_layers;
-        check("num_layers", layers, layers <= LARGEST, "at most 65536 are possible")?;
+        check(
+            "num_layers",
+            layers,
+            layers <= LARGEST,
+            "at most 65536 are possible",
+        )?;
         let inner = self.inner_dim();
-        check("num_attention_heads", self.num_attention_heads, inner <= LARGEST, "the stream is at most 65536 wide")?;
+        check(
+            "num_attention_heads",
+            self.num_attention_heads,
+            inner <= LARGEST,
+            "the stream is at most 65536 wide",
+        )?;
         let dim = self.attention_head_dim;
-        check("attention_head_dim", dim, dim % 2 == 0, "rotary embedding needs pairs")?;
+        check(
+            "attention_head_dim",
+            dim,
+            dim % 2 == 0,
+            "rotary embedding needs pairs",
+        )?;
         let width = self.cross_attention_dim;
-        check("cross_attention_dim", width, width == inner, "the projected text is as wide as the stream")?;
+        check(
+            "cross_attention_dim",
+            width,
+            width == inner,
+            "the projected text is as wide as the stream",
+        )?;
         let out = self.out_channels.unwrap_or(self.in_channels);
-        check("out_channels", out, out == self.in_channels, "a velocity has the channels of the latents")?;
-        check("patch_size", self.patch_size, self.patch_size == 1, "the pipelines work with 1 only")?;
-        check("patch_size_t", self.patch_size_t, self.patch_size_t == 1, "the pipelines work with 1 only")?;
+        check(
+            "out_channels",
+            out,
+            out == self.in_channels,
+            "a velocity has the channels of the latents",
+        )?;
+        check(
+            "patch_size",
+            self.patch_size,
+            self.patch_size == 1,
+            "the pipelines work with 1 only",
+        )?;
+        check(
+            "patch_size_t",
+            self.patch_size_t,
+            self.patch_size_t == 1,
+            "the pipelines work with 1 only",
+        )?;
         self.check_switches()
     }
 
     /// Switches of the reference class that no published model turns.
     fn check_switches(&self) -> Result<(), ConfigError> {
         let (class, activation, qk_norm) = (Self::CLASS, &self.activation_fn, &self.qk_norm);
-        require(class, "activation_fn", activation, activation == "gelu-approximate", "known is \"gelu-approximate\"")?;
-        require(class, "qk_norm", qk_norm, qk_norm == "rms_norm_across_heads", "known is \"rms_norm_across_heads\"")?;
+        require(
+            class,
+            "activation_fn",
+            activation,
+            activation == "gelu-approximate",
+            "known is \"gelu-approximate\"",
+        )?;
+        require(
+            class,
+            "qk_norm",
+            qk_norm,
+            qk_norm == "rms_norm_across_heads",
+            "known is \"rms_norm_across_heads\"",
+        )?;
         let affine = self.norm_elementwise_affine;
-        require(class, "norm_elementwise_affine", affine, !affine, "published models have false")?;
-        require(class, "attention_bias", self.attention_bias, self.attention_bias, "published models have true")?;
+        require(
+            class,
+            "norm_elementwise_affine",
+            affine,
+            !affine,
+            "published models have false",
+        )?;
+        require(
+            class,
+            "attention_bias",
+            self.attention_bias,
+            self.attention_bias,
+            "published models have true",
+        )?;
         let bias = self.attention_out_bias;
-        require(class, "attention_out_bias", bias, bias, "published models have true")?;
+        require(
+            class,
+            "attention_out_bias",
+            bias,
+            bias,
+            "published models have true",
+        )?;
         let eps = self.norm_eps;
-        require(class, "norm_eps", eps, eps >= 0.0 && eps.is_finite(), "it is not negative")
+        require(
+            class,
+            "norm_eps",
+            eps,
+            eps >= 0.0 && eps.is_finite(),
+            "it is not negative",
+        )
     }
 }
 
@@ -207,9 +286,15 @@ mod tests {
     #[test]
     fn what_cannot_be_computed_is_refused() {
         refused("{\"rope_theta\": 5}", "unknown field `rope_theta`");
-        refused("{\"_class_name\": \"WanTransformer3DModel\"}", "is of WanTransformer3DModel");
+        refused(
+            "{\"_class_name\": \"WanTransformer3DModel\"}",
+            "is of WanTransformer3DModel",
+        );
         refused("{\"num_attention_heads\": 0}", "from 1 to 65536");
-        refused("{\"num_attention_heads\": 99999999999999999999}", "does not parse");
+        refused(
+            "{\"num_attention_heads\": 99999999999999999999}",
+            "does not parse",
+        );
         refused("{\"attention_head_dim\": 63}", "needs pairs");
         refused("{\"cross_attention_dim\": 4096}", "as wide as the stream");
         refused("{\"qk_norm\": \"layer_norm\"}", "rms_norm_across_heads");

@@ -148,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_picture_holds_its_frame_to_its_strength() {
-        assert_eq!(frame_timesteps(700.0, &[1.0, 0.5, 0.0]), [0.0, 500.0, 700.0]);
+        assert_eq!(
+            frame_timesteps(700.0, &[1.0, 0.5, 0.0]),
+            [0.0, 500.0, 700.0]
+        );
         assert!(!is_denoised(0.7, 1.0) && !is_denoised(0.7, 0.5) && is_denoised(0.7, 0.0));
         assert!(is_denoised(0.5, 0.5));
     }

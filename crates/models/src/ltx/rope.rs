@@ -69,7 +69,9 @@ impl Rope {
         let angle = |i: usize| {
             let (token, pair) = (i / (dim / 2), i % (dim / 2));
             let pair = pair.checked_sub(still)?;
-            Some(f64::from(frequencies[pair / 3] * (positions[token][pair % 3] * 2.0 - 1.0)))
+            Some(f64::from(
+                frequencies[pair / 3] * (positions[token][pair % 3] * 2.0 - 1.0),
+            ))
         };
         let dims = [positions.len(), dim / 2];
         Self {
@@ -113,7 +115,9 @@ fn frequencies(count: usize) -> Vec<f32> {
         }
     };
     let power = |i: usize| f64::from(THETA).powf(f64::from(exponent(i))) as f32;
-    (0..count).map(|i| power(i) * std::f32::consts::PI / 2.0).collect()
+    (0..count)
+        .map(|i| power(i) * std::f32::consts::PI / 2.0)
+        .collect()
 }
 
 #[cfg(test)]
@@ -122,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_first_latent_frame_stands_for_one_frame_under_the_causal_rule() {
-        let times = |rule: TimeRule| [0, 1, 2].map(|frame| rule.fraction(frame, 8, 25.0) * 20.0 * 25.0);
+        let times =
+            |rule: TimeRule| [0, 1, 2].map(|frame| rule.fraction(frame, 8, 25.0) * 20.0 * 25.0);
         let close = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
         assert!(close(times(TimeRule::Scaled), [0.0, 8.0, 16.0]));
         assert!(close(times(TimeRule::Causal), [0.0, 1.0, 9.0]));

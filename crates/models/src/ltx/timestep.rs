@@ -60,7 +60,10 @@ mod tests {
     fn cosines_come_first_and_the_slowest_wave_last() {
         let waves = waves(&[0.0, 1.0]);
         let (zero, one) = waves.as_f32().split_at(WAVES);
-        assert_eq!((zero[0], zero[127], zero[128], zero[255]), (1.0, 1.0, 0.0, 0.0));
+        assert_eq!(
+            (zero[0], zero[127], zero[128], zero[255]),
+            (1.0, 1.0, 0.0, 0.0)
+        );
         assert!((one[0] - 1_f32.cos()).abs() < 1e-7 && (one[128] - 1_f32.sin()).abs() < 1e-7);
         let slowest = 10_000_f64.powf(-127.0 / 128.0) as f32;
         assert!((one[255] - slowest).abs() < 1e-8);

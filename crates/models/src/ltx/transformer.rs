@@ -76,7 +76,11 @@ struct Frame<'a> {
 impl Attention {
     /// `rotary` is whether queries and keys turn by position: their outputs are then put in the
     /// order that [`Rotary`] turns, which changes no score.
-    fn load(weights: &Weights, config: &TransformerConfig, rotary: bool) -> Result<Self, WeightsError> {
+    fn load(
+        weights: &Weights,
+        config: &TransformerConfig,
+        rotary: bool,
+    ) -> Result<Self, WeightsError> {
         let d = config.inner_dim();
         let heads = config.num_attention_heads;
         let order = split_interleaved(heads, config.attention_head_dim);
@@ -116,7 +120,10 @@ impl Attention {
     /// Keys and values `[1, heads, m, head_dim]` of `x` `[1, m, d]`.
     fn keys_values(&self, x: &Tensor, rotary: Option<Rotary>) -> (Tensor, Tensor) {
         let keys = self.k_norm.forward(&self.to_k.forward(x));
-        (self.split(&keys, rotary), self.split(&self.to_v.forward(x), None))
+        (
+            self.split(&keys, rotary),
+            self.split(&self.to_v.forward(x), None),
+        )
     }
 }
 
@@ -148,7 +155,9 @@ impl Block {
         let q = attention.queries(&y, Some(frame.rotary));
         let (k, v) = attention.keys_values(&y, Some(frame.rotary));
         let y = q.attention(&k, &v); // [1, n, d]
-        let x = attention.to_out.forward_residual(&y, x, Some((&gate, rows)));
+        let x = attention
+            .to_out
+            .forward_residual(&y, x, Some((&gate, rows)));
 
         // The text is attended without a norm before it and without a gate after it.
         let attention = &self.text_attention;
@@ -158,7 +167,8 @@ impl Block {
 
         let y = self.modulate(&x, &ffn_shift, &ffn_scale, frame);
         let hidden = self.ffn_in.forward_activation(&y, Activation::Gelu); // [1, n, 4d]
-        self.ffn_out.forward_residual(&hidden, &x, Some((&ffn_gate, rows)))
+        self.ffn_out
+            .forward_residual(&hidden, &x, Some((&ffn_gate, rows)))
     }
 
     fn modulate(&self, x: &Tensor, shift: &Tensor, scale: &Tensor, frame: &Frame) -> Tensor {
@@ -213,8 +223,16 @@ impl Transformer {
     /// When the lengths differ.
     pub fn condition(&self, text: &Tensor, mask: &[bool]) -> Conditioning {
         let [m, width] = text.dims();
-        assert_eq!(mask.len(), m, "a mask of {} for {m} text tokens", mask.len());
-        let mut kept: Vec<u32> = (0..).zip(mask).filter_map(|(i, &on)| on.then_some(i)).collect();
+        assert_eq!(
+            mask.len(),
+            m,
+            "a mask of {} for {m} text tokens",
+            mask.len()
+        );
+        let mut kept: Vec<u32> = (0..)
+            .zip(mask)
+            .filter_map(|(i, &on)| on.then_some(i))
+            .collect();
         if kept.is_empty() {
             kept = (0..m as u32).collect(); // all scores lowered alike are not lowered
         }
@@ -231,8 +249,19 @@ impl Transformer {
     ///
     /// `size` is latent frames, rows and columns; `ratio` frames and pixels of a latent, as the VAE
     /// has them.
-    pub fn positions(&self, size: [usize; 3], ratio: [usize; 2], rule: TimeRule, fps: f32) -> Positions {
-        let grid = Grid { size, ratio, rule, fps };
+    pub fn positions(
+        &self,
+        size: [usize; 3],
+        ratio: [usize; 2],
+        rule: TimeRule,
+        fps: f32,
+    ) -> Positions {
+        let grid = Grid {
+            size,
+            ratio,
+            rule,
+            fps,
+        };
         let rope = Rope::new(self.inner_dim, &grid);
         Positions { size, rope }
     }

@@ -66,7 +66,9 @@ impl ResnetBlock {
             let scales = scales.map(|scale| scale.to_dtype(DType::F32));
             Ok::<_, WeightsError>(Noise { first_draw, scales })
         });
-        let table = options.timestep.then(|| weights.tensor("scale_shift_table", [4, inputs]));
+        let table = options
+            .timestep
+            .then(|| weights.tensor("scale_shift_table", [4, inputs]));
         let shortcut = (inputs != outputs).then(|| {
             let norm = LayerNorm::load(&weights.at("norm3"), inputs, options.eps)?;
             let conv = weights.at("conv_shortcut.conv");
@@ -97,7 +99,12 @@ impl ResnetBlock {
     }
 
     pub fn push(&self, part: Part, state: &mut ResnetState, draws: &mut Draws) -> Part {
-        let ResnetState { past: [past1, past2], shortcut, modulation, noise: [noise1, noise2] } = state;
+        let ResnetState {
+            past: [past1, past2],
+            shortcut,
+            modulation,
+            noise: [noise1, noise2],
+        } = state;
         let modulation = modulation.as_ref();
         shortcut.push(part.frames.as_ref());
         let y = part.map(|x| activate(&x, modulation.map(|m| &m[0])));
@@ -126,7 +133,13 @@ impl ResnetBlock {
     }
 
     /// Adds the same noise to every frame, after convolution `which`.
-    fn add_noise(&self, y: Tensor, which: usize, drawn: &mut Option<Tensor>, draws: &mut Draws) -> Tensor {
+    fn add_noise(
+        &self,
+        y: Tensor,
+        which: usize,
+        drawn: &mut Option<Tensor>,
+        draws: &mut Draws,
+    ) -> Tensor {
         let Some(Noise { first_draw, scales }) = &self.noise else {
             return y;
         };
@@ -173,7 +186,10 @@ impl Resnets {
         let at = weights.at("resnets");
         let block = |i: usize| {
             let first_draw = options.first_draw.map(|first| first + 2 * i);
-            let options = BlockOptions { first_draw, ..*options };
+            let options = BlockOptions {
+                first_draw,
+                ..*options
+            };
             ResnetBlock::load(&at.at(i), channels, channels, &options)
         };
         let embedder = || TimestepEmbedder::load(&weights.at("time_embedder"), 4 * channels);
@@ -185,8 +201,14 @@ impl Resnets {
 
     /// A beginning at `timestep`, in the units of the embedding.
     pub fn start(&self, timestep: f32) -> Vec<ResnetState> {
-        let time = self.embedder.as_ref().map(|embedder| embedder.forward(&[timestep]));
-        self.blocks.iter().map(|block| block.start(time.as_ref())).collect()
+        let time = self
+            .embedder
+            .as_ref()
+            .map(|embedder| embedder.forward(&[timestep]));
+        self.blocks
+            .iter()
+            .map(|block| block.start(time.as_ref()))
+            .collect()
     }
 
     pub fn push(&self, part: Part, states: &mut [ResnetState], draws: &mut Draws) -> Part {

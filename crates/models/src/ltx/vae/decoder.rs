@@ -111,10 +111,24 @@ impl Upsampler {
 }
 
 impl Level {
-    fn load(weights: &Weights, level: &UpLevel, options: &BlockOptions) -> Result<Self, WeightsError> {
-        let UpLevel { inputs, outputs, layers, .. } = *level;
-        let after = options.first_draw.map(|first| first + 2 * usize::from(level.has_conv_in()));
-        let of_resnets = BlockOptions { first_draw: after, ..*options };
+    fn load(
+        weights: &Weights,
+        level: &UpLevel,
+        options: &BlockOptions,
+    ) -> Result<Self, WeightsError> {
+        let UpLevel {
+            inputs,
+            outputs,
+            layers,
+            ..
+        } = *level;
+        let after = options
+            .first_draw
+            .map(|first| first + 2 * usize::from(level.has_conv_in()));
+        let of_resnets = BlockOptions {
+            first_draw: after,
+            ..*options
+        };
         let conv_in = || ResnetBlock::load(&weights.at("conv_in"), outputs, inputs, options);
         let upsampler = || Upsampler::load(weights, level, options.causal);
         Ok(Self {
@@ -159,11 +173,21 @@ impl Decoder {
         let mut options = |inject: bool, blocks: usize| {
             let first_draw = inject.then_some(draws);
             draws += if inject { 2 * blocks } else { 0 };
-            BlockOptions { causal, eps: config.resnet_norm_eps, first_draw, timestep }
+            BlockOptions {
+                causal,
+                eps: config.resnet_norm_eps,
+                first_draw,
+                timestep,
+            }
         };
         let layers = config.decoder_layers_per_block.last().copied().unwrap_or(0);
         let inject = config.decoder_inject_noise.last().copied().unwrap_or(false);
-        let middle = Resnets::load(&at.at("mid_block"), channels, layers, &options(inject, layers))?;
+        let middle = Resnets::load(
+            &at.at("mid_block"),
+            channels,
+            layers,
+            &options(inject, layers),
+        )?;
         let mut width = channels;
         let mut levels = Vec::new();
         for (i, level) in config.up_levels().iter().enumerate() {
@@ -172,13 +196,20 @@ impl Decoder {
             levels.push(Level::load(&at.at("up_blocks").at(i), level, &options)?);
             width = level.outputs;
         }
-        let scale = || weights.at("decoder").tensor("timestep_scale_multiplier", []);
+        let scale = || {
+            weights
+                .at("decoder")
+                .tensor("timestep_scale_multiplier", [])
+        };
         Ok(Self {
             scaling: Scaling::load(weights, config)?,
             dtype: activations(weights.precision()),
             spatial_ratio: config.spatial_ratio(),
             patch_size: config.patch_size,
-            timestep_scale: timestep.then(scale).transpose()?.map(|scale| scale.to_vec()[0]),
+            timestep_scale: timestep
+                .then(scale)
+                .transpose()?
+                .map(|scale| scale.to_vec()[0]),
             draws,
             stem: TimeConv::load(&at.at("conv_in"), channels, config.latent_channels, causal)?,
             middle,
@@ -224,21 +255,36 @@ impl Decoder {
         State {
             stem: Past::default(),
             middle: self.middle.start(timestep),
-            levels: self.levels.iter().map(|level| level.start(timestep)).collect(),
+            levels: self
+                .levels
+                .iter()
+                .map(|level| level.start(timestep))
+                .collect(),
             head: Past::default(),
             head_modulation: self.head.modulation(timestep),
         }
     }
 
     /// The next part of a clip; frames that are ready are added to `out`, F32 `[n, H, W, 3]` each.
-    pub(super) fn push(&self, part: Part, state: &mut State, draws: &mut Draws, out: &mut Vec<Tensor>) {
+    pub(super) fn push(
+        &self,
+        part: Part,
+        state: &mut State,
+        draws: &mut Draws,
+        out: &mut Vec<Tensor>,
+    ) {
         let part = self.stem.push(&part, &mut state.stem);
         let part = self.middle.push(part, &mut state.middle, draws);
         let mut levels: Vec<_> = self.levels.iter().zip(&mut state.levels).collect();
         let (past, modulation) = (&mut state.head, state.head_modulation.as_ref());
         descend(part, &mut levels, draws, &mut |part| {
-            let y = self.head.conv.push(&part.map(|x| activate(&x, modulation)), past);
-            let frames = y.frames.map(|y| unpatchify(&y, self.patch_size).to_dtype(DType::F32));
+            let y = self
+                .head
+                .conv
+                .push(&part.map(|x| activate(&x, modulation)), past);
+            let frames = y
+                .frames
+                .map(|y| unpatchify(&y, self.patch_size).to_dtype(DType::F32));
             out.extend(frames);
         });
     }

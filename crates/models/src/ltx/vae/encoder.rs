@@ -47,7 +47,12 @@ enum Downsampler {
 }
 
 impl Downsampler {
-    fn load(weights: &Weights, level: &DownLevel, kind: DownsampleType, causal: bool) -> Result<Self, WeightsError> {
+    fn load(
+        weights: &Weights,
+        level: &DownLevel,
+        kind: DownsampleType,
+        causal: bool,
+    ) -> Result<Self, WeightsError> {
         let at = weights.at("downsamplers").at(0);
         if kind == DownsampleType::Conv {
             return Ok(Self::Strided(StridedConv::load(&at, level.inputs, causal)?));
@@ -64,12 +69,18 @@ impl Downsampler {
     fn forward(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Strided(conv) => conv.forward(x),
-            Self::Folded { conv, stride: [time, space], outputs } => {
+            Self::Folded {
+                conv,
+                stride: [time, space],
+                outputs,
+            } => {
                 // The first frame stands for one, so it is doubled to be halved.
                 let x = &Tensor::concat(&[&x.slice(0..time - 1), x], 0);
                 let mean = fold(x, *time, *space);
                 let [t, h, w, channels] = mean.dims();
-                let mean = mean.reshape(&[t, h, w, *outputs, channels / outputs]).mean(4);
+                let mean = mean
+                    .reshape(&[t, h, w, *outputs, channels / outputs])
+                    .mean(4);
                 fold(&conv.forward(x), *time, *space).add(&mean)
             }
         }
@@ -77,9 +88,20 @@ impl Downsampler {
 }
 
 impl Level {
-    fn load(weights: &Weights, level: &DownLevel, options: &BlockOptions) -> Result<Self, WeightsError> {
-        let DownLevel { inputs, outputs, layers, .. } = *level;
-        let downsampler = level.downsample.map(|kind| Downsampler::load(weights, level, kind, options.causal));
+    fn load(
+        weights: &Weights,
+        level: &DownLevel,
+        options: &BlockOptions,
+    ) -> Result<Self, WeightsError> {
+        let DownLevel {
+            inputs,
+            outputs,
+            layers,
+            ..
+        } = *level;
+        let downsampler = level
+            .downsample
+            .map(|kind| Downsampler::load(weights, level, kind, options.causal));
         let widens = level.widen_after && inputs != outputs;
         let conv_out = || ResnetBlock::load(&weights.at("conv_out"), outputs, inputs, options);
         Ok(Self {
@@ -127,9 +149,18 @@ impl Encoder {
             patch_size: config.patch_size,
             latent_channels: config.latent_channels,
             stem: TimeConv::load(&at.at("conv_in"), first, pixels, causal)?,
-            levels: levels.iter().enumerate().map(load).collect::<Result<_, _>>()?,
+            levels: levels
+                .iter()
+                .enumerate()
+                .map(load)
+                .collect::<Result<_, _>>()?,
             middle: Resnets::load(&at.at("mid_block"), width, layers, &options)?,
-            head: TimeConv::load(&at.at("conv_out"), config.latent_channels + 1, width, causal)?,
+            head: TimeConv::load(
+                &at.at("conv_out"),
+                config.latent_channels + 1,
+                width,
+                causal,
+            )?,
         })
     }
 
@@ -145,7 +176,9 @@ impl Encoder {
     /// # Panics
     /// When the size is no such multiple.
     pub fn encode(&self, film: &Tensor) -> Tensor {
-        let x = self.stem.forward(&patchify(&film.to_dtype(self.dtype), self.patch_size));
+        let x = self
+            .stem
+            .forward(&patchify(&film.to_dtype(self.dtype), self.patch_size));
         let x = self.levels.iter().fold(x, |x, level| level.forward(x));
         let x = activate(&self.middle.forward(x), None);
         let latents = self.head.forward(&x).narrow(3, 0..self.latent_channels);

@@ -13,7 +13,10 @@ pub(super) fn unfold(x: &Tensor, time: usize, space: usize) -> Tensor {
     let [t, h, w, channels] = x.dims();
     let block = time * space * space;
     let parts = x.reshape(&[t * h * w, channels / block, block]);
-    parts.permute([0, 2, 1]).reshape(&[t, h, w, channels]).unfold(time, space)
+    parts
+        .permute([0, 2, 1])
+        .reshape(&[t, h, w, channels])
+        .unfold(time, space)
 }
 
 /// The inverse of [`unfold`].
@@ -33,7 +36,10 @@ pub(super) fn fold(x: &Tensor, time: usize, space: usize) -> Tensor {
 pub(super) fn unpatchify(x: &Tensor, p: usize) -> Tensor {
     let [t, h, w, channels] = x.dims();
     let parts = x.reshape(&[t * h * w, channels / (p * p), p, p]);
-    parts.permute([0, 3, 2, 1]).reshape(&[t, h, w, channels]).unfold(1, p)
+    parts
+        .permute([0, 3, 2, 1])
+        .reshape(&[t, h, w, channels])
+        .unfold(1, p)
 }
 
 /// The inverse of [`unpatchify`].

@@ -41,10 +41,16 @@ impl<'a> Stream<'a> {
     /// # Panics
     /// When the size differs from that of the part before.
     pub fn push(&mut self, latents: &Tensor, noise: Option<&Tensor>) -> Option<Tensor> {
-        let x = self.decoder.prepare(latents, noise, self.options.noise_scale);
+        let x = self
+            .decoder
+            .prepare(latents, noise, self.options.noise_scale);
         let [_, h, w, _] = x.dims();
         if self.tiles.is_none() {
-            let tiles = Tiles::new([h, w], self.options.tiling.as_ref(), self.decoder.spatial_ratio);
+            let tiles = Tiles::new(
+                [h, w],
+                self.options.tiling.as_ref(),
+                self.decoder.spatial_ratio,
+            );
             let start = || self.decoder.start(self.options.timestep);
             let states = tiles.all().iter().map(|_| start()).collect();
             self.tiles = Some((tiles, states));
@@ -71,7 +77,8 @@ impl<'a> Stream<'a> {
             let draws = &mut self.draws;
             let mut of_tile = |draw: usize, size: [usize; 2]| draws(first + draw, size);
             let mut frames = Vec::new();
-            self.decoder.push(part(tile), state, &mut of_tile, &mut frames);
+            self.decoder
+                .push(part(tile), state, &mut of_tile, &mut frames);
             if frames.is_empty() {
                 continue;
             }

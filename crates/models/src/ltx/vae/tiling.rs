@@ -37,8 +37,16 @@ impl Tile {
     /// The tile's part of `x` `[t, h, w, c]`.
     pub fn cut(&self, x: &Tensor) -> Tensor {
         let [_, h, w, _] = x.dims();
-        let x = if self.rows == (0..h) { x.clone() } else { x.narrow(1, self.rows.clone()) };
-        if self.columns == (0..w) { x } else { x.narrow(2, self.columns.clone()) }
+        let x = if self.rows == (0..h) {
+            x.clone()
+        } else {
+            x.narrow(1, self.rows.clone())
+        };
+        if self.columns == (0..w) {
+            x
+        } else {
+            x.narrow(2, self.columns.clone())
+        }
     }
 }
 
@@ -58,17 +66,15 @@ impl Tiles {
     /// Tiles over `latents` rows and columns; one when there is no tiling or nothing to cut.
     pub fn new(latents: [usize; 2], tiling: Option<&Tiling>, ratio: usize) -> Self {
         let size = latents.map(|count| count * ratio);
-        let cut = tiling.filter(|tiling| {
-            (0..2).any(|axis| latents[axis] > (tiling.size[axis] / ratio).max(1))
-        });
-        let Tiling { size: tile, stride } = cut.copied().unwrap_or(Tiling {
-            size,
-            stride: size,
-        });
+        let cut = tiling
+            .filter(|tiling| (0..2).any(|axis| latents[axis] > (tiling.size[axis] / ratio).max(1)));
+        let Tiling { size: tile, stride } = cut.copied().unwrap_or(Tiling { size, stride: size });
         let ranges = |axis: usize| -> Vec<Range<usize>> {
             let (length, step) = ((tile[axis] / ratio).max(1), (stride[axis] / ratio).max(1));
             let starts = (0..latents[axis]).step_by(step);
-            starts.map(|start| start..(start + length).min(latents[axis])).collect()
+            starts
+                .map(|start| start..(start + length).min(latents[axis]))
+                .collect()
         };
         let (rows, columns) = (ranges(0), ranges(1));
         let across = columns.len();
@@ -76,7 +82,9 @@ impl Tiles {
             rows: row.clone(),
             columns: column.clone(),
         };
-        let all = rows.iter().flat_map(|row| columns.iter().map(|column| tile_at(row, column)));
+        let all = rows
+            .iter()
+            .flat_map(|row| columns.iter().map(|column| tile_at(row, column)));
         Self {
             all: all.collect(),
             across,
@@ -108,7 +116,10 @@ impl Tiles {
             if i % self.across > 0 {
                 map.blend_right_of(&before[i - 1], self.blend[1]);
             }
-            let corner = [i / self.across * self.stride[0], i % self.across * self.stride[1]];
+            let corner = [
+                i / self.across * self.stride[0],
+                i % self.across * self.stride[1],
+            ];
             picture.paste(map, corner, self.stride);
         }
         Some(Tensor::from_f32(&picture.values, &picture.dims))
@@ -153,7 +164,11 @@ impl Map {
             for y in 0..extent {
                 let own = self.run(frame, y, 0, w);
                 let other = above.run(frame, above_h - extent + y, 0, w);
-                fade(&mut self.values[own], &above.values[other], y as f32 / extent as f32);
+                fade(
+                    &mut self.values[own],
+                    &above.values[other],
+                    y as f32 / extent as f32,
+                );
             }
         }
     }
@@ -168,7 +183,11 @@ impl Map {
                 for x in 0..extent {
                     let own = self.run(frame, y, x, 1);
                     let other = left.run(frame, y, left_w - extent + x, 1);
-                    fade(&mut self.values[own], &left.values[other], x as f32 / extent as f32);
+                    fade(
+                        &mut self.values[own],
+                        &left.values[other],
+                        x as f32 / extent as f32,
+                    );
                 }
             }
         }
@@ -207,9 +226,17 @@ mod tests {
             stride: [32, 32],
         };
         let tiles = Tiles::new([4, 5], Some(&tiling), 16);
-        let rows: Vec<_> = tiles.all().iter().step_by(3).map(|tile| tile.rows.clone()).collect();
+        let rows: Vec<_> = tiles
+            .all()
+            .iter()
+            .step_by(3)
+            .map(|tile| tile.rows.clone())
+            .collect();
         assert_eq!(rows, [0..3, 2..4]);
-        let columns: Vec<_> = tiles.all()[..3].iter().map(|tile| tile.columns.clone()).collect();
+        let columns: Vec<_> = tiles.all()[..3]
+            .iter()
+            .map(|tile| tile.columns.clone())
+            .collect();
         assert_eq!(columns, [0..3, 2..5, 4..5]);
         assert_eq!(Tiles::new([3, 3], Some(&tiling), 16).all().len(), 1);
         assert_eq!(Tiles::new([9, 9], None, 16).all().len(), 1);
@@ -222,8 +249,12 @@ mod tests {
             stride: [1, 2],
         };
         let tiles = Tiles::new([1, 6], Some(&tiling), 1);
-        let tile = |value: f32, width: usize| Tensor::full(value, &[1, 1, width, 3], kinora_tensor::DType::F32);
-        let picture = tiles.join(vec![tile(0.0, 4), tile(4.0, 4), tile(8.0, 2)]).unwrap();
+        let tile = |value: f32, width: usize| {
+            Tensor::full(value, &[1, 1, width, 3], kinora_tensor::DType::F32)
+        };
+        let picture = tiles
+            .join(vec![tile(0.0, 4), tile(4.0, 4), tile(8.0, 2)])
+            .unwrap();
         let first: Vec<f32> = picture.as_f32().iter().step_by(3).copied().collect();
         assert_eq!(first, [0.0, 0.0, 0.0, 2.0, 4.0, 6.0]);
     }

@@ -89,7 +89,12 @@ impl TimeConv {
     pub fn push(&self, part: &Part, past: &mut Past) -> Part {
         let (before, mut frames) = match (past.0.take(), &part.frames) {
             (Some(past), frames) => (past, frames.clone()),
-            (None, None) => return Part { frames: None, last: part.last },
+            (None, None) => {
+                return Part {
+                    frames: None,
+                    last: part.last,
+                };
+            }
             (None, Some(frames)) => {
                 let (first, t) = (frames.slice(0..1), frames.shape()[0]);
                 let first = Tensor::concat(&[&first, &first], 0);
@@ -109,13 +114,18 @@ impl TimeConv {
             self.conv.forward_with(frames, &options)
         });
         past.0 = join(Some(&before), frames.as_ref()).map(|seen| tail(&seen, 2));
-        Part { frames: result, last: part.last }
+        Part {
+            frames: result,
+            last: part.last,
+        }
     }
 
     /// A whole clip.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let part = Part::whole(x.clone());
-        self.push(&part, &mut Past::default()).frames.expect("a clip has a frame")
+        self.push(&part, &mut Past::default())
+            .frames
+            .expect("a clip has a frame")
     }
 }
 
@@ -159,7 +169,8 @@ impl StridedConv {
                     stride: 2,
                     ..ConvOptions::default()
                 };
-                self.conv.forward_with(&padded.slice(2 * i + 2..2 * i + 3), &options)
+                self.conv
+                    .forward_with(&padded.slice(2 * i + 2..2 * i + 3), &options)
             })
             .collect();
         Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0)
