@@ -73,7 +73,12 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     check_options(&request.options, info)?;
     let framing = framing(request, &analysis, info)?;
     let timing = timing(request, &analysis, info)?;
-    let plan = Plan::new(family, &framing, &timing);
+    let plan = Plan::new(
+        family,
+        request.options.dtype.unwrap_or_default(),
+        &framing,
+        &timing,
+    );
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let latents = family.latent_shape(framing.native, timing.native_frames);
     let sampling = family.sampling(effective.steps, effective.shift, latents);

@@ -138,7 +138,18 @@ impl Family for Native {
         ]
     }
 
-    fn denoise_memory(&self, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
+    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        vec![Part {
+            name: "weights",
+            bytes: self.info.weight_bytes,
+        }]
+    }
+
+    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], _dtype: Dtype) -> Vec<Part> {
         let config = &self.parts.config.transformer;
         let tokens = t * (h / config.patch_size) * (w / config.patch_size);
         // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.

@@ -194,7 +194,7 @@ impl Run<'_> {
             };
             let towards = denoiser.velocity(x, sigma, Towards::Prompt);
             // A stop between the two calls is seen at the end of the step; skip the second.
-            if !guidance.applies(sigma) || cancel.is_cancelled() {
+            if !denoiser.is_guided() || !guidance.applies(sigma) || cancel.is_cancelled() {
                 return towards;
             }
             guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative))

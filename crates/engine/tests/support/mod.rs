@@ -87,7 +87,13 @@ impl Family for Double {
             1,
         ]
     }
-    fn denoise_memory(&self, _latents: [usize; 4]) -> Vec<Part> {
+    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+    fn denoise_memory(&self, _latents: [usize; 4], _dtype: Dtype) -> Vec<Part> {
         vec![Part {
             name: "activations",
             bytes: self.bytes,
