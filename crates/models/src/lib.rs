@@ -3,3 +3,4 @@
 
 pub mod ltx;
 pub mod native;
+pub mod wan;
