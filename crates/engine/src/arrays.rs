@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Result};
 
-/// Writes one array as a safetensors file, piece by piece: beside its name, renamed when whole.
+/// Writes one F32 array as a safetensors file, piece by piece: beside its name, renamed when whole.
 pub struct ArrayWriter {
     path: PathBuf,
     part: PathBuf,
@@ -18,23 +18,18 @@ pub struct ArrayWriter {
 }
 
 impl ArrayWriter {
-    /// Starts a file that will hold the array `name` of `shape`; `dtype` is `F32` or `U8`.
+    /// Starts a file that will hold the array `name` of `shape`.
     ///
     /// # Errors
     /// [`Error::Array`] when the file exists and may not be replaced, or cannot be created.
-    pub fn create(
-        path: &Path,
-        name: &str,
-        dtype: &str,
-        shape: &[usize],
-        overwrite: bool,
-    ) -> Result<Self> {
+    pub fn create(path: &Path, name: &str, shape: &[usize], overwrite: bool) -> Result<Self> {
         if path.exists() && !overwrite {
             return Err(failed(path, "it exists, and --force was not given"));
         }
-        let width = if dtype == "F32" { 4 } else { 1 };
-        let left = shape.iter().product::<usize>() * width;
-        let header = serde_json::json!({ name: {"dtype": dtype, "shape": shape, "data_offsets": [0, left]} });
+        let left = shape.iter().product::<usize>();
+        let offsets = [0, left * size_of::<f32>()];
+        let header =
+            serde_json::json!({ name: {"dtype": "F32", "shape": shape, "data_offsets": offsets} });
         let mut header = header.to_string();
         while !header.len().is_multiple_of(8) {
             header.push(' ');
@@ -55,17 +50,19 @@ impl ArrayWriter {
         Ok(writer)
     }
 
-    /// Adds bytes of the array.
+    /// Adds values of the array.
     ///
     /// # Errors
     /// [`Error::Array`], such as a full disk.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, values: impl ExactSizeIterator<Item = f32>) -> Result<()> {
         assert!(
-            bytes.len() <= self.left,
-            "more bytes than the array's shape holds"
+            values.len() <= self.left,
+            "more values than the array's shape holds"
         );
-        self.left -= bytes.len();
-        self.put(bytes)
+        self.left -= values.len();
+        values
+            .map(f32::to_le_bytes)
+            .try_for_each(|bytes| self.put(&bytes))
     }
 
     /// Moves the whole file into place.
@@ -96,27 +93,36 @@ impl Drop for ArrayWriter {
     }
 }
 
-/// Writes an F32 tensor as the array `name`.
+/// The array that holds latents.
+const LATENTS: &str = "latents";
+
+/// Writes latents F32 `[t, h, w, c]` as `[1, c, t, h, w]`, the order of other programs.
 ///
 /// # Errors
 /// As [`ArrayWriter::create`] and [`ArrayWriter::finish`].
-pub fn save(path: &Path, name: &str, tensor: &Tensor, overwrite: bool) -> Result<()> {
-    let mut writer = ArrayWriter::create(path, name, "F32", tensor.shape(), overwrite)?;
-    for values in tensor.as_f32().chunks(4096) {
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        writer.write(&bytes)?;
-    }
+pub fn save_latents(path: &Path, latents: &Tensor, overwrite: bool) -> Result<()> {
+    let [t, h, w, c] = latents.dims();
+    let mut writer = ArrayWriter::create(path, LATENTS, &[1, c, t, h, w], overwrite)?;
+    let channels_first = latents.permute([3, 0, 1, 2]);
+    writer.write(channels_first.as_f32().iter().copied())?;
     writer.finish()
+}
+
+/// Reads latents `[1, c, t, h, w]` as `[t, h, w, c]`, which must be `shape`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_latents(path: &Path, shape: [usize; 4]) -> Result<Tensor> {
+    let [t, h, w, c] = shape;
+    let latents = load(path, LATENTS, &[1, c, t, h, w])?;
+    Ok(latents.reshape(&[c, t, h, w]).permute([1, 2, 3, 0]))
 }
 
 /// Reads the F32 array `name` of `shape`; it must be finite.
 ///
 /// # Errors
 /// [`Error::Array`] when the file or the array is not that.
-pub fn load(path: &Path, name: &str, shape: [usize; 4]) -> Result<Tensor> {
+fn load(path: &Path, name: &str, shape: &[usize]) -> Result<Tensor> {
     let bytes = fs::read(path).map_err(|error| failed(path, error))?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| failed(path, format!("not a safetensors file ({error})")))?;
@@ -146,7 +152,7 @@ pub fn load(path: &Path, name: &str, shape: [usize; 4]) -> Result<Tensor> {
             format!("`{name}` holds values that are no numbers"),
         ));
     }
-    Ok(Tensor::from_f32(&values, &shape))
+    Ok(Tensor::from_f32(&values, shape))
 }
 
 fn failed(path: &Path, reason: impl std::fmt::Display) -> Error {
@@ -167,37 +173,35 @@ mod tests {
     #[test]
     fn latents_round_trip_and_wrong_ones_are_refused() {
         let file = path("latents");
-        let tensor = Tensor::from_fn(&[2, 1, 3, 1], |i| i as f32 - 2.5);
-        save(&file, "latents", &tensor, false).unwrap();
-        assert_eq!(
-            load(&file, "latents", [2, 1, 3, 1]).unwrap().to_vec(),
-            tensor.to_vec()
+        let tensor = Tensor::from_fn(&[2, 1, 3, 2], |i| i as f32 - 2.5);
+        save_latents(&file, &tensor, false).unwrap();
+        let read = load_latents(&file, [2, 1, 3, 2]).unwrap();
+        assert_eq!(read.to_vec(), tensor.to_vec());
+        // Channels come first in the file: element 1 of the file is the next frame's or column's.
+        let stored = load(&file, LATENTS, &[1, 2, 2, 1, 3]).unwrap();
+        assert_eq!(stored.to_vec()[..4], [-2.5, -0.5, 1.5, 3.5]);
+        assert!(load_latents(&file, [2, 1, 3, 4]).is_err(), "another shape");
+        assert!(
+            load(&file, "noise", &[1, 2, 2, 1, 3]).is_err(),
+            "another name"
         );
         assert!(
-            load(&file, "latents", [2, 1, 3, 2]).is_err(),
-            "another shape"
-        );
-        assert!(load(&file, "noise", [2, 1, 3, 1]).is_err(), "another name");
-        assert!(
-            save(&file, "latents", &tensor, false).is_err(),
+            save_latents(&file, &tensor, false).is_err(),
             "not replaced unasked"
         );
         let holes = Tensor::full(f32::NAN, &[1, 1, 1, 1], kinora_tensor::DType::F32);
-        save(&file, "latents", &holes, true).unwrap();
-        assert!(load(&file, "latents", [1, 1, 1, 1]).is_err(), "no numbers");
+        save_latents(&file, &holes, true).unwrap();
+        assert!(load_latents(&file, [1, 1, 1, 1]).is_err(), "no numbers");
         fs::write(&file, b"no tensors").unwrap();
-        assert!(
-            load(&file, "latents", [1, 1, 1, 1]).is_err(),
-            "no safetensors"
-        );
+        assert!(load_latents(&file, [1, 1, 1, 1]).is_err(), "no safetensors");
         fs::remove_file(&file).unwrap();
     }
 
     #[test]
     fn an_abandoned_file_leaves_nothing() {
         let file = path("abandoned");
-        let mut writer = ArrayWriter::create(&file, "frames", "U8", &[2, 3], false).unwrap();
-        writer.write(&[1, 2, 3]).unwrap();
+        let mut writer = ArrayWriter::create(&file, "frames", &[2, 3], false).unwrap();
+        writer.write([1.0, 2.0, 3.0].into_iter()).unwrap();
         let part = writer.part.clone();
         assert!(part.exists());
         drop(writer);

@@ -76,7 +76,9 @@ impl Bundle {
             Place::Folder(ref folder) => WeightFile::open(&folder.join(file)),
         };
         let weights = weights.map_err(|error| self.weights_error(file, &error))?;
-        self.verify(file, weights.as_bytes())?;
+        weights
+            .files()
+            .try_for_each(|bytes| self.verify(file, bytes))?;
         Ok(weights)
     }
 

@@ -15,8 +15,8 @@ use crate::native::Native;
 use crate::pipeline::{Clip, Output, Run, Timings};
 use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
-use crate::prompt::{Analysis, analyse};
-use crate::request::Request;
+use crate::prompt::Analysis;
+use crate::request::{Dtype, Request};
 use crate::text::nearest;
 
 /// The model that requests without one get.
@@ -32,6 +32,7 @@ pub struct Engine {
 #[derive(Clone)]
 struct Loaded {
     hash: String,
+    dtype: Dtype,
     model: Arc<dyn VideoModel>,
 }
 
@@ -80,7 +81,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::family`].
     pub fn analyse(&self, prompt: &str, model: Option<&str>) -> Result<Analysis> {
-        Ok(analyse(prompt, self.family(model)?.knowledge()))
+        Ok(Analysis::of(prompt, self.family(model)?.knowledge()))
     }
 
     /// What the model itself reads from a text; loads its weights.
@@ -90,7 +91,7 @@ impl Engine {
     pub fn read(&self, text: &str, model: Option<&str>) -> Result<Vec<Reading>> {
         let family = self.family(model)?;
         check_processor()?;
-        guard(|| Ok(self.load(&*family)?.read(text)))
+        guard(|| Ok(self.load(&*family, Dtype::default())?.read(text)))
     }
 
     /// Decides everything that a request leaves open; nothing is computed.
@@ -145,12 +146,13 @@ impl Engine {
                 });
             };
             tell(0, None);
-            let model = self.load(family)?;
+            let model = self.load(family, job.recipe.effective.dtype)?;
             tell(1, None);
             cancel.check()?;
             let effective = &job.recipe.effective;
             let latent_shape =
                 family.latent_shape(effective.framing.native, effective.timing.native_frames);
+            let sampling = family.sampling(effective.steps, effective.shift, latent_shape);
             let timings = Timings {
                 load: began.elapsed(),
                 ..Timings::default()
@@ -159,6 +161,7 @@ impl Engine {
                 job,
                 output,
                 latent_shape,
+                sampling,
                 progress,
                 cancel,
                 began,
@@ -168,19 +171,20 @@ impl Engine {
         })
     }
 
-    fn load(&self, family: &dyn Family) -> Result<Arc<dyn VideoModel>> {
+    fn load(&self, family: &dyn Family, dtype: Dtype) -> Result<Arc<dyn VideoModel>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = loaded
             .as_ref()
-            .filter(|kept| kept.hash == family.info().hash)
+            .filter(|kept| kept.hash == family.info().hash && kept.dtype == dtype)
         {
             return Ok(Arc::clone(&kept.model));
         }
         // The old weights go before the new ones come.
         *loaded = None;
-        let model: Arc<dyn VideoModel> = family.load()?.into();
+        let model: Arc<dyn VideoModel> = family.load(dtype)?.into();
         *loaded = Some(Loaded {
             hash: family.info().hash.clone(),
+            dtype,
             model: Arc::clone(&model),
         });
         Ok(model)

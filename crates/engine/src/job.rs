@@ -1,16 +1,14 @@
 //! From a request to a job: content rules, format words, defaults, validation, memory plan.
 
-use kinora_diffusion::Sampler;
-
 use crate::error::{Error, Result};
+use crate::framing::{self, Ask, Framing};
 use crate::model::{Defaults, Family, ModelInfo};
 use crate::noise;
 use crate::plan::Plan;
-use crate::prompt::{Analysis, analyse};
+use crate::prompt::Analysis;
 use crate::recipe::{Effective, FORMAT, Recipe};
-use crate::request::Request;
+use crate::request::{ModelOptions, Request};
 use crate::safety::moderate;
-use crate::size::{self, Ask, Framing};
 use crate::timing::{RATES, Timing};
 
 /// Most characters of a prompt, before its words are counted.
@@ -55,7 +53,7 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     if let Some(category) = moderate(&request.prompt).category {
         return Err(Error::Moderation { category });
     }
-    let analysis = analyse(&request.prompt, family.knowledge());
+    let analysis = Analysis::of(&request.prompt, family.knowledge());
     if !analysis.text.chars().any(char::is_alphanumeric) {
         return Err(Error::EmptyPrompt);
     }
@@ -66,13 +64,22 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
         family.count_words(&analysis.text),
     )?;
     if request.strict {
+        if family.knowledge().is_none() {
+            let hint = format!("nobody has measured which words {} shows", info.name);
+            return Err(value("--strict", "", hint));
+        }
         check_coverage(&analysis)?;
     }
+    check_options(&request.options, info)?;
     let framing = framing(request, &analysis, info)?;
     let timing = timing(request, &analysis, info)?;
     let plan = Plan::new(family, &framing, &timing);
-    let effective = effective(request, &analysis, &info.defaults, framing, timing)?;
-    let notes = notes(&effective, &analysis, request.size.is_none());
+    let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
+    let latents = family.latent_shape(framing.native, timing.native_frames);
+    let sampling = family.sampling(effective.steps, effective.shift, latents);
+    effective.sampler = sampling.sampler.name().to_owned();
+    effective.steps = sampling.schedule.steps().len() as u32;
+    let notes = notes(&effective, &analysis, request);
     // A folder's path is no part of what a clip follows from.
     let request = Request {
         model: Some(info.name.clone()),
@@ -132,10 +139,23 @@ fn framing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<F
         aspect: request.aspect.or(analysis.format.aspect),
         resolution: request.resolution.or(analysis.format.resolution),
     };
-    size::frame(ask, &info.sizes).map_err(|(message, hint)| Error::Size { message, hint })
+    framing::frame(ask, info.canvas()).map_err(|(message, hint)| Error::Size { message, hint })
 }
 
 fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Timing> {
+    let fps = request.fps.or(analysis.format.fps).unwrap_or(info.fps);
+    if !RATES.contains(&fps) && fps != info.fps {
+        let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
+        let hint = format!(
+            "the model makes {} frames a second; {} can be delivered",
+            info.fps,
+            rates.join(", ")
+        );
+        return Err(value("--fps", fps, hint));
+    }
+    if let Some(frames) = request.frames {
+        return exact_frames(frames, fps, info);
+    }
     let asked = request
         .seconds
         .or(analysis.format.seconds)
@@ -155,17 +175,61 @@ fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Ti
             from_prompt,
         });
     }
-    let fps = request.fps.or(analysis.format.fps).unwrap_or(info.fps);
-    if !RATES.contains(&fps) {
-        let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
+    let native_fps = if info.fps_is_free { fps } else { info.fps };
+    Ok(Timing::new(asked, fps, native_fps, info.frame_stride))
+}
+
+fn exact_frames(frames: u32, fps: u32, info: &ModelInfo) -> Result<Timing> {
+    let most = (info.longest_seconds * f64::from(info.fps)) as u32 + 1;
+    if !(1..=most).contains(&frames) {
+        let hint = format!("1 to {most} frames, of the form 1 + {}k", info.frame_stride);
+        return Err(value("--frames", frames, hint));
+    }
+    if fps != info.fps && !info.fps_is_free {
         let hint = format!(
-            "the model makes {} frames a second; {} can be delivered",
-            info.fps,
-            rates.join(", ")
+            "an exact number of frames has the model's own {} a second",
+            info.fps
         );
         return Err(value("--fps", fps, hint));
     }
-    Ok(Timing::new(asked, fps, info.fps))
+    Ok(Timing::of_frames(frames, fps, info.frame_stride))
+}
+
+/// What a model has no use for is refused rather than ignored.
+fn check_options(options: &ModelOptions, info: &ModelInfo) -> Result<()> {
+    let defaults = &info.defaults;
+    let unused = |name: &'static str, asked: Option<f64>, known: bool| match asked {
+        Some(asked) if !known => {
+            let hint = format!("{} has no use for it", info.name);
+            Err(value(name, asked, hint))
+        }
+        _ => Ok(()),
+    };
+    let tokens = options.text_tokens.map(f64::from);
+    unused(
+        "--guidance-2",
+        options.guidance_2,
+        defaults.guidance_2.is_some(),
+    )?;
+    unused("--max-text-tokens", tokens, defaults.text_tokens.is_some())?;
+    unused(
+        "--decode-timestep",
+        options.decode_timestep,
+        defaults.decode_timestep.is_some(),
+    )?;
+    let known = defaults.decode_noise_scale.is_some();
+    unused("--decode-noise-scale", options.decode_noise_scale, known)?;
+    let within = |name, asked: Option<f64>, least: f64, most: f64| match asked {
+        Some(asked) if !(least..=most).contains(&asked) => {
+            Err(value(name, asked, format!("{least} to {most}")))
+        }
+        _ => Ok(()),
+    };
+    within("--shift", options.shift, 0.01, 100.0)?;
+    within("--guidance-2", options.guidance_2, 0.0, MOST_GUIDANCE)?;
+    within("--max-text-tokens", tokens, 1.0, 4096.0)?;
+    within("--decode-timestep", options.decode_timestep, 0.0, 1.0)?;
+    within("--decode-noise-scale", options.decode_noise_scale, 0.0, 1.0)
 }
 
 fn effective(
@@ -197,6 +261,12 @@ fn effective(
     if seed > LARGEST_SEED {
         return Err(value("--seed", seed, format!("0 to {LARGEST_SEED}")));
     }
+    let options = &request.options;
+    // One scale for both experts, unless the second has its own.
+    let guidance_2 = options.guidance_2.or(match request.guidance {
+        Some(_) => defaults.guidance_2.and(request.guidance),
+        None => defaults.guidance_2,
+    });
     Ok(Effective {
         prompt: analysis.text.clone(),
         negative: request.negative.trim().to_owned(),
@@ -206,8 +276,13 @@ fn effective(
         steps,
         guidance,
         guidance_interval: defaults.guidance_interval,
-        sampler: Sampler::Dpm.name().to_owned(),
-        shift: defaults.shift,
+        sampler: String::new(),
+        shift: options.shift.unwrap_or(defaults.shift),
+        dtype: options.dtype.unwrap_or_default(),
+        guidance_2,
+        text_tokens: options.text_tokens.or(defaults.text_tokens),
+        decode_timestep: options.decode_timestep.or(defaults.decode_timestep),
+        decode_noise_scale: options.decode_noise_scale.or(defaults.decode_noise_scale),
         finish: request.finish,
         noise_from_file: false,
     })
@@ -221,15 +296,27 @@ fn value(name: &'static str, value: impl std::fmt::Display, hint: String) -> Err
     }
 }
 
-fn notes(effective: &Effective, analysis: &Analysis, mention_cut: bool) -> Vec<String> {
+fn notes(effective: &Effective, analysis: &Analysis, request: &Request) -> Vec<String> {
     let (framing, timing) = (&effective.framing, &effective.timing);
     let mut notes = Vec::new();
+    if let Some(asked) = request.size.filter(|size| *size != framing.size) {
+        notes.push(format!(
+            "{} is the nearest size to {asked} that the model makes",
+            framing.size
+        ));
+    }
+    if let Some(asked) = request.frames.filter(|frames| *frames != timing.frames) {
+        notes.push(format!(
+            "{} frames, the nearest to {asked} that the model makes",
+            timing.frames
+        ));
+    }
     if framing.is_resized() {
         notes.push(format!(
             "painted at {}, resized to {}",
             framing.native, framing.size
         ));
-    } else if framing.crop != framing.native && mention_cut {
+    } else if framing.crop != framing.native && request.size.is_none() {
         notes.push(format!(
             "painted at {}, cut to {}",
             framing.native, framing.size

@@ -1,9 +1,14 @@
 //! What the pipeline asks of a model family.
 
+use kinora_diffusion::{Sampler, Schedule};
 use kinora_tensor::Tensor;
 use serde::Serialize;
 
+use crate::error::Result;
+use crate::framing::Canvas;
 use crate::prompt::Knowledge;
+use crate::recipe::Effective;
+use crate::request::Dtype;
 use crate::size::Size;
 
 /// What a model can do and how it is run by default.
@@ -23,12 +28,32 @@ pub struct ModelInfo {
     pub longest_seconds: f64,
     /// Frames per second that it makes.
     pub fps: u32,
+    /// Whether it can be told to make another number of frames per second.
+    pub fps_is_free: bool,
+    /// A clip has `1 + frame_stride k` frames.
+    pub frame_stride: u32,
     /// Sizes that it paints, the default first.
     pub sizes: Vec<Size>,
+    /// It paints every size whose sides are multiples of this, not only `sizes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_step: Option<u32>,
     /// Most words of a prompt.
     pub max_words: usize,
     /// How it is sampled.
     pub defaults: Defaults,
+}
+
+impl ModelInfo {
+    /// What it can paint.
+    pub(crate) fn canvas(&self) -> Canvas<'_> {
+        match self.size_step {
+            Some(step) => Canvas::Grid {
+                step,
+                usual: self.sizes[0],
+            },
+            None => Canvas::Buckets(&self.sizes),
+        }
+    }
 }
 
 /// How a model is sampled unless the request says otherwise.
@@ -44,6 +69,27 @@ pub struct Defaults {
     pub guidance_interval: (f64, f64),
     /// Shift of the schedule towards noise.
     pub shift: f64,
+    /// Guidance scale of the expert for low noise, of models that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance_2: Option<f64>,
+    /// Length in tokens that a prompt is padded to, of models that pad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_tokens: Option<u32>,
+    /// Noise level that the decoder is told, of decoders that are told one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_timestep: Option<f64>,
+    /// Share of noise in the decoder's input, of decoders that are told its level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_noise_scale: Option<f64>,
+}
+
+/// How a clip is sampled.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// The method.
+    pub sampler: Sampler,
+    /// The noise levels.
+    pub schedule: Schedule,
 }
 
 /// One thing that the model reads from a prompt.
@@ -70,34 +116,42 @@ pub struct Part {
 pub trait Family: Send + Sync {
     /// What it can do.
     fn info(&self) -> &ModelInfo;
-    /// What it knows of words.
-    fn knowledge(&self) -> &Knowledge;
+    /// What it knows of words; `None` for a model whose world was not measured.
+    fn knowledge(&self) -> Option<&Knowledge>;
     /// How many words of its own counting a text has.
     fn count_words(&self, text: &str) -> usize;
+    /// How `steps` steps over latents of this shape are taken.
+    fn sampling(&self, steps: u32, shift: f64, latents: [usize; 4]) -> Sampling;
     /// Shape of the latents `[t, h, w, c]` of `frames` frames of `size`, one of its sizes.
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4];
     /// Memory of denoising latents of this shape beside the weights.
     fn denoise_memory(&self, latents: [usize; 4]) -> Vec<Part>;
     /// Memory of decoding one group of frames of `size`; does not depend on the clip's length.
     fn decode_memory(&self, size: Size) -> Vec<Part>;
-    /// Reads the weights.
+    /// Reads the weights, or opens their files.
     ///
     /// # Errors
     /// [`crate::Error::Model`] for a damaged or incomplete file.
-    fn load(&self) -> crate::Result<Box<dyn VideoModel>>;
+    fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>>;
 }
 
 /// A model with its weights.
 pub trait VideoModel: Send + Sync {
     /// What it reads from a prompt, surest first.
     fn read(&self, text: &str) -> Vec<Reading>;
-    /// Prepares a prompt and what it must not show (empty: nothing in particular).
-    fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a>;
+    /// Prepares a clip's prompt and what it must not show (empty: nothing in particular).
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] where weights that are read now turn out damaged.
+    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>>;
     /// Starts decoding a clip.
     ///
     /// # Errors
     /// [`crate::Error::Model`] where the decoder's weights turn out damaged.
-    fn decoder<'a>(&'a self) -> crate::Result<Box<dyn FrameStream + 'a>>;
+    fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>>;
+    /// The frames `[m, height, width, 3]` that one latent frame `[1, h, w, c]` shows by itself,
+    /// where a look costs much less than a step.
+    fn glance(&self, latents: &Tensor) -> Option<Tensor>;
 }
 
 /// A model with its prompts.
@@ -107,6 +161,11 @@ pub trait Denoiser {
     /// # Shapes
     /// `latents` and the result F32 `[t, h, w, c]`; `sigma` in (0, 1].
     fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor;
+
+    /// Whether a second expert, for low noise, works at this noise level.
+    fn is_low_noise(&self, _sigma: f64) -> bool {
+        false
+    }
 }
 
 /// Which text a velocity follows.
@@ -121,6 +180,8 @@ pub enum Towards {
 /// A clip being decoded.
 pub trait FrameStream {
     /// Decodes the next latent frames `[n, h, w, c]` to frames F32 `[m, height, width, 3]` in
-    /// [-1, 1], which need not be clamped.
-    fn push(&mut self, latents: &Tensor) -> Tensor;
+    /// [-1, 1], which need not be clamped; `is_last` when none follow.
+    ///
+    /// A decoder that looks ahead gives fewer frames at first and the rest at the end.
+    fn push(&mut self, latents: &Tensor, is_last: bool) -> Tensor;
 }

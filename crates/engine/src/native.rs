@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
     Conditioning, Config, Decoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, TextEncoder, TextStates,
     Transformer, Word,
@@ -12,9 +13,12 @@ use kinora_tensor::{Precision, Tensor};
 use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Towards, VideoModel,
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    VideoModel,
 };
 use crate::prompt::{Coverage, Knowledge};
+use crate::recipe::Effective;
+use crate::request::Dtype;
 use crate::size::Size;
 
 /// Sizes that the codec was trained on, the default first.
@@ -72,7 +76,10 @@ impl Native {
             shortest_seconds: 1.0,
             longest_seconds: 4.0,
             fps: config.transformer.fps as u32,
+            fps_is_free: false,
+            frame_stride: LATENT_STRIDE as u32,
             sizes: SIZES.to_vec(),
+            size_step: None,
             max_words: text.max_tokens,
             defaults: Defaults {
                 steps: 20,
@@ -80,6 +87,10 @@ impl Native {
                 guidance: 3.0,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
+                guidance_2: None,
+                text_tokens: None,
+                decode_timestep: None,
+                decode_noise_scale: None,
             },
         };
         let knowledge = Knowledge::new(coverage, &vocabulary);
@@ -100,13 +111,20 @@ impl Family for Native {
         &self.info
     }
 
-    fn knowledge(&self) -> &Knowledge {
-        &self.knowledge
+    fn knowledge(&self) -> Option<&Knowledge> {
+        Some(&self.knowledge)
     }
 
     fn count_words(&self, text: &str) -> usize {
         let encoding = self.parts.tokenizer.encode(text);
         encoding.tokens.len() + encoding.dropped
+    }
+
+    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+        Sampling {
+            sampler: Sampler::Dpm,
+            schedule: Schedule::shifted(steps as usize, shift),
+        }
     }
 
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
@@ -156,7 +174,7 @@ impl Family for Native {
         ]
     }
 
-    fn load(&self) -> Result<Box<dyn VideoModel>> {
+    fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
         let Parts { bundle, config, .. } = &*self.parts;
         let (text, transformer) = std::thread::scope(|scope| {
             let text = scope.spawn(|| {
@@ -167,7 +185,7 @@ impl Family for Native {
             });
             let transformer = || {
                 let file = bundle.weights("transformer.safetensors")?;
-                let model = Transformer::load(&file.weights(Precision::Bf16), config);
+                let model = Transformer::load(&file.weights(dtype.into()), config);
                 let model = model.and_then(|model| file.finish().map(|()| model));
                 model.map_err(|error| bundle.weights_error("transformer.safetensors", &error))
             };
@@ -178,6 +196,7 @@ impl Family for Native {
             parts: Arc::clone(&self.parts),
             text: text?,
             transformer: transformer?,
+            dtype,
             decoder: OnceLock::new(),
         }))
     }
@@ -188,6 +207,7 @@ struct Loaded {
     parts: Arc<Parts>,
     text: TextEncoder,
     transformer: Transformer,
+    dtype: Dtype,
     /// Read when it is first needed: the first denoising step does not wait for it.
     decoder: OnceLock<Decoder>,
 }
@@ -237,29 +257,39 @@ impl VideoModel for Loaded {
         readings
     }
 
-    fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a> {
+    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
         let condition = |text: &str| self.transformer.condition(&self.encode(text));
-        Box::new(Guided {
+        Ok(Box::new(Guided {
             model: &self.transformer,
-            prompt: condition(prompt),
-            negative: condition(negative),
-        })
+            prompt: condition(&clip.prompt),
+            negative: condition(&clip.negative),
+        }))
     }
 
-    fn decoder<'a>(&'a self) -> Result<Box<dyn FrameStream + 'a>> {
+    fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        Ok(Box::new(self.codec()?.stream()))
+    }
+
+    fn glance(&self, latents: &Tensor) -> Option<Tensor> {
+        let decoder = self.codec().ok()?;
+        Some(decoder.stream().push(latents))
+    }
+}
+
+impl Loaded {
+    fn codec(&self) -> Result<&Decoder> {
         if let Some(decoder) = self.decoder.get() {
-            return Ok(Box::new(decoder.stream()));
+            return Ok(decoder);
         }
         let (bundle, file) = (&self.parts.bundle, "codec.safetensors");
         let weights = bundle.weights(file)?;
         // The file also holds the encoder, which generating does not need.
         let config = &self.parts.config.codec;
-        let decoder = Decoder::load(&weights.weights(Precision::Bf16), config);
+        let decoder = Decoder::load(&weights.weights(self.dtype.into()), config);
         let decoder = decoder
             .and_then(|decoder| weights.finish_without(&["encoder."]).map(|()| decoder))
             .map_err(|error| bundle.weights_error(file, &error))?;
-        let decoder = self.decoder.get_or_init(|| decoder);
-        Ok(Box::new(decoder.stream()))
+        Ok(self.decoder.get_or_init(|| decoder))
     }
 }
 
@@ -283,7 +313,7 @@ impl Denoiser for Guided<'_> {
 }
 
 impl FrameStream for Stream<'_> {
-    fn push(&mut self, latents: &Tensor) -> Tensor {
+    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
         Stream::push(self, latents)
     }
 }

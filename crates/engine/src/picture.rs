@@ -6,7 +6,8 @@ use kinora_tensor::{Tensor, parallel_for};
 
 use crate::error::Result;
 use crate::finish::Finisher;
-use crate::size::{Framing, Size};
+use crate::framing::Framing;
+use crate::size::Size;
 
 /// A delivered picture and the frame of the delivered clip that it is first shown as.
 pub(crate) struct Picture {

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use kinora_diffusion::Guidance;
 use kinora_diffusion::samplers::{self, Progress as Sampled};
-use kinora_diffusion::{Guidance, Sampler, Schedule};
 use kinora_media::{MediaError, Mp4Writer, Quality, Tags, VideoSettings};
 use kinora_tensor::Tensor;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::arrays::{self, ArrayWriter};
 use crate::error::Result;
 use crate::finish::Finisher;
 use crate::job::Job;
-use crate::model::{Towards, VideoModel};
+use crate::model::{Sampling, Towards, VideoModel};
 use crate::noise::Gaussian;
 use crate::picture::{Picture, develop, fit, to_rgb};
 use crate::progress::{Cancel, Preview, Progress, Stage, Update};
@@ -35,11 +35,12 @@ pub struct Output {
     pub thumbnail: Option<PathBuf>,
     /// Also a sheet of frames from the clip's beginning to its end, in the format of its name.
     pub spritesheet: Option<PathBuf>,
-    /// Also the delivered frames, before encoding: safetensors, `frames` U8 `[t, h, w, 3]`.
+    /// Also every frame that was painted, before it is cut, scaled, finished and encoded:
+    /// safetensors, `frames` F32 `[t, h, w, 3]` in [0, 1].
     pub save_frames: Option<PathBuf>,
-    /// Also the denoised latents: safetensors, `latents` F32 `[t, h, w, c]`.
+    /// Also the denoised latents: safetensors, `latents` F32 `[1, c, t, h, w]`.
     pub save_latents: Option<PathBuf>,
-    /// The noise to start from instead of the seed's: safetensors, `latents` F32 `[t, h, w, c]`.
+    /// The noise to start from instead of the seed's: safetensors, `latents` F32 `[1, c, t, h, w]`.
     pub init_latents: Option<PathBuf>,
 }
 
@@ -118,6 +119,7 @@ pub(crate) struct Run<'a> {
     pub(crate) job: &'a Job,
     pub(crate) output: &'a Output,
     pub(crate) latent_shape: [usize; 4],
+    pub(crate) sampling: Sampling,
     pub(crate) progress: &'a mut dyn Progress,
     pub(crate) cancel: &'a Cancel,
     pub(crate) began: Instant,
@@ -132,7 +134,7 @@ impl Run<'_> {
         let mut files = Files::create(self.job, self.output, noise.is_given)?;
         let latents = self.denoise(model, noise.latents)?;
         if let Some(path) = &self.output.save_latents {
-            arrays::save(path, "latents", &latents, self.output.overwrite)?;
+            arrays::save_latents(path, &latents, self.output.overwrite)?;
         }
         self.decode(model, &latents, &mut files)?;
         self.cancel.check()?;
@@ -155,7 +157,7 @@ impl Run<'_> {
 
     fn noise(&self) -> Result<Noise> {
         if let Some(path) = &self.output.init_latents {
-            let latents = arrays::load(path, "latents", self.latent_shape)?;
+            let latents = arrays::load_latents(path, self.latent_shape)?;
             return Ok(Noise {
                 latents,
                 is_given: true,
@@ -174,19 +176,22 @@ impl Run<'_> {
         let since = Instant::now();
         self.tell(Stage::Text, 0, 1, since);
         self.cancel.check()?;
-        let denoiser = model.denoiser(&effective.prompt, &effective.negative);
+        let denoiser = model.denoiser(effective)?;
         self.timings.text = since.elapsed();
         self.tell(Stage::Text, 1, 1, since);
 
         let (from, to) = effective.guidance_interval;
-        let guidance = Guidance {
-            scale: effective.guidance,
-            from,
-            to,
-        };
-        let schedule = Schedule::shifted(effective.steps as usize, effective.shift);
+        let Sampling { sampler, schedule } = self.sampling.clone();
         let cancel = self.cancel;
         let velocity = |x: &Tensor, sigma: f64| {
+            let second = effective
+                .guidance_2
+                .filter(|_| denoiser.is_low_noise(sigma));
+            let guidance = Guidance {
+                scale: second.unwrap_or(effective.guidance),
+                from,
+                to,
+            };
             let towards = denoiser.velocity(x, sigma, Towards::Prompt);
             // A stop between the two calls is seen at the end of the step; skip the second.
             if !guidance.applies(sigma) || cancel.is_cancelled() {
@@ -197,7 +202,7 @@ impl Run<'_> {
         let since = Instant::now();
         self.tell(Stage::Denoise, 0, effective.steps, since);
         let on_step = |sampled: &Sampled| self.stepped(model, sampled, since);
-        samplers::sample(Sampler::Dpm, noise, &schedule, velocity, on_step)
+        samplers::sample(sampler, noise, &schedule, velocity, on_step)
             .ok_or(crate::Error::Cancelled)
     }
 
@@ -243,11 +248,14 @@ impl Run<'_> {
         let finisher = Finisher::new(effective.finish, framing.size, effective.seed);
         let since = Instant::now();
         self.tell(Stage::Decode, 0, timing.frames, since);
-        let mut stream = model.decoder()?;
+        let mut stream = model.decoder(effective)?;
         let (mut made, mut shown) = (0, 0);
-        for group in 0..latents.shape()[0] {
+        let groups = latents.shape()[0];
+        for group in 0..groups {
             self.cancel.check()?;
-            let frames = stream.push(&latents.slice(group..group + 1)); // [n, h, w, 3]
+            let is_last = group + 1 == groups;
+            let frames = stream.push(&latents.slice(group..group + 1), is_last); // [n, h, w, 3]
+            files.keep(&frames)?;
             let mut wanted = Vec::new();
             for frame in 0..frames.shape()[0] {
                 let showings = timing.showings(made);
@@ -295,10 +303,7 @@ struct Noise {
 /// The middle of the clip as it looks now.
 fn preview(model: &dyn VideoModel, estimate: &Tensor) -> Option<Preview> {
     let middle = estimate.shape()[0] / 2;
-    let frames = model
-        .decoder()
-        .ok()?
-        .push(&estimate.slice(middle..middle + 1));
+    let frames = model.glance(&estimate.slice(middle..middle + 1))?;
     let [n, h, w, _] = frames.dims();
     let from = Size::new(w as u32, h as u32);
     let scale = f64::from(PREVIEW_SIDE) / f64::from(from.width.max(from.height));
@@ -336,15 +341,16 @@ impl Files {
             ..VideoSettings::new(size.width, size.height, timing.fps)
         };
         let video = Mp4Writer::create(&output.path, settings)?;
+        let painted = recipe.effective.framing.native;
         let shape = [
-            timing.frames as usize,
-            size.height as usize,
-            size.width as usize,
+            timing.native_frames as usize,
+            painted.height as usize,
+            painted.width as usize,
             3,
         ];
         let frames = output.save_frames.as_ref();
         let frames =
-            frames.map(|path| ArrayWriter::create(path, "frames", "U8", &shape, output.overwrite));
+            frames.map(|path| ArrayWriter::create(path, "frames", &shape, output.overwrite));
         Ok(Self {
             video,
             frames: frames.transpose()?,
@@ -352,13 +358,19 @@ impl Files {
         })
     }
 
+    /// Saves painted frames `[n, h, w, 3]` in [-1, 1], where that is asked for.
+    fn keep(&mut self, frames: &Tensor) -> Result<()> {
+        let Some(file) = &mut self.frames else {
+            return Ok(());
+        };
+        let values = frames.as_f32().iter();
+        file.write(values.map(|value| ((value + 1.0) / 2.0).clamp(0.0, 1.0)))
+    }
+
     fn write(&mut self, picture: &Picture) -> Result<()> {
         for _ in 0..picture.showings {
             self.video.write_frame(&picture.rgb)?;
             self.stills.add(&picture.rgb)?;
-            if let Some(frames) = &mut self.frames {
-                frames.write(&picture.rgb)?;
-            }
         }
         Ok(())
     }

@@ -7,8 +7,9 @@ use std::fs;
 use serde::Serialize;
 
 use crate::error::mib;
+use crate::framing::Framing;
 use crate::model::{Family, Part};
-use crate::size::{Framing, Size};
+use crate::size::Size;
 use crate::timing::Timing;
 
 /// Frames that wait for the encoder, and its reference pictures, in delivered size.

@@ -118,6 +118,22 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// Reads `prompt` for a model that knows `knowledge`. A model whose world was not measured gets
+    /// the text as it is: nothing is read from it and nothing is said of it.
+    pub fn of(prompt: &str, knowledge: Option<&Knowledge>) -> Self {
+        if let Some(knowledge) = knowledge {
+            return analyse(prompt, knowledge);
+        }
+        Self {
+            text: prompt.into(),
+            format: Format::default(),
+            layers: Vec::new(),
+            coverage: 1.0,
+            words: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
     /// The content words that the model does not show.
     pub fn ignored(&self) -> impl Iterator<Item = &WordReport> {
         self.words
@@ -146,7 +162,7 @@ impl Knowledge {
 }
 
 /// Reads `prompt` for a model that knows `knowledge`.
-pub fn analyse(prompt: &str, knowledge: &Knowledge) -> Analysis {
+fn analyse(prompt: &str, knowledge: &Knowledge) -> Analysis {
     let words = words::words(prompt);
     let (format, used) = format::read(&words);
     let reports = report_words(&words, &used, knowledge);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
-use crate::request::Request;
-use crate::size::Framing;
+use crate::framing::Framing;
+use crate::request::{Dtype, Request};
 use crate::timing::Timing;
 
 /// Layout of this document.
@@ -50,6 +50,21 @@ pub struct Effective {
     pub sampler: String,
     /// Shift of the schedule.
     pub shift: f64,
+    /// Precision of the weights.
+    #[serde(default)]
+    pub dtype: Dtype,
+    /// Guidance scale of the expert for low noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_2: Option<f64>,
+    /// Length in tokens that the prompt was padded to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_tokens: Option<u32>,
+    /// Noise level that the decoder was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode_timestep: Option<f64>,
+    /// Share of noise that was mixed into the latents before they were decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode_noise_scale: Option<f64>,
     /// Film stock, grain, vignette.
     pub finish: Finish,
     /// Whether the noise came from a file and not from the seed; the recipe alone cannot repeat it.

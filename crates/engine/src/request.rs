@@ -1,5 +1,8 @@
 //! What a user asks for, before anything is decided.
 
+use std::path::PathBuf;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
@@ -18,6 +21,9 @@ pub struct Request {
     /// Length in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Exact number of frames; wins over `seconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u32>,
     /// Exact size in pixels; wins over `aspect` and `resolution`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
@@ -39,9 +45,16 @@ pub struct Request {
     /// How strongly the prompt pulls: 1 is no guidance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance: Option<f64>,
-    /// Name of a model, or a folder that holds one.
+    /// Name of a model, or a folder or file that holds one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What only some models can be told.
+    #[serde(skip_serializing_if = "ModelOptions::is_default")]
+    pub options: ModelOptions,
+    /// Files beside the model. Never read from a request of the network, never written to a recipe:
+    /// the model's hash stands for them.
+    #[serde(skip)]
+    pub files: ModelFiles,
     /// Film stock, grain, vignette.
     #[serde(skip_serializing_if = "Finish::is_none")]
     pub finish: Finish,
@@ -51,4 +64,78 @@ pub struct Request {
     /// Refuse instead of ignoring words that the model does not know.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
+}
+
+/// What only some models can be told; `None` takes the model's published value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelOptions {
+    /// Precision of the weights and of the activations that meet them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<Dtype>,
+    /// Shift of the schedule towards noise, above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<f64>,
+    /// Guidance scale of the expert for low noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance_2: Option<f64>,
+    /// Length in tokens that a prompt is cut and padded to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_tokens: Option<u32>,
+    /// Noise level in [0, 1] that the decoder is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_timestep: Option<f64>,
+    /// Share of noise in [0, 1] that is mixed into the latents before they are decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_noise_scale: Option<f64>,
+}
+
+impl ModelOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Files that a model is completed or changed with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelFiles {
+    /// The VAE of a file that holds the transformer alone.
+    pub vae: Option<PathBuf>,
+    /// The text encoder of such a file.
+    pub text_encoder: Option<PathBuf>,
+    /// The tokenizer of such a file: `tokenizer.json` or `spiece.model`.
+    pub tokenizer: Option<PathBuf>,
+    /// Low-rank adaptations of the transformer, each with its factor.
+    pub loras: Vec<(PathBuf, f64)>,
+}
+
+/// A precision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// Exact, for comparing with a reference.
+    F32,
+    /// Half the memory; what the published models are run in.
+    #[default]
+    Bf16,
+}
+
+impl FromStr for Dtype {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "f32" => Ok(Self::F32),
+            "bf16" => Ok(Self::Bf16),
+            _ => Err("known are f32 and bf16".into()),
+        }
+    }
+}
+
+impl From<Dtype> for kinora_tensor::Precision {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::Bf16 => Self::Bf16,
+        }
+    }
 }

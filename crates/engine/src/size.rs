@@ -1,19 +1,9 @@
-//! Picture sizes: what was asked for, which bucket the model paints, how one becomes the other.
+//! Picture sizes, shapes and named resolutions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-/// The longest and shortest sides of a delivered picture.
-pub const LARGEST: Size = Size {
-    width: 1920,
-    height: 1080,
-};
-/// The shortest side that is delivered.
-pub const SMALLEST_SIDE: u32 = 128;
-/// The most elongated picture, long side over short side.
-pub const MOST_ELONGATED: f64 = 2.5;
 
 /// Width and height in pixels; written `1280x720`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +34,34 @@ impl Size {
     /// Width over height.
     pub fn ratio(self) -> f64 {
         f64::from(self.width) / f64::from(self.height)
+    }
+
+    /// The largest even size with this ratio inside this one.
+    pub(crate) fn largest_inside(self, ratio: f64) -> Self {
+        let even = |x: f64, most: u32| (((x / 2.0).round() * 2.0) as u32).clamp(2, most);
+        if ratio >= self.ratio() {
+            Self::new(self.width, even(f64::from(self.width) / ratio, self.height))
+        } else {
+            Self::new(
+                even(f64::from(self.height) * ratio, self.width),
+                self.height,
+            )
+        }
+    }
+
+    /// Both sides to the nearest multiple of `step`, at least one step and inside `largest`.
+    pub(crate) fn on_grid(self, step: u32, largest: Self) -> Self {
+        let snap = |side: u32, most: u32| {
+            let nearest = (side + step / 2) / step * step;
+            nearest.clamp(step, (most / step * step).max(step))
+        };
+        let (width, height) = (largest.width, largest.height);
+        let most = if self.ratio() >= 1.0 {
+            (width, height)
+        } else {
+            (height, width)
+        };
+        Self::new(snap(self.width, most.0), snap(self.height, most.1))
     }
 }
 
@@ -184,158 +202,14 @@ impl Resolution {
     }
 
     /// The largest even size of this shape inside the resolution's box.
-    fn size(self, aspect: Aspect) -> Size {
+    pub(crate) fn size(self, aspect: Aspect) -> Size {
         let (long, short) = self.sides();
         let (width, height) = if aspect.ratio() >= 1.0 {
             (long, short)
         } else {
             (short, long)
         };
-        largest_inside(Size { width, height }, aspect.ratio())
-    }
-}
-
-/// How the model's picture becomes the delivered one: paint `native`, cut `crop`, scale to `size`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Framing {
-    /// What the decoder paints: one of the model's buckets.
-    pub native: Size,
-    /// The centred part that is kept, to whole pixels.
-    pub crop: Size,
-    /// What is delivered.
-    pub size: Size,
-}
-
-impl Framing {
-    /// The bucket as it is.
-    pub const fn whole(native: Size) -> Self {
-        Self {
-            native,
-            crop: native,
-            size: native,
-        }
-    }
-
-    /// Cuts the bucket nearest in shape to `size` and scales it to `size`.
-    fn scaled(size: Size, buckets: &[Size]) -> Self {
-        let native = nearest(size.ratio(), buckets);
-        Self {
-            native,
-            crop: largest_inside(native, size.ratio()),
-            size,
-        }
-    }
-
-    /// Cuts the bucket nearest to `aspect`, without scaling.
-    fn cut(aspect: Aspect, buckets: &[Size]) -> Self {
-        let native = nearest(aspect.ratio(), buckets);
-        let crop = largest_inside(native, aspect.ratio());
-        Self {
-            native,
-            crop,
-            size: crop,
-        }
-    }
-
-    /// Whether the model's pixels are scaled, so that the delivered size is not the native one.
-    pub fn is_resized(&self) -> bool {
-        self.crop != self.size
-    }
-}
-
-/// What was asked for; the exact size wins over shape and resolution.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ask {
-    /// The exact size.
-    pub size: Option<Size>,
-    /// The shape.
-    pub aspect: Option<Aspect>,
-    /// The named resolution.
-    pub resolution: Option<Resolution>,
-}
-
-/// Chooses bucket, crop and delivered size. Nothing asked for means the first bucket, whole.
-///
-/// # Errors
-/// One sentence about a size that cannot be delivered, and a hint.
-pub fn frame(ask: Ask, buckets: &[Size]) -> Result<Framing, (String, String)> {
-    if let Some(size) = ask.size {
-        check_size(size)?;
-        return Ok(Framing::scaled(size, buckets));
-    }
-    if let Some(aspect) = ask.aspect {
-        check_elongation(aspect.ratio(), &aspect.to_string())?;
-    }
-    Ok(match (ask.aspect, ask.resolution) {
-        (None, None) => Framing::whole(buckets[0]),
-        (Some(aspect), None) => Framing::cut(aspect, buckets),
-        (aspect, Some(resolution)) => Framing::scaled(
-            resolution.size(aspect.unwrap_or(Aspect::new(16, 9))),
-            buckets,
-        ),
-    })
-}
-
-fn check_size(size: Size) -> Result<(), (String, String)> {
-    let (long, short) = (size.width.max(size.height), size.width.min(size.height));
-    if long > LARGEST.width || short > LARGEST.height {
-        return Err((
-            format!("size {size} is larger than {LARGEST}"),
-            format!("the largest picture is {LARGEST}, or 1080x1920 upright"),
-        ));
-    }
-    if short < SMALLEST_SIDE {
-        return Err((
-            format!("size {size} is too small"),
-            format!("both sides must be at least {SMALLEST_SIDE} pixels"),
-        ));
-    }
-    if size.width % 2 == 1 || size.height % 2 == 1 {
-        let even = Size::new(size.width & !1, size.height & !1);
-        return Err((
-            format!("size {size} has an odd side, which H.264 video cannot have"),
-            format!("the nearest even size is {even}"),
-        ));
-    }
-    check_elongation(size.ratio(), &size.to_string())
-}
-
-fn check_elongation(ratio: f64, asked: &str) -> Result<(), (String, String)> {
-    if ratio.max(1.0 / ratio) > MOST_ELONGATED {
-        return Err((
-            format!("{asked} is too elongated"),
-            format!(
-                "shapes from 1:{MOST_ELONGATED} to {MOST_ELONGATED}:1 can be cut, such as 16:9"
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// The bucket whose shape is nearest, compared by logarithm so that 2:1 and 1:2 are equally far.
-fn nearest(ratio: f64, buckets: &[Size]) -> Size {
-    *buckets
-        .iter()
-        .min_by(|a, b| {
-            let distance = |size: &Size| (size.ratio() / ratio).ln().abs();
-            distance(a).total_cmp(&distance(b))
-        })
-        .expect("a model has at least one bucket")
-}
-
-/// The largest even size with this ratio inside `outer`.
-fn largest_inside(outer: Size, ratio: f64) -> Size {
-    let even = |x: f64, most: u32| (((x / 2.0).round() * 2.0) as u32).clamp(2, most);
-    if ratio >= outer.ratio() {
-        Size::new(
-            outer.width,
-            even(f64::from(outer.width) / ratio, outer.height),
-        )
-    } else {
-        Size::new(
-            even(f64::from(outer.height) * ratio, outer.width),
-            outer.height,
-        )
+        Size { width, height }.largest_inside(aspect.ratio())
     }
 }
 
@@ -343,138 +217,8 @@ fn largest_inside(outer: Size, ratio: f64) -> Size {
 mod tests {
     use super::*;
 
-    const BUCKETS: &[Size] = &[
-        Size::new(576, 320),
-        Size::new(320, 576),
-        Size::new(448, 448),
-        Size::new(512, 384),
-        Size::new(384, 512),
-    ];
-
-    fn check(ask: Ask, native: &str, crop: &str, size: &str) {
-        let framing = frame(ask, BUCKETS).unwrap();
-        assert_eq!(framing.native.to_string(), native, "native of {ask:?}");
-        assert_eq!(framing.crop.to_string(), crop, "crop of {ask:?}");
-        assert_eq!(framing.size.to_string(), size, "size of {ask:?}");
-    }
-
     #[test]
-    fn every_way_of_asking_finds_a_bucket() {
-        let aspect = |w, h| Some(Aspect::new(w, h));
-        let ask = Ask::default();
-        check(ask, "576x320", "576x320", "576x320");
-        check(
-            Ask {
-                aspect: aspect(16, 9),
-                ..ask
-            },
-            "576x320",
-            "568x320",
-            "568x320",
-        );
-        check(
-            Ask {
-                aspect: aspect(9, 16),
-                ..ask
-            },
-            "320x576",
-            "320x568",
-            "320x568",
-        );
-        check(
-            Ask {
-                aspect: aspect(1, 1),
-                ..ask
-            },
-            "448x448",
-            "448x448",
-            "448x448",
-        );
-        check(
-            Ask {
-                aspect: aspect(3, 4),
-                ..ask
-            },
-            "384x512",
-            "384x512",
-            "384x512",
-        );
-        let hd = Some(Resolution::P1080);
-        check(
-            Ask {
-                resolution: hd,
-                ..ask
-            },
-            "576x320",
-            "568x320",
-            "1920x1080",
-        );
-        check(
-            Ask {
-                resolution: hd,
-                aspect: aspect(4, 3),
-                ..ask
-            },
-            "512x384",
-            "512x384",
-            "1440x1080",
-        );
-        let sd = Some(Resolution::P480);
-        check(
-            Ask {
-                resolution: sd,
-                ..ask
-            },
-            "576x320",
-            "570x320",
-            "854x480",
-        );
-        check(
-            Ask {
-                resolution: sd,
-                aspect: aspect(9, 16),
-                ..ask
-            },
-            "320x576",
-            "320x570",
-            "480x854",
-        );
-        check(
-            Ask {
-                size: Some(Size::new(720, 1280)),
-                ..ask
-            },
-            "320x576",
-            "320x568",
-            "720x1280",
-        );
-        check(
-            Ask {
-                size: Some(Size::new(1024, 1024)),
-                ..ask
-            },
-            "448x448",
-            "448x448",
-            "1024x1024",
-        );
-    }
-
-    #[test]
-    fn sizes_that_cannot_be_delivered_say_what_can() {
-        for (text, hint) in [
-            ("4096x2160", "1920x1080"),
-            ("1279x720", "1278x720"),
-            ("16x16", "128"),
-            ("1000x200", "16:9"),
-            ("1200x1200", "1080x1920"),
-        ] {
-            let ask = Ask {
-                size: Some(text.parse().unwrap()),
-                ..Ask::default()
-            };
-            let (_, said) = frame(ask, BUCKETS).unwrap_err();
-            assert!(said.contains(hint), "hint for {text}: {said}");
-        }
+    fn what_is_no_size_is_refused() {
         for text in [
             "",
             "x",
@@ -490,21 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn crops_are_inside_and_keep_the_shape() {
-        for width in (128..=320).step_by(2) {
-            let size = Size::new(width, 128);
-            let framing = frame(
-                Ask {
-                    size: Some(size),
-                    ..Ask::default()
-                },
-                BUCKETS,
-            )
-            .unwrap();
-            let crop = framing.crop;
-            assert!(crop.width <= framing.native.width && crop.height <= framing.native.height);
-            let off = (crop.ratio() / size.ratio()).ln().abs();
-            assert!(off < 0.01, "{size}: crop {crop} changes the shape by {off}");
+    fn sizes_snap_to_the_grid_inside_the_largest() {
+        let largest = Size::new(1920, 1080);
+        for (asked, step, snapped) in [
+            ("512x512", 32, "512x512"),
+            ("500x270", 32, "512x256"),
+            ("1080x1920", 32, "1056x1920"),
+            ("8x8", 16, "16x16"),
+        ] {
+            let size: Size = asked.parse().unwrap();
+            assert_eq!(size.on_grid(step, largest).to_string(), snapped, "{asked}");
         }
     }
 }

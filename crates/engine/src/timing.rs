@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The frame rates that can be delivered, frames per second.
-pub const RATES: &[u32] = &[8, 12, 24, 25, 30, 48, 50, 60];
+pub const RATES: &[u32] = &[8, 12, 16, 24, 25, 30, 48, 50, 60];
 
 /// Which frames are made and which are shown.
 ///
-/// The model makes `1 + 8k` frames at its own rate. A clip of `seconds` shows exactly
+/// The model makes `1 + stride k` frames at its own rate. A clip of `seconds` shows exactly
 /// `seconds * fps` frames; the made frames beyond its end are dropped. At another rate each shown
 /// frame is the made frame nearest in time: slower rates drop frames, faster ones hold them, and
 /// nothing is invented in between.
@@ -21,17 +21,18 @@ pub struct Timing {
     pub frames: u32,
     /// Frames per second of the model.
     pub native_fps: u32,
-    /// Frames that the model makes, `1 + 8k`.
+    /// Frames that the model makes, `1 + stride k`.
     pub native_frames: u32,
 }
 
 impl Timing {
-    /// The timing of a clip of `seconds` at `fps` from a model of `native_fps`.
-    pub fn new(seconds: f64, fps: u32, native_fps: u32) -> Self {
+    /// The timing of a clip of `seconds` at `fps` from a model of `native_fps` that makes
+    /// `stride` frames from a latent one.
+    pub fn new(seconds: f64, fps: u32, native_fps: u32, stride: u32) -> Self {
         let frames = (seconds * f64::from(fps)).round().max(1.0) as u32;
         // The made frame that the last delivered frame shows, as in `shown_before`.
         let last = (2 * (frames - 1) * native_fps + fps) / (2 * fps);
-        let native_frames = 1 + last.div_ceil(8) * 8;
+        let native_frames = 1 + last.div_ceil(stride) * stride;
         let seconds = f64::from(frames) / f64::from(fps);
         Self {
             seconds,
@@ -39,6 +40,18 @@ impl Timing {
             frames,
             native_fps,
             native_frames,
+        }
+    }
+
+    /// A clip of exactly `1 + stride k` frames, the nearest to `frames`, all of them shown.
+    pub fn of_frames(frames: u32, fps: u32, stride: u32) -> Self {
+        let frames = 1 + (frames.saturating_sub(1) + stride / 2) / stride * stride;
+        Self {
+            seconds: f64::from(frames) / f64::from(fps),
+            fps,
+            frames,
+            native_fps: fps,
+            native_frames: frames,
         }
     }
 
@@ -71,7 +84,7 @@ mod tests {
     fn native_rate_shows_every_frame_once_and_drops_the_tail() {
         for (seconds, made, frames) in [(1.0, 25, 24), (2.0, 49, 48), (4.0, 97, 96), (2.5, 65, 60)]
         {
-            let timing = Timing::new(seconds, 24, 24);
+            let timing = Timing::new(seconds, 24, 24, 8);
             assert_eq!((timing.native_frames, timing.frames), (made, frames));
             assert_eq!(shown(&timing), (0..frames).collect::<Vec<_>>());
             assert!((timing.seconds - seconds).abs() < 1e-9);
@@ -82,7 +95,7 @@ mod tests {
     fn other_rates_show_the_nearest_frame_in_time() {
         for &fps in RATES {
             for seconds in [1.0, 1.7, 57.0 / 24.0, 3.3, 4.0] {
-                let timing = Timing::new(seconds, fps, 24);
+                let timing = Timing::new(seconds, fps, 24, 8);
                 let shown = shown(&timing);
                 assert_eq!(shown.len() as u32, timing.frames, "{fps} fps, {seconds} s");
                 for (i, &made) in shown.iter().enumerate() {
@@ -98,7 +111,26 @@ mod tests {
 
     #[test]
     fn twelve_frames_a_second_drops_every_second_frame() {
-        let timing = Timing::new(1.0, 12, 24);
+        let timing = Timing::new(1.0, 12, 24, 8);
         assert_eq!(shown(&timing), (0..12).map(|i| i * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_number_of_frames_snaps_to_what_latent_frames_give() {
+        for (asked, stride, frames) in [
+            (17, 4, 17),
+            (16, 4, 17),
+            (49, 8, 49),
+            (52, 8, 49),
+            (1, 8, 1),
+        ] {
+            let timing = Timing::of_frames(asked, 16, stride);
+            assert_eq!(
+                (timing.frames, timing.native_frames),
+                (frames, frames),
+                "{asked}"
+            );
+            assert_eq!(shown(&timing), (0..frames).collect::<Vec<_>>());
+        }
     }
 }

@@ -237,7 +237,8 @@ fn frames_and_latents_are_saved_and_latents_start_a_clip() {
     make(&Double::default(), &wish, &saving, &mut Watcher::default()).unwrap();
     let bytes = fs::read(&frames).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(file.tensor("frames").unwrap().shape(), [24, 128, 192, 3]);
+    // Every painted frame, also the one that the clip does not show.
+    assert_eq!(file.tensor("frames").unwrap().shape(), [25, 128, 192, 3]);
 
     let starting = Output {
         init_latents: Some(latents.clone()),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
-use kinora_engine::{Aspect, Finish, Resolution, Size};
+use kinora_engine::{Aspect, Dtype, Finish, Resolution, Size};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -68,11 +68,14 @@ pub struct Generate {
     )]
     pub negative: String,
 
-    /// Name of a model, or a folder that holds one [default: kinora-1]
+    /// Name of a model, or a folder or file that holds one [default: kinora-1]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 
-    /// Length in seconds, 1 to 4 [default: 4]
+    #[command(flatten)]
+    pub open: OpenModel,
+
+    /// Length in seconds, of kinora-1 1 to 4 [default: 4]
     #[arg(
         long,
         value_name = "SECONDS",
@@ -80,6 +83,15 @@ pub struct Generate {
         help_heading = "Format"
     )]
     pub seconds: Option<f64>,
+
+    /// Exact number of frames, instead of --seconds; snapped to what the model makes
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        conflicts_with = "seconds",
+        help_heading = "Format"
+    )]
+    pub frames: Option<u32>,
 
     /// Shape: 16:9, 9:16, 1:1, 4:3, 3:4 or any up to 2.5:1 [default: the model's own frame]
     #[arg(long, value_name = "W:H", help_heading = "Format")]
@@ -94,11 +106,25 @@ pub struct Generate {
     )]
     pub size: Option<Size>,
 
+    /// Width in pixels, with --height: the same as --size
+    #[arg(long, value_name = "PIXELS", requires = "height", conflicts_with_all = ["size", "aspect", "resolution"], help_heading = "Format")]
+    pub width: Option<u32>,
+
+    /// Height in pixels, with --width
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        requires = "width",
+        help_heading = "Format"
+    )]
+    pub height: Option<u32>,
+
     /// Resize to a named resolution: 480p, 720p, 1080p [default: as painted]
     #[arg(long, value_name = "NAME", help_heading = "Format")]
     pub resolution: Option<Resolution>,
 
-    /// Frames per second: 8, 12, 24, 25, 30, 48, 50, 60 [default: 24]
+    /// Frames per second: 8, 12, 16, 24, 25, 30, 48, 50, 60 [default: the
+    /// model's own]
     #[arg(
         long,
         value_name = "FPS",
@@ -168,17 +194,73 @@ pub struct Generate {
     #[arg(long, help_heading = "Output")]
     pub preview: bool,
 
-    /// Also write the frames before encoding (safetensors, U8 [t, h, w, 3])
+    /// Also write the painted frames, before they are cut, finished and encoded (safetensors, F32 [t, h, w, 3])
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub save_frames: Option<PathBuf>,
 
-    /// Start from this noise instead of the seed's (safetensors, F32 [t, h, w, c])
+    /// Start from this noise instead of the seed's (safetensors, F32 [1, c, t, h, w])
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub init_latents: Option<PathBuf>,
 
-    /// Also write the denoised latents (safetensors, F32 [t, h, w, c])
+    /// Also write the denoised latents (safetensors, F32 [1, c, t, h, w])
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub save_latents: Option<PathBuf>,
+}
+
+/// What only some models can be told, and files beside the model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Open models")]
+pub struct OpenModel {
+    /// Precision of the weights: bf16 or f32 [default: bf16]
+    #[arg(long, value_name = "TYPE")]
+    pub dtype: Option<Dtype>,
+
+    /// Shift of the schedule towards noise [default: the model's published one]
+    #[arg(long, value_name = "SHIFT", allow_negative_numbers = true)]
+    pub shift: Option<f64>,
+
+    /// Guidance of the expert for low noise, of models with two [default: as --guidance]
+    #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
+    pub guidance_2: Option<f64>,
+
+    /// Length in tokens that the prompt is cut and padded to [default: the model's published one]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_text_tokens: Option<u32>,
+
+    /// Noise level that the decoder is told, 0 to 1 (LTX)
+    #[arg(long, value_name = "SIGMA", allow_negative_numbers = true)]
+    pub decode_timestep: Option<f64>,
+
+    /// Share of noise mixed into the latents before decoding, 0 to 1 (LTX)
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub decode_noise_scale: Option<f64>,
+
+    /// VAE of a file that holds a transformer alone
+    #[arg(long, value_name = "FILE")]
+    pub vae: Option<PathBuf>,
+
+    /// Text encoder of a file that holds a transformer alone
+    #[arg(long, value_name = "FILE")]
+    pub text_encoder: Option<PathBuf>,
+
+    /// Tokenizer of a file that holds a transformer alone: tokenizer.json or spiece.model
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+
+    /// Add a low-rank adaptation, with its factor; may be repeated
+    #[arg(long = "lora", value_name = "FILE[:SCALE]", value_parser = lora)]
+    pub loras: Vec<(PathBuf, f64)>,
+}
+
+/// `FILE` or `FILE:SCALE`; what follows the last colon is a scale only where it is a number.
+fn lora(text: &str) -> Result<(PathBuf, f64), String> {
+    let parts = text.rsplit_once(':');
+    let scaled = parts.and_then(|(file, scale)| Some((file, scale.parse::<f64>().ok()?)));
+    let (file, scale) = scaled.unwrap_or((text, 1.0));
+    if file.is_empty() || !scale.is_finite() {
+        return Err("a file, and if need be a colon and a number".into());
+    }
+    Ok((file.into(), scale))
 }
 
 #[derive(Debug, Args)]
@@ -283,6 +365,18 @@ mod tests {
     fn without_a_command_the_studio_opens() {
         let bare = super::Arguments::try_parse_from(["kinora"]).expect("it parses");
         assert!(bare.command.is_none());
+    }
+
+    #[test]
+    fn a_lora_may_have_a_factor() {
+        for (text, file, scale) in [
+            ("a.safetensors", "a.safetensors", 1.0),
+            ("a.safetensors:0.5", "a.safetensors", 0.5),
+            ("C:/a.safetensors", "C:/a.safetensors", 1.0),
+        ] {
+            assert_eq!(super::lora(text), Ok((file.into(), scale)));
+        }
+        assert!(super::lora(":1").is_err() && super::lora("a:inf").is_err());
     }
 
     #[test]

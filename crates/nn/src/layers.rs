@@ -1,8 +1,12 @@
 //! Layers: weights with a forward, loaded from a [`Weights`] view under their published names.
 
-use kinora_tensor::{
-    Activation, Conv as ConvOptions, ConvWeight, DType, PackedWeight, QkNorm, Tensor,
-};
+mod conv;
+mod norm;
+
+pub use conv::Conv;
+pub use norm::RmsNorm;
+
+use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
 
 use crate::{Weights, WeightsError};
 
@@ -34,10 +38,29 @@ impl Linear {
         outputs: usize,
         inputs: usize,
     ) -> Result<Self, WeightsError> {
-        let weight = weights.tensor("weight", [outputs, inputs])?;
+        let weight = weights.factor("weight", [outputs, inputs])?;
         Ok(Self {
             weight: PackedWeight::new(&weight, weights.precision()),
             bias: None,
+        })
+    }
+
+    /// Reads a convolution whose stride is its kernel, a linear layer on patches: `weight` of any
+    /// `shape`, its first axis the outputs, and `bias`. The inputs are the other axes, flattened
+    /// as they are stored: `(channel, dt, dy, dx)`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn load_patches<const N: usize>(
+        weights: &Weights,
+        shape: [usize; N],
+    ) -> Result<Self, WeightsError> {
+        let weight = weights.factor("weight", shape)?;
+        let outputs = shape.first().copied().unwrap_or(1);
+        let weight = weight.reshape(&[outputs, weight.len() / outputs.max(1)]);
+        Ok(Self {
+            weight: PackedWeight::new(&weight, weights.precision()),
+            bias: Some(bias(weights, outputs)?),
         })
     }
 
@@ -81,7 +104,7 @@ impl SwiGlu {
     /// # Errors
     /// As [`Weights::tensor`].
     pub fn load(weights: &Weights, size: usize, hidden: usize) -> Result<Self, WeightsError> {
-        let both = weights.at("gate_up").tensor("weight", [2 * hidden, size])?;
+        let both = weights.at("gate_up").factor("weight", [2 * hidden, size])?;
         let (gate, up) = (both.slice(0..hidden), both.slice(hidden..2 * hidden));
         let gate_up = PackedWeight::swiglu(&gate, &up, weights.precision());
         Ok(Self {
@@ -106,39 +129,6 @@ impl SwiGlu {
     ) -> Tensor {
         self.down
             .forward_residual(&x.swiglu(&self.gate_up), residual, gate)
-    }
-}
-
-/// `x / rms(x) * weight`.
-pub struct RmsNorm {
-    weight: Tensor,
-    eps: f32,
-}
-
-impl RmsNorm {
-    /// Reads `weight` `[size]`.
-    ///
-    /// # Errors
-    /// As [`Weights::tensor`].
-    pub fn load(weights: &Weights, size: usize, eps: f32) -> Result<Self, WeightsError> {
-        Ok(Self {
-            weight: weights.tensor("weight", [size])?.to_dtype(DType::F32),
-            eps,
-        })
-    }
-
-    /// `x` `[.., size]` to the same shape.
-    #[track_caller]
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.rms_norm(Some(&self.weight), self.eps)
-    }
-
-    /// The norm of each head, for [`Tensor::split_heads`].
-    pub fn of_heads(&self) -> QkNorm<'_> {
-        QkNorm {
-            weight: &self.weight,
-            eps: self.eps,
-        }
     }
 }
 
@@ -168,65 +158,6 @@ impl Embedding {
     }
 }
 
-/// A convolution over space, and over one or two frames of time.
-pub struct Conv {
-    weight: ConvWeight,
-    bias: Tensor,
-}
-
-impl Conv {
-    /// Reads `weight` `[outputs, frames * inputs, kernel, kernel]` and `bias` `[outputs]`; with two
-    /// frames the first `inputs` channels see the current frame.
-    ///
-    /// # Errors
-    /// As [`Weights::tensor`].
-    pub fn load(
-        weights: &Weights,
-        outputs: usize,
-        inputs: usize,
-        kernel: usize,
-        frames: usize,
-    ) -> Result<Self, WeightsError> {
-        let weight = weights.tensor("weight", [outputs, frames * inputs, kernel, kernel])?;
-        let bias = bias(weights, outputs)?;
-        Ok(Self {
-            weight: ConvWeight::new(&weight, frames, weights.precision()),
-            bias,
-        })
-    }
-
-    /// `x` `[t, h, w, inputs]` to `[t, h, w, outputs]`.
-    #[track_caller]
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.forward_with(x, &ConvOptions::default())
-    }
-
-    /// `max(forward(x), 0)` in one pass.
-    #[track_caller]
-    pub fn forward_relu(&self, x: &Tensor) -> Tensor {
-        self.forward_with(
-            x,
-            &ConvOptions {
-                relu: true,
-                ..ConvOptions::default()
-            },
-        )
-    }
-
-    /// The convolution with the frame before, residual, stride and relu of `options`; its bias is
-    /// that of the layer.
-    #[track_caller]
-    pub fn forward_with(&self, x: &Tensor, options: &ConvOptions) -> Tensor {
-        x.conv(
-            &self.weight,
-            &ConvOptions {
-                bias: Some(&self.bias),
-                ..*options
-            },
-        )
-    }
-}
-
 fn bias(weights: &Weights, outputs: usize) -> Result<Tensor, WeightsError> {
     Ok(weights.tensor("bias", [outputs])?.to_dtype(DType::F32))
 }
@@ -240,7 +171,7 @@ mod tests {
     use crate::WeightFile;
 
     /// A file of F32 tensors whose elements count up in steps of 1/8.
-    fn file(tensors: &[(&str, &[usize])]) -> WeightFile {
+    pub(super) fn file(tensors: &[(&str, &[usize])]) -> WeightFile {
         let data: Vec<Vec<u8>> = tensors
             .iter()
             .map(|(_, shape)| {
@@ -283,14 +214,5 @@ mod tests {
         let silu = 1.0 / (1.0 + f32::exp(-1.0));
         let y = layer.forward(&Tensor::from_f32(&[8.0], &[1, 1])).as_f32()[0];
         assert!((y - silu * 3.0 / 8.0).abs() < 1e-5, "{y}");
-    }
-
-    #[test]
-    fn a_convolution_of_two_frames_reads_the_past_from_its_last_channels() {
-        let file = file(&[("c.weight", &[1, 2, 1, 1]), ("c.bias", &[1])]);
-        let layer = Conv::load(&file.weights(Precision::F32).at("c"), 1, 1, 1, 2).unwrap();
-        let y = layer.forward(&Tensor::from_f32(&[8.0, 16.0], &[2, 1, 1, 1]));
-        // Weight 0 for the current frame, 1/8 for the one before.
-        assert_eq!(y.as_f32(), [0.0, 1.0]);
     }
 }

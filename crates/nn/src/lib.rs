@@ -11,5 +11,5 @@ mod weights;
 
 pub use layers::{Conv, Embedding, Linear, RmsNorm, SwiGlu};
 pub use rope::{Rope, RopeAxis, frequencies};
-pub use weights::{WeightFile, Weights, WeightsError, sha256_hex};
+pub use weights::{Rule, TensorName, WeightFile, Weights, WeightsError, sha256_hex};
 pub mod tokenizer;

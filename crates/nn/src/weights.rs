@@ -1,16 +1,22 @@
-//! Weight files: safetensors, read whole or refused.
+//! Weight files, read whole or refused.
 //!
 //! A [`WeightFile`] counts what is read from it. Loading a model ends with
 //! [`WeightFile::finish`], so a tensor that the model does not know is an error like one that it
-//! misses.
+//! misses. A published layout becomes the model's own by a table of [`Rule`]s.
 
+mod bytes;
+mod encoding;
 mod error;
 mod file;
+mod folder;
+mod rules;
+mod safetensors;
 
-pub use error::WeightsError;
+pub use error::{TensorName, WeightsError};
 pub use file::{WeightFile, sha256_hex};
+pub use rules::Rule;
 
-use kinora_tensor::{Precision, Tensor};
+use kinora_tensor::{DType, Precision, Tensor};
 
 /// A place in a weight file: a prefix of tensor names, and the precision layers compute in.
 #[derive(Clone)]
@@ -54,19 +60,41 @@ impl<'a> Weights<'a> {
 
     /// Whether there is a tensor `name` here.
     pub fn has(&self, name: &str) -> bool {
-        self.file.has(&self.full(name))
+        self.shape(name).is_some()
     }
 
-    /// Reads the tensor `name`, in the dtype of the file.
+    /// The shape of the tensor `name`, if there is one here.
+    pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.file.shape(&self.full(name))
+    }
+
+    /// Reads the tensor `name`: in Bf16 if the file holds BF16, else in F32.
     ///
     /// # Errors
-    /// When it is missing, or its shape or dtype is another.
+    /// When it is missing, its shape or dtype is another, or an element is NaN or infinite.
     pub fn tensor<const N: usize>(
         &self,
         name: &str,
         shape: [usize; N],
     ) -> Result<Tensor, WeightsError> {
-        self.file.tensor(&self.full(name), &shape)
+        self.file.tensor(&self.full(name), &shape, None)
+    }
+
+    /// Reads the tensor `name` as a factor of matrix products in this place's precision. With
+    /// [`Precision::Bf16`] it is rounded while it is read, and never stands in memory as F32.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn factor<const N: usize>(
+        &self,
+        name: &str,
+        shape: [usize; N],
+    ) -> Result<Tensor, WeightsError> {
+        let dtype = match self.precision {
+            Precision::F32 => None,
+            Precision::Bf16 => Some(DType::Bf16),
+        };
+        self.file.tensor(&self.full(name), &shape, dtype)
     }
 
     fn full(&self, name: impl std::fmt::Display) -> String {

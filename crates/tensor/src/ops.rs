@@ -8,7 +8,7 @@ mod linear;
 mod norm;
 
 pub use attention::Attention;
-pub use conv::Conv;
+pub use conv::{Conv, Pad};
 pub use elementwise::Unary;
 pub use linear::{Activation, Epilogue, Residual};
 pub use norm::{Heads, Modulation, QkNorm, Rotary};

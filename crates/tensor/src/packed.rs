@@ -230,11 +230,21 @@ impl PackedWeight {
     }
 }
 
+/// Where a published convolution weight keeps its frames.
+#[derive(Clone, Copy)]
+enum Frames {
+    /// `[out, frames * in, kernel, kernel]`, the current frame first.
+    Stacked,
+    /// `[out, in, frames, kernel, kernel]`, the oldest frame first.
+    Axis,
+}
+
 /// The weight of [`Tensor::conv`], packed on first use.
 pub struct ConvWeight {
     out_channels: usize,
     in_channels: usize,
     frames: usize,
+    layout: Frames,
     kernel: usize,
     precision: Precision,
     lazy: Lazy,
@@ -266,6 +276,31 @@ impl ConvWeight {
             out_channels,
             in_channels,
             frames,
+            layout: Frames::Stacked,
+            kernel,
+            precision,
+            lazy,
+        }
+    }
+
+    /// A weight `[out, in, frames, kernel, kernel]` as `torch.nn.Conv3d` stores it: its last frame
+    /// meets the current one, those before it the past.
+    ///
+    /// # Panics
+    /// When the kernel is not 1x1 or 3x3 over one to three frames.
+    #[track_caller]
+    pub fn of_frames(weight: &Tensor, precision: Precision) -> Self {
+        let [out_channels, in_channels, frames, kernel, width] = weight.dims();
+        assert!(
+            kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1..=3),
+            "a convolution of {kernel}x{width} over {frames} frames"
+        );
+        let lazy = Lazy::new(vec![weight.clone()]);
+        Self {
+            out_channels,
+            in_channels,
+            frames,
+            layout: Frames::Axis,
             kernel,
             precision,
             lazy,
@@ -282,7 +317,7 @@ impl ConvWeight {
         self.in_channels
     }
 
-    /// How many frames the weight sees: the current one, and with 2 the one before.
+    /// How many frames the weight sees: the current one and those before it.
     pub fn frames(&self) -> usize {
         self.frames
     }
@@ -302,7 +337,8 @@ impl ConvWeight {
         self.in_channels.next_multiple_of(SLICE)
     }
 
-    /// The packed form; inputs are ordered `(frame, dy, dx, channel)`, channels padded.
+    /// The packed form; inputs are ordered `(frame, dy, dx, channel)`, frame 0 the current one,
+    /// channels padded.
     pub(crate) fn panels(&self) -> &Panels {
         let taps = self.kernel * self.kernel;
         let padded = self.padded_channels();
@@ -316,8 +352,13 @@ impl ConvWeight {
                 }
                 copy_f32(&source[0], column * all..(column + 1) * all, &mut published);
                 for (i, &value) in published.iter().enumerate() {
-                    let (channel, tap) = (i / taps, i % taps);
-                    let (frame, channel) = (channel / self.in_channels, channel % self.in_channels);
+                    let (plane, tap) = (i / taps, i % taps);
+                    let (frame, channel) = match self.layout {
+                        Frames::Stacked => (plane / self.in_channels, plane % self.in_channels),
+                        Frames::Axis => {
+                            (self.frames - 1 - plane % self.frames, plane / self.frames)
+                        }
+                    };
                     row[(frame * taps + tap) * padded + channel] = value;
                 }
             })

@@ -119,6 +119,7 @@ fn conv_at_odd_sizes() {
                             past,
                             residual,
                             relu: true,
+                            ..Conv::default()
                         },
                     )
                 });

@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kinora_diffusion::{Sampler, Schedule};
 use kinora_engine::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Towards, VideoModel,
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    VideoModel,
 };
 use kinora_engine::prompt::Knowledge;
-use kinora_engine::{Request, Size};
+use kinora_engine::{Dtype, Effective, Request, Size};
 use kinora_tensor::{DType, Tensor};
 
 /// The double: latents of one channel; the text's length decides the picture's brightness.
@@ -31,11 +33,14 @@ impl Default for Double {
             shortest_seconds: 1.0,
             longest_seconds: 4.0,
             fps: 24,
+            fps_is_free: false,
+            frame_stride: 8,
             sizes: vec![
                 Size::new(192, 128),
                 Size::new(128, 192),
                 Size::new(160, 160),
             ],
+            size_step: None,
             max_words: 20,
             defaults: Defaults {
                 steps: 4,
@@ -43,6 +48,10 @@ impl Default for Double {
                 guidance: 2.0,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
+                guidance_2: None,
+                text_tokens: None,
+                decode_timestep: None,
+                decode_noise_scale: None,
             },
         };
         Self {
@@ -58,8 +67,14 @@ impl Family for Double {
     fn info(&self) -> &ModelInfo {
         &self.info
     }
-    fn knowledge(&self) -> &Knowledge {
-        &self.knowledge
+    fn knowledge(&self) -> Option<&Knowledge> {
+        Some(&self.knowledge)
+    }
+    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+        Sampling {
+            sampler: Sampler::Dpm,
+            schedule: Schedule::shifted(steps as usize, shift),
+        }
     }
     fn count_words(&self, text: &str) -> usize {
         text.split_whitespace().count()
@@ -84,7 +99,7 @@ impl Family for Double {
             bytes: size.rgb_bytes() as u64 * 8,
         }]
     }
-    fn load(&self) -> kinora_engine::Result<Box<dyn VideoModel>> {
+    fn load(&self, _dtype: Dtype) -> kinora_engine::Result<Box<dyn VideoModel>> {
         Ok(Box::new(Loaded {
             panics: self.panics,
         }))
@@ -109,17 +124,23 @@ impl VideoModel for Loaded {
     fn read(&self, _text: &str) -> Vec<Reading> {
         Vec::new()
     }
-    fn denoiser<'a>(&'a self, prompt: &str, negative: &str) -> Box<dyn Denoiser + 'a> {
+    fn denoiser<'a>(&'a self, clip: &Effective) -> kinora_engine::Result<Box<dyn Denoiser + 'a>> {
         let value = |text: &str| (text.len() % 10) as f32 / 10.0 - 0.5;
         let panics = self.panics;
-        Box::new(Target {
-            prompt: value(prompt),
-            negative: value(negative),
+        Ok(Box::new(Target {
+            prompt: value(&clip.prompt),
+            negative: value(&clip.negative),
             panics,
-        })
+        }))
     }
-    fn decoder<'a>(&'a self) -> kinora_engine::Result<Box<dyn FrameStream + 'a>> {
+    fn decoder<'a>(
+        &'a self,
+        _clip: &Effective,
+    ) -> kinora_engine::Result<Box<dyn FrameStream + 'a>> {
         Ok(Box::new(Stream { first: true }))
+    }
+    fn glance(&self, latents: &Tensor) -> Option<Tensor> {
+        Some(Stream { first: true }.push(latents, true))
     }
 }
 
@@ -139,7 +160,7 @@ impl Denoiser for Target {
 }
 
 impl FrameStream for Stream {
-    fn push(&mut self, latents: &Tensor) -> Tensor {
+    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
         let [n, h, w, _] = latents.dims();
         let drop = if std::mem::take(&mut self.first) {
             7

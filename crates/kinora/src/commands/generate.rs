@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kinora_engine::{Cancel, Clip, Engine, Job, Output, Request, random_seed};
+use kinora_engine::{
+    Cancel, Clip, Engine, Job, ModelFiles, ModelOptions, Output, Request, Size, random_seed,
+};
 use serde::Serialize;
 
 use crate::args::Generate;
@@ -60,11 +62,16 @@ pub fn run(arguments: &Generate) -> Result<()> {
 }
 
 fn request(arguments: &Generate) -> Request {
+    let open = &arguments.open;
     Request {
         prompt: arguments.prompt.clone(),
         negative: arguments.negative.clone(),
         seconds: arguments.seconds,
-        size: arguments.size,
+        frames: arguments.frames,
+        size: arguments.size.or(arguments
+            .width
+            .zip(arguments.height)
+            .map(|(width, height)| Size::new(width, height))),
         aspect: arguments.aspect,
         resolution: arguments.resolution,
         fps: arguments.fps,
@@ -75,6 +82,20 @@ fn request(arguments: &Generate) -> Request {
         finish: arguments.finish.unwrap_or_default(),
         draft: arguments.draft,
         strict: arguments.strict,
+        options: ModelOptions {
+            dtype: open.dtype,
+            shift: open.shift,
+            guidance_2: open.guidance_2,
+            text_tokens: open.max_text_tokens,
+            decode_timestep: open.decode_timestep,
+            decode_noise_scale: open.decode_noise_scale,
+        },
+        files: ModelFiles {
+            vae: open.vae.clone(),
+            text_encoder: open.text_encoder.clone(),
+            tokenizer: open.tokenizer.clone(),
+            loras: open.loras.clone(),
+        },
     }
 }
 
@@ -119,7 +140,7 @@ fn tell(arguments: &Generate, job: &Job, seed: u64) {
 
 fn summary(clip: &Clip) -> String {
     let name: &Path = &clip.path;
-    let resized = (clip.native_size != kinora_engine::Size::new(clip.width, clip.height))
+    let resized = (clip.native_size != Size::new(clip.width, clip.height))
         .then(|| format!(" (painted at {})", clip.native_size));
     format!(
         "{}  {}x{}{}, {} frames at {} fps, seed {}, made in {}",

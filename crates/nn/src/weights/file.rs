@@ -1,96 +1,162 @@
-//! One safetensors file, and the account of what was read from it.
+//! Weight files of one model, and the account of what was read from them.
 
-use std::collections::BTreeSet;
-use std::fs::File;
+use std::collections::btree_map::Entry as Place;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use half::{bf16, f16};
-use kinora_tensor::{Precision, Tensor};
-use memmap2::Mmap;
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata};
+use kinora_tensor::{DType, Precision, Tensor};
 use sha2::{Digest, Sha256};
 
-use super::{Weights, WeightsError};
+use super::bytes::Bytes;
+use super::encoding::{DecodeError, Encoding};
+use super::error::TensorName;
+use super::rules::{self, Mapped, Rule};
+use super::{Weights, WeightsError, safetensors};
 
-/// A weight file in memory or mapped.
+/// The weights of a model: one file, or several that hold a part each, in memory or mapped.
 pub struct WeightFile {
     name: String,
-    bytes: Bytes,
-    metadata: Metadata,
-    header_bytes: usize,
+    parts: Vec<Part>,
+    /// By the names that the model asks for.
+    entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
     read: Mutex<BTreeSet<String>>,
 }
 
-enum Bytes {
-    Static(&'static [u8]),
-    Owned(Vec<u8>),
-    Mapped(Mmap),
+/// One file.
+struct Part {
+    name: String,
+    bytes: Bytes,
 }
 
-impl Bytes {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Static(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
-            Self::Mapped(map) => map,
-        }
-    }
+/// A tensor of a file.
+pub(super) struct Entry {
+    pub(super) part: usize,
+    /// Its name in the file.
+    pub(super) stored: String,
+    pub(super) encoding: Encoding,
+    pub(super) shape: Vec<usize>,
+    pub(super) range: Range<usize>,
+}
+
+/// What the beginning of a file says.
+#[derive(Default)]
+pub(super) struct Header {
+    pub(super) entries: Vec<Entry>,
+    pub(super) metadata: BTreeMap<String, String>,
 }
 
 impl WeightFile {
     /// Maps the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read or is not safetensors.
-    #[expect(
-        unsafe_code,
-        reason = "a mapping changes when another process writes the file"
-    )]
+    /// When it cannot be read or is not whole.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let name = path.display().to_string();
-        let failed = |source| WeightsError::Open {
-            file: name.clone(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        // SAFETY: weight files are written once and renamed into place; one that another process
-        // cuts short while it is read ends this process with SIGBUS, it does not corrupt it.
-        let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
-        Self::new(name, Bytes::Mapped(map))
+        Self::open_all(&[path])
+    }
+
+    /// Maps the files of a model whose tensors are spread over several.
+    ///
+    /// # Errors
+    /// When one cannot be read or is not whole, or two hold a tensor of the same name.
+    pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Self, WeightsError> {
+        let parts = paths.iter().map(|path| {
+            let path = path.as_ref();
+            let (name, bytes) = (path.display().to_string(), Bytes::map(path)?);
+            Ok(Part { name, bytes })
+        });
+        Self::new(parts.collect::<Result<_, _>>()?)
     }
 
     /// Reads a file embedded in the program. `name` appears in errors.
     ///
     /// # Errors
-    /// When it is not safetensors.
+    /// When it is not whole.
     pub fn from_static(name: &str, bytes: &'static [u8]) -> Result<Self, WeightsError> {
-        Self::new(name.to_owned(), Bytes::Static(bytes))
+        let (name, bytes) = (name.to_owned(), Bytes::Static(bytes));
+        Self::new(vec![Part { name, bytes }])
     }
 
     /// Reads a file from memory. `name` appears in errors.
     ///
     /// # Errors
-    /// When it is not safetensors.
+    /// When it is not whole.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        Self::new(name.to_owned(), Bytes::Owned(bytes))
+        let (name, bytes) = (name.to_owned(), Bytes::Owned(bytes));
+        Self::new(vec![Part { name, bytes }])
     }
 
-    fn new(name: String, bytes: Bytes) -> Result<Self, WeightsError> {
-        let header = SafeTensors::read_metadata(bytes.as_slice());
-        let (header, metadata) = header.map_err(|source| WeightsError::Format {
-            file: name.clone(),
-            source,
-        })?;
-        let header_bytes = header + size_of::<u64>();
+    fn new(parts: Vec<Part>) -> Result<Self, WeightsError> {
+        let mut entries = BTreeMap::<String, Entry>::new();
+        let mut metadata = BTreeMap::new();
+        for (index, part) in parts.iter().enumerate() {
+            let header = safetensors::read(part.bytes.as_slice()).map_err(|reason| {
+                WeightsError::Format {
+                    file: part.name.clone(),
+                    format: "safetensors",
+                    reason,
+                }
+            })?;
+            metadata.extend(header.metadata);
+            for entry in header.entries {
+                match entries.entry(entry.stored.clone()) {
+                    Place::Vacant(place) => {
+                        place.insert(Entry {
+                            part: index,
+                            ..entry
+                        });
+                    }
+                    Place::Occupied(place) => {
+                        return Err(WeightsError::Twice {
+                            file: part.name.clone(),
+                            other: parts[place.get().part].name.clone(),
+                            tensor: entry.stored,
+                        });
+                    }
+                }
+            }
+        }
+        let name = match &parts[..] {
+            [] => "no file".to_owned(),
+            [one] => one.name.clone(),
+            [first, others @ ..] => format!("{} and {} more", first.name, others.len()),
+        };
         Ok(Self {
             name,
-            bytes,
+            parts,
+            entries,
             metadata,
-            header_bytes,
             read: Mutex::default(),
         })
+    }
+
+    /// Renames the tensors by the first rule that matches each, the tables one after the other, and
+    /// leaves out those that a rule ignores. To be called before anything is read.
+    ///
+    /// Where two tensors would take one name the first in the order of names gets it; the other
+    /// keeps its own, so that [`WeightFile::finish`] reports it.
+    #[must_use]
+    pub fn with_rules(mut self, tables: &[&[Rule]]) -> Self {
+        let mut kept = Vec::new();
+        let mut entries = BTreeMap::new();
+        for (name, entry) in std::mem::take(&mut self.entries) {
+            match rules::apply(tables, &name) {
+                Mapped::Ignored => {}
+                Mapped::Name(mapped) => match entries.entry(mapped) {
+                    Place::Vacant(place) => {
+                        place.insert(entry);
+                    }
+                    Place::Occupied(_) => kept.push((name, entry)),
+                },
+            }
+        }
+        for (name, entry) in kept {
+            entries.entry(name).or_insert(entry);
+        }
+        self.entries = entries;
+        self
     }
 
     /// The root of the file's names, for layers that compute in `precision`.
@@ -98,9 +164,24 @@ impl WeightFile {
         Weights::new(self, precision)
     }
 
-    /// All bytes of the file.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
+    /// All bytes of each file.
+    pub fn files(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| part.bytes.as_slice())
+    }
+
+    /// The text under `key` in the file's own description, such as a configuration.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// The names of all tensors, as a model asks for them, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The shape of the tensor `name`, if there is one.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries.get(name).map(|entry| &entry.shape[..])
     }
 
     /// Ends loading.
@@ -111,19 +192,19 @@ impl WeightFile {
         self.finish_without(&[])
     }
 
-    /// Ends loading of a part of the model: tensors of the `others`, prefixes such as `encoder.`,
-    /// are somebody else's to read.
+    /// Ends loading of a part of the model: tensors of the `others`, prefixes such as `encoder.` of
+    /// the names that the model asks for, are somebody else's to read.
     ///
     /// # Errors
     /// When the file holds tensors that were not read and belong to nobody.
     pub fn finish_without(&self, others: &[&str]) -> Result<(), WeightsError> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tensors: Vec<String> = self
-            .metadata
-            .tensors()
-            .into_keys()
-            .filter(|name| !read.contains(name))
-            .filter(|name| !others.iter().any(|prefix| name.starts_with(prefix)))
+            .entries
+            .iter()
+            .filter(|(name, _)| !read.contains(*name))
+            .filter(|(name, _)| !others.iter().any(|prefix| name.starts_with(prefix)))
+            .map(|(_, entry)| entry.stored.clone())
             .collect();
         if tensors.is_empty() {
             return Ok(());
@@ -135,82 +216,74 @@ impl WeightFile {
         })
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.metadata.info(name).is_some()
-    }
-
-    pub(super) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
-        let (file, tensor) = (|| self.name.clone(), || name.to_owned());
-        let Some(info) = self.metadata.info(name) else {
-            let nearest = self.nearest(name);
-            return Err(WeightsError::Missing {
-                file: file(),
-                tensor: tensor(),
-                nearest,
-            });
+    pub(super) fn tensor(
+        &self,
+        name: &str,
+        shape: &[usize],
+        dtype: Option<DType>,
+    ) -> Result<Tensor, WeightsError> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(self.missing(name));
         };
-        if info.shape != shape {
-            let (expected, found) = (shape.to_vec(), info.shape.clone());
+        let part = &self.parts[entry.part];
+        let (file, tensor) = (|| part.name.clone(), TensorName::new(name, &entry.stored));
+        if entry.shape != shape {
             return Err(WeightsError::Shape {
                 file: file(),
-                tensor: tensor(),
-                expected,
-                found,
+                tensor,
+                expected: shape.to_vec(),
+                found: entry.shape.clone(),
             });
         }
-        let (start, end) = info.data_offsets;
-        let data = &self.bytes.as_slice()[self.header_bytes + start..self.header_bytes + end];
-        let Some(result) = decode(info.dtype, data, shape) else {
-            let dtype = format!("{:?}", info.dtype);
-            return Err(WeightsError::Dtype {
+        let data = &part.bytes.as_slice()[entry.range.clone()];
+        let result = entry.encoding.read(data, shape, dtype);
+        part.bytes.release(entry.range.clone());
+        let result = result.map_err(|error| match error {
+            DecodeError::Unknown(dtype) => WeightsError::Dtype {
                 file: file(),
-                tensor: tensor(),
+                tensor,
                 dtype,
-            });
-        };
+            },
+            DecodeError::NotFinite { value, index } => WeightsError::NotFinite {
+                file: file(),
+                tensor,
+                value,
+                index,
+            },
+        })?;
         self.read
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(tensor());
+            .insert(name.to_owned());
         Ok(result)
     }
 
-    fn nearest(&self, name: &str) -> Option<String> {
-        let names = self.metadata.tensors().into_keys();
-        names.min_by_key(|other| (distance(name, other), other.clone()))
+    /// Checks that each shard holds the tensors that an index promises of it.
+    pub(super) fn check_index(
+        &self,
+        weight_map: &BTreeMap<String, String>,
+    ) -> Result<(), WeightsError> {
+        match weight_map
+            .keys()
+            .find(|name| !self.entries.contains_key(*name))
+        {
+            Some(name) => Err(self.missing(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn missing(&self, name: &str) -> WeightsError {
+        let nearest = self
+            .entries
+            .iter()
+            .min_by_key(|(other, _)| (distance(name, other), *other));
+        WeightsError::Missing {
+            file: self.name.clone(),
+            tensor: name.to_owned(),
+            nearest: nearest.map(|(name, entry)| TensorName::new(name, &entry.stored)),
+        }
     }
 }
-
-/// Elements of the file, which may lie at any address, as a tensor.
-fn decode(dtype: Dtype, data: &[u8], shape: &[usize]) -> Option<Tensor> {
-    let words = |data: &[u8]| -> Vec<u16> {
-        data.chunks_exact(2)
-            .map(|b| u16::from_le_bytes([b[0], b[1]]))
-            .collect()
-    };
-    Some(match dtype {
-        Dtype::F32 => {
-            let values: Vec<f32> = data
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
-            Tensor::from_f32(&values, shape)
-        }
-        Dtype::BF16 => {
-            let values: Vec<bf16> = words(data).into_iter().map(bf16::from_bits).collect();
-            Tensor::from_slice(&values, shape)
-        }
-        Dtype::F16 => {
-            let values: Vec<f32> = words(data)
-                .into_iter()
-                .map(|bits| f16::from_bits(bits).to_f32())
-                .collect();
-            Tensor::from_f32(&values, shape)
-        }
-        _ => return None,
-    })
-}
-
 /// Levenshtein's edit distance in bytes.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -239,7 +312,8 @@ pub fn sha256_hex<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use safetensors::tensor::TensorView;
+    use ::safetensors::tensor::{Dtype, TensorView};
+    use half::bf16;
 
     use super::*;
 
@@ -260,7 +334,7 @@ mod tests {
                 TensorView::new(Dtype::BF16, vec![2], &bias).unwrap(),
             ),
         ];
-        let bytes = safetensors::serialize(tensors, None).unwrap();
+        let bytes = ::safetensors::serialize(tensors, None).unwrap();
         WeightFile::from_bytes("tiny", bytes).unwrap()
     }
 
@@ -299,7 +373,69 @@ mod tests {
         let broken = WeightFile::from_bytes("broken", vec![1, 2, 3]);
         assert_eq!(
             broken.err().unwrap().to_string(),
-            "broken: not a safetensors file"
+            "broken: not a whole safetensors file: it has no room for the length of a header"
+        );
+    }
+
+    #[test]
+    fn rules_give_tensors_the_names_of_the_model() {
+        const RULES: &[Rule] = &[
+            Rule::Rename("a.weight", "b.weight"),
+            Rule::Ignore("a.bias", "not needed"),
+        ];
+        let file = file().with_rules(&[RULES]);
+        let root = file.weights(Precision::F32).at("b");
+        assert!(root.has("weight") && !root.has("bias"));
+        check(
+            root.tensor("weight", [3, 2]),
+            "tiny: `b.weight` (in the file `a.weight`) is [2, 3], the model needs [3, 2]",
+        );
+        check(
+            root.tensor("wight", [3, 2]),
+            "tiny: no tensor `b.wight`, the nearest is `b.weight` (in the file `a.weight`)",
+        );
+        let unread = file.finish().unwrap_err().to_string();
+        assert_eq!(
+            unread,
+            "tiny: one tensor is unknown to the model: `a.weight`"
+        );
+        assert!(root.tensor("weight", [2, 3]).is_ok());
+        file.finish().unwrap();
+    }
+
+    #[test]
+    fn two_tensors_never_share_a_name() {
+        const RULES: &[Rule] = &[Rule::Rename("a.{}", "c.weight")];
+        let file = file().with_rules(&[RULES]);
+        let names: Vec<&str> = file.names().collect();
+        assert_eq!(names, ["a.weight", "c.weight"]);
+        assert_eq!(file.shape("c.weight"), Some(&[2][..]));
+    }
+
+    #[test]
+    fn a_factor_is_read_in_the_precision_of_its_product() {
+        let file = file();
+        let read = |precision| file.weights(precision).factor("a.weight", [2, 3]).unwrap();
+        assert_eq!(read(Precision::F32).dtype(), DType::F32);
+        assert_eq!(read(Precision::Bf16).dtype(), DType::Bf16);
+        assert_eq!(
+            read(Precision::Bf16).to_vec(),
+            read(Precision::F32).to_vec()
+        );
+    }
+
+    #[test]
+    fn a_tensor_that_is_not_finite_is_refused() {
+        let data: Vec<u8> = [1.0, f32::NAN, f32::INFINITY]
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        let view = TensorView::new(Dtype::F32, vec![3], &data).unwrap();
+        let bytes = ::safetensors::serialize([("x", view)], None).unwrap();
+        let file = WeightFile::from_bytes("tiny", bytes).unwrap();
+        check(
+            file.weights(Precision::F32).tensor("x", [3]),
+            "tiny: `x` holds NaN at element 1: the file is damaged",
         );
     }
 

@@ -172,6 +172,7 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         prompt,
         negative: body.text(&["negative_prompt"])?.unwrap_or(base.negative),
         seconds: body.parsed(&["seconds"])?.or(base.seconds),
+        frames: body.parsed(&["frames", "num_frames"])?.or(base.frames),
         size: if is_reshaped { size } else { base.size },
         aspect: if is_reshaped { aspect } else { base.aspect },
         resolution: if is_reshaped {
@@ -194,6 +195,8 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
         draft: body.switch("draft")?.unwrap_or(base.draft),
         strict: body.switch("strict")?.unwrap_or(base.strict),
+        options: base.options,
+        files: base.files,
     };
     body.finish()?;
     Ok(request)

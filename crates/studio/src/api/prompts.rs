@@ -191,7 +191,7 @@ pub async fn analysis(
     let answer = Answer {
         model: family.info().name.clone(),
         moderation: moderate(&prompt),
-        analysis: kinora_engine::prompt::analyse(&prompt, family.knowledge()),
+        analysis: kinora_engine::prompt::Analysis::of(&prompt, family.knowledge()),
         prompt,
     };
     Ok(Json(answer).into_response())

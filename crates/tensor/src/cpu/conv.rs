@@ -23,20 +23,13 @@ use crate::{ConvWeight, Element, Precision, Tensor};
 const BAND_BYTES: usize = 512 << 10;
 
 pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
-    let [t, h, w, _] = x.dims();
-    let stride = options.stride;
-    let dims = [
-        t,
-        h.div_ceil(stride),
-        w.div_ceil(stride),
-        weight.out_channels(),
-    ];
+    let dims = options.result_dims(x, weight);
     let panels = weight.panels();
     with_element!(x.dtype(), T => Tensor::build(&dims, |out: &mut [T]| {
         let out = Shared::new(out);
         let bias = options.bias.map(Tensor::as_f32);
         let residual = options.residual.map(Tensor::as_slice::<T>);
-        if weight.kernel() == 1 && weight.frames() == 1 && stride == 1 {
+        if weight.kernel() == 1 && weight.frames() == 1 && options.stride == 1 {
             let activation = if options.relu { Activation::Relu } else { Activation::None };
             // The activation comes after the residual, which `End` adds last.
             if residual.is_none() || !options.relu {
@@ -49,9 +42,9 @@ pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) ->
         }
         let job = Job {
             frames: x.as_slice::<T>(),
-            past: options.past.map(Tensor::as_slice::<T>),
+            past: options.past.map_or(&[], Tensor::as_slice::<T>),
             shape: x.dims(),
-            grid: Grid::new(weight, stride, [dims[1], dims[2]]),
+            grid: Grid::new(weight, options, [dims[1], dims[2]]),
             panels,
             end: Positions {
                 out, size: dims, bias, residual, relu: options.relu, frame: 0, row: 0, width: 0,
@@ -70,6 +63,8 @@ struct Grid {
     channels: usize,
     /// Even and odd parts along an axis.
     planes: usize,
+    /// Rows above and columns to the left of a frame that are zero.
+    before: usize,
     /// Border columns and rows of a plane.
     border: usize,
     /// Height and width of the output.
@@ -77,14 +72,15 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(weight: &ConvWeight, stride: usize, out: [usize; 2]) -> Self {
-        let kernel = weight.kernel();
+    fn new(weight: &ConvWeight, options: &Conv, out: [usize; 2]) -> Self {
+        let (kernel, stride) = (weight.kernel(), options.stride);
         Self {
             kernel,
             stride,
             depth: weight.frames(),
             channels: weight.padded_channels(),
             planes: if kernel == 1 { 1 } else { stride },
+            before: options.border_before(kernel),
             border: (kernel - 1) / stride,
             out,
         }
@@ -130,7 +126,8 @@ impl Grid {
 
 struct Job<'a, T> {
     frames: &'a [T],
-    past: Option<&'a [T]>,
+    /// Frames before the first, oldest first.
+    past: &'a [T],
     shape: [usize; 4],
     grid: Grid,
     panels: &'a Panels,
@@ -161,13 +158,16 @@ impl<T: SimdElement> Job<'_, T> {
         });
     }
 
-    /// The frame `back` before `frame`; none before the first without a past.
+    /// The frame `back` before `frame`; none where the past does not reach.
     #[inline(always)]
     fn frame(&self, frame: usize, back: usize) -> Option<&[T]> {
         let len = self.shape[1] * self.shape[2] * self.shape[3];
         match frame.checked_sub(back) {
             Some(frame) => Some(&self.frames[frame * len..(frame + 1) * len]),
-            None => self.past,
+            None => {
+                let end = self.past.len().checked_sub((back - frame - 1) * len)?;
+                Some(&self.past[end.checked_sub(len)?..end])
+            }
         }
     }
 }
@@ -228,7 +228,7 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Band<'_, T, A, B> {
             let py = plane / grid.planes % grid.planes;
             let px = plane % grid.planes;
             for j in 0..self.rows + grid.border {
-                let y = (grid.stride * (self.row + j) + py).checked_sub(grid.kernel / 2);
+                let y = (grid.stride * (self.row + j) + py).checked_sub(grid.before);
                 let source = match (frame, y.filter(|&y| y < job.shape[1])) {
                     (Some(frame), Some(y)) => {
                         let len = job.shape[2] * job.shape[3];
@@ -259,15 +259,14 @@ fn gather_line<S: Simd, T: SimdElement, A: SimdElement>(
     let (grid, c) = (&job.grid, job.shape[3]);
     let round = job.panels.precision() == Precision::Bf16;
     if grid.stride == 1 && c == grid.channels {
-        let border = grid.kernel / 2 * c;
-        let (left, rest) = out.split_at_mut(border);
+        let (left, rest) = out.split_at_mut(grid.before * c);
         let (middle, right) = rest.split_at_mut(source.len());
         left.fill(A::default());
         right.fill(A::default());
         return convert(s, source, middle, round);
     }
     for (i, out) in out.chunks_exact_mut(grid.channels).enumerate() {
-        let x = (grid.stride * i + px).checked_sub(grid.kernel / 2);
+        let x = (grid.stride * i + px).checked_sub(grid.before);
         match x.filter(|&x| x < job.shape[2]) {
             Some(x) => {
                 convert(s, &source[x * c..(x + 1) * c], &mut out[..c], round);

@@ -258,25 +258,30 @@ pub(super) fn attention(
 
 pub(super) fn conv(x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
     let [t, h, w, c] = x.dims();
-    let (kernel, stride, out) = (weight.kernel(), options.stride, weight.out_channels());
-    let dims = [t, h.div_ceil(stride), w.div_ceil(stride), out];
+    let (kernel, stride) = (weight.kernel(), options.stride);
+    let dims = options.result_dims(x, weight);
+    let before = options.border_before(kernel);
     let panels = weight.panels();
     let matrix = panels.unpack();
     let input = operand(x, weight.precision());
     let past = options.past.map(|past| operand(past, weight.precision()));
+    let past = past.unwrap_or_default();
     let pixel = |frame: usize, back: usize, y: usize, x: usize| -> Option<&[f32]> {
-        let (y, x) = (y.checked_sub(kernel / 2)?, x.checked_sub(kernel / 2)?);
+        let (y, x) = (y.checked_sub(before)?, x.checked_sub(before)?);
         let at = (y < h && x < w).then_some((y * w + x) * c)?;
         match frame.checked_sub(back) {
             Some(frame) => Some(&input[frame * h * w * c + at..][..c]),
-            None => past.as_ref().map(|past| &past[at..][..c]),
+            None => {
+                let first = past.len().checked_sub((back - frame) * h * w * c)?;
+                Some(&past[first + at..][..c])
+            }
         }
     };
     let padded = weight.padded_channels();
     let mut values = Vec::with_capacity(dims.iter().product());
     for i in 0..t * dims[1] * dims[2] {
         let (frame, y, x) = (i / dims[2] / dims[1], i / dims[2] % dims[1], i % dims[2]);
-        for j in 0..out {
+        for j in 0..dims[3] {
             let mut sum = 0.0;
             for tap in 0..weight.frames() * kernel * kernel {
                 let (back, dy, dx) = (tap / kernel / kernel, tap / kernel % kernel, tap % kernel);

@@ -2,6 +2,17 @@
 
 use crate::{ConvWeight, Tensor};
 
+/// Where a 3x3 kernel finds zeros around each frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pad {
+    /// A row and a column on all sides.
+    #[default]
+    Both,
+    /// A row below and a column to the right only, as some encoders do before a stride of 2:
+    /// `F.pad(x, (0, 1, 0, 1))` in torch.
+    After,
+}
+
 /// Options of [`Tensor::conv`].
 #[derive(Clone, Copy, Debug)]
 pub struct Conv<'a> {
@@ -9,13 +20,39 @@ pub struct Conv<'a> {
     pub bias: Option<&'a Tensor>,
     /// Step in height and width, 1 or 2.
     pub stride: usize,
-    /// `[1, h, w, c]`, the frame before the first, for a weight over two frames; zeros when
-    /// absent.
+    /// `[p, h, w, c]`, the `p` frames before the first, oldest first; fewer than the weight sees.
+    /// Frames further back are zeros, and so are all of them when absent.
     pub past: Option<&'a Tensor>,
     /// The shape of the result, added before `relu`.
     pub residual: Option<&'a Tensor>,
     /// `max(x, 0)` at the end.
     pub relu: bool,
+    /// Where space is padded.
+    pub pad: Pad,
+}
+
+impl Conv<'_> {
+    /// Rows above and columns to the left that a kernel finds zero.
+    pub(crate) fn border_before(&self, kernel: usize) -> usize {
+        match self.pad {
+            Pad::Both => kernel / 2,
+            Pad::After => 0,
+        }
+    }
+
+    /// The shape of the result for `x` `[t, h, w, c]`.
+    #[track_caller]
+    pub(crate) fn result_dims(&self, x: &Tensor, weight: &ConvWeight) -> [usize; 4] {
+        let [t, h, w, _] = x.dims();
+        let kernel = weight.kernel();
+        let border = self.border_before(kernel) + kernel / 2;
+        let [h, w] = [h, w].map(|size| {
+            let steps = (size + border).checked_sub(kernel);
+            let steps = steps.unwrap_or_else(|| panic!("{:?} is less than a kernel", x.shape()));
+            steps / self.stride + 1
+        });
+        [t, h, w, weight.out_channels()]
+    }
 }
 
 impl Default for Conv<'_> {
@@ -26,25 +63,28 @@ impl Default for Conv<'_> {
             past: None,
             residual: None,
             relu: false,
+            pad: Pad::Both,
         }
     }
 }
 
 impl Tensor {
-    /// Convolution of each frame, and for a weight over two frames also of the frame before.
+    /// Convolution of each frame together with as many frames before it as the weight sees.
     ///
     /// Space is padded with zeros so that a stride of 1 keeps its size; a stride of 2 halves it,
-    /// rounding up.
+    /// rounding up. With [`Pad::After`] a stride of 2 rounds down, and a stride of 1 loses a row
+    /// and a column to a 3x3 kernel. Time is causal: a convolution that looks ahead as well is one
+    /// over frames joined at both ends, the first of them given as the past.
     ///
     /// # Shapes
     /// `self` `[t, h, w, c]`; the result `[t, ceil(h / stride), ceil(w / stride), out]` in the
     /// dtype of `self`. With a bf16 weight `self` is rounded to bf16 as it is read.
     ///
     /// # Panics
-    /// When shapes do not fit, or a frame before is given to a weight over one frame.
+    /// When shapes do not fit, or the past has as many frames as the weight sees.
     #[track_caller]
     pub fn conv(&self, weight: &ConvWeight, options: &Conv) -> Self {
-        let [t, h, w, c] = self.dims();
+        let [_, h, w, c] = self.dims();
         let [out, channels] = [weight.out_channels(), weight.in_channels()];
         assert_eq!(
             c,
@@ -67,30 +107,18 @@ impl Tensor {
             bias.expect_f32("a bias");
         }
         if let Some(past) = options.past {
-            assert_eq!(
-                weight.frames(),
-                2,
-                "the weight sees one frame, there is no past"
-            );
-            assert_eq!(
+            let [frames, height, width, channels] = past.dims();
+            assert!(
+                frames < weight.frames() && [height, width, channels] == [h, w, c],
+                "{:?} before {:?} for a weight over {} frames",
                 past.shape(),
-                [1, h, w, c],
-                "the frame before {:?}",
-                self.shape()
+                self.shape(),
+                weight.frames()
             );
-            assert_eq!(
-                past.dtype(),
-                self.dtype(),
-                "the frame before has another dtype"
-            );
+            assert_eq!(past.dtype(), self.dtype(), "the past has another dtype");
         }
+        let dims = options.result_dims(self, weight);
         if let Some(residual) = options.residual {
-            let dims = [
-                t,
-                h.div_ceil(options.stride),
-                w.div_ceil(options.stride),
-                out,
-            ];
             assert_eq!(residual.shape(), dims, "the residual of {:?}", self.shape());
             assert_eq!(
                 residual.dtype(),
