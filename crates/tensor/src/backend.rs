@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Unary};
+use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// Where tensors live and operations run.
@@ -42,13 +42,7 @@ pub trait Backend: Send + Sync {
     fn mean(&self, x: &Tensor, axis: usize) -> Tensor;
 
     fn linear(&self, x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor;
-    fn rms_norm(
-        &self,
-        x: &Tensor,
-        weight: Option<&Tensor>,
-        eps: f32,
-        modulation: Option<&Modulation>,
-    ) -> Tensor;
+    fn norm(&self, x: &Tensor, norm: &Norm, modulation: Option<&Modulation>) -> Tensor;
     fn gated_add(&self, x: &Tensor, y: &Tensor, gate: &Tensor, rows: &[u32]) -> Tensor;
     fn split_heads(&self, x: &Tensor, heads: &Heads) -> Tensor;
     fn attention(

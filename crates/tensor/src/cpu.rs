@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use self::elementwise::Binary;
 use crate::backend::Backend;
-use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Unary};
+use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// The processor.
@@ -90,16 +90,10 @@ impl Backend for Cpu {
         }
     }
 
-    fn rms_norm(
-        &self,
-        x: &Tensor,
-        weight: Option<&Tensor>,
-        eps: f32,
-        modulation: Option<&Modulation>,
-    ) -> Tensor {
+    fn norm(&self, x: &Tensor, norm: &Norm, modulation: Option<&Modulation>) -> Tensor {
         match Isa::current() {
-            Isa::Reference => reference::rms_norm(x, weight, eps, modulation),
-            isa => rows::rms_norm(isa, x, weight, eps, modulation),
+            Isa::Reference => reference::norm(x, norm, modulation),
+            isa => rows::norm(isa, x, norm, modulation),
         }
     }
 

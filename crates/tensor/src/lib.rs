@@ -7,8 +7,8 @@
 //! | [`linear`](Tensor::linear), [`linear_with`](Tensor::linear_with) | matrix product with a [`PackedWeight`], bias, activation, gate and residual fused |
 //! | [`swiglu`](Tensor::swiglu) | `silu(x A^T) * (x B^T)` in one pass |
 //! | [`split_heads`](Tensor::split_heads) | columns to heads with RMS norm and rotary embedding fused |
-//! | [`attention`](Tensor::attention) | flash attention, heads joined in the result |
-//! | [`rms_norm`](Tensor::rms_norm), [`rms_norm_modulate`](Tensor::rms_norm_modulate), [`gated_add`](Tensor::gated_add) | norm and modulation by rows of a small table |
+//! | [`attention`](Tensor::attention) | flash attention with an optional bias of the scores, heads joined in the result |
+//! | [`rms_norm`](Tensor::rms_norm), [`layer_norm`](Tensor::layer_norm), [`rms_norm_modulate`](Tensor::rms_norm_modulate), [`layer_norm_modulate`](Tensor::layer_norm_modulate), [`gated_add`](Tensor::gated_add) | norm and modulation by rows of a small table |
 //! | [`conv`](Tensor::conv) | 1x1 or 3x3 over one to three frames; bias, residual and relu fused |
 //! | [`upsample2x`](Tensor::upsample2x), [`fold`](Tensor::fold), [`unfold`](Tensor::unfold) | space and time against channels |
 //! | [`map`](Tensor::map), [`combine`](Tensor::combine), [`mul`](Tensor::mul), `+ - *` | element by element |
@@ -38,7 +38,8 @@ pub use cpu::{Isa, IsaError, parallel_for, set_threads, threads, with_isa};
 pub use dtype::{DType, Element};
 pub use half::bf16;
 pub use ops::{
-    Activation, Attention, Conv, Epilogue, Heads, Modulation, Pad, QkNorm, Residual, Rotary, Unary,
+    Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Pad, QkNorm, Residual, Rotary,
+    Unary,
 };
 pub use packed::{ConvWeight, PackedWeight, Precision};
 pub use tensor::Tensor;

@@ -8,7 +8,8 @@ mod linear;
 mod norm;
 
 pub use attention::Attention;
+pub(crate) use attention::bias_start;
 pub use conv::{Conv, Pad};
 pub use elementwise::Unary;
 pub use linear::{Activation, Epilogue, Residual};
-pub use norm::{Heads, Modulation, QkNorm, Rotary};
+pub use norm::{Heads, Modulation, Norm, QkNorm, Rotary};

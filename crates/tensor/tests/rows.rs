@@ -3,7 +3,7 @@
 mod common;
 
 use common::{check, random};
-use kinora_tensor::{DType, Heads, Modulation, QkNorm, Rotary, Tensor, Unary};
+use kinora_tensor::{DType, Heads, Isa, Modulation, QkNorm, Rotary, Tensor, Unary, with_isa};
 
 const DTYPES: [DType; 2] = [DType::F32, DType::Bf16];
 
@@ -12,7 +12,7 @@ fn norms_and_gates_at_odd_sizes() {
     for [rows, d] in [[1, 1], [3, 16], [5, 31], [70, 320]] {
         for dtype in DTYPES {
             let x = random(&[rows, d], dtype, 1);
-            let [weight] = [random(&[d], DType::F32, 2)];
+            let [weight, bias] = [2, 6].map(|seed| random(&[d], DType::F32, seed));
             let [shift, scale] = [3, 4].map(|seed| random(&[2, d], DType::F32, seed));
             let index: Vec<u32> = (0..rows as u32).map(|i| i % 2).collect();
             let modulation = Modulation {
@@ -22,10 +22,57 @@ fn norms_and_gates_at_odd_sizes() {
             };
             check("rms_norm", || x.rms_norm(Some(&weight), 1e-6));
             check("modulate", || x.rms_norm_modulate(None, 1e-6, &modulation));
+            for affine in [None, Some((&weight, &bias))] {
+                check("layer_norm", || x.layer_norm(affine, 1e-3));
+                check("layer modulate", || {
+                    x.layer_norm_modulate(affine, 1e-3, &modulation)
+                });
+            }
             let y = random(&[rows, d], DType::Bf16, 5);
             check("gated_add", || x.gated_add(&y, &scale, &index));
             check("softmax", || x.scale(9.0).softmax());
             check("mean", || x.mean(0));
+        }
+    }
+}
+
+#[test]
+fn a_layer_norm_leaves_mean_zero_and_variance_one() {
+    // So far from zero that a variance from the mean of squares would be wrong.
+    let far = Unary::Affine {
+        scale: 0.01,
+        shift: 10.0,
+    };
+    let x = random(&[3, 33], DType::F32, 1).map(far);
+    let [weight, bias] = [2, 3].map(|seed| random(&[33], DType::F32, seed));
+    for isa in Isa::available() {
+        let affine = Some((&weight, &bias));
+        let [y, z] = with_isa(isa, || [x.layer_norm(None, 0.0), x.layer_norm(affine, 0.0)]);
+        for row in y.as_f32().chunks(33) {
+            let mean = row.iter().sum::<f32>() / 33.0;
+            let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 33.0;
+            assert!(mean.abs() < 1e-3, "{mean} on {}", isa.name());
+            assert!(
+                (variance - 1.0).abs() < 1e-4,
+                "{variance} on {}",
+                isa.name()
+            );
+        }
+        let expected = &(&y * &weight) + &bias;
+        for (x, y) in z.as_f32().iter().zip(expected.as_f32()) {
+            assert!((x - y).abs() < 1e-5, "{x} for {y} on {}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn a_row_of_zeros_stays_zero_with_a_tiny_eps() {
+    for dtype in DTYPES {
+        let x = Tensor::zeros(&[2, 31], dtype);
+        for isa in Isa::available() {
+            for y in with_isa(isa, || [x.rms_norm(None, 1e-24), x.layer_norm(None, 1e-24)]) {
+                assert!(y.to_vec().iter().all(|&y| y == 0.0), "{}", isa.name());
+            }
         }
     }
 }
@@ -36,8 +83,9 @@ fn heads_at_odd_sizes() {
         for dtype in DTYPES {
             let x = random(&[2, 9, 2 * heads * d + 3], dtype, 1);
             let weight = random(&[d], DType::F32, 2);
-            let cos = random(&[11, d / 2], DType::F32, 3);
-            let sin = random(&[11, d / 2], DType::F32, 4);
+            let [cos, sin] = [3, 4].map(|seed| random(&[11, d / 2], DType::F32, seed));
+            let [all_cos, all_sin] =
+                [5, 6].map(|seed| random(&[11, heads * d / 2], DType::F32, seed));
             let norm = Some(QkNorm {
                 weight: &weight,
                 eps: 1e-6,
@@ -46,8 +94,18 @@ fn heads_at_odd_sizes() {
                 cos: &cos,
                 sin: &sin,
             });
+            let each = Some(Rotary {
+                cos: &all_cos,
+                sin: &all_sin,
+            });
             let columns = heads * d..2 * heads * d;
-            for (norm, rotary) in [(None, None), (norm, None), (None, rotary), (norm, rotary)] {
+            for (norm, rotary) in [
+                (None, None),
+                (norm, None),
+                (None, rotary),
+                (norm, rotary),
+                (norm, each),
+            ] {
                 let options = Heads {
                     columns: columns.clone(),
                     heads,
@@ -57,6 +115,29 @@ fn heads_at_odd_sizes() {
                 check("heads", || x.split_heads(&options));
             }
         }
+    }
+}
+
+#[test]
+fn heads_turn_by_tables_of_their_own() {
+    let (heads, d, n) = (3, 8, 5);
+    let x = random(&[1, n, heads * d], DType::F32, 1);
+    let [cos, sin] = [2, 3].map(|seed| random(&[n, heads * d / 2], DType::F32, seed));
+    let split = |columns: std::ops::Range<usize>, cos: &Tensor, sin: &Tensor| {
+        x.split_heads(&Heads {
+            heads: columns.len() / d,
+            columns,
+            norm: None,
+            rotary: Some(Rotary { cos, sin }),
+        })
+    };
+    let all = split(0..heads * d, &cos, &sin);
+    for head in 0..heads {
+        let half = head * d / 2..(head + 1) * d / 2;
+        let [cos, sin] = [&cos, &sin].map(|table| table.narrow(1, half.clone()));
+        let alone = split(head * d..(head + 1) * d, &cos, &sin);
+        let expected = all.narrow(1, head..head + 1);
+        assert_eq!(alone.as_f32(), expected.as_f32(), "head {head}");
     }
 }
 

@@ -12,7 +12,7 @@ use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
-use crate::ops::Attention;
+use crate::ops::{Attention, bias_start};
 use crate::packed::{PANEL, SLICE, pack_columns, pack_rows};
 use crate::{DType, Element, Precision, Tensor};
 
@@ -40,6 +40,7 @@ pub(super) fn attention(
                 shape: q.dims(),
                 keys: &keys,
                 scale: options.scale.unwrap_or(1.0 / (d as f32).sqrt()),
+                bias: options.bias,
                 out: Shared::new(out),
                 sums: Shared::new(&mut sums),
             };
@@ -109,6 +110,7 @@ struct Job<'a, T, B> {
     shape: [usize; 4],
     keys: &'a Packed<B>,
     scale: f32,
+    bias: Option<&'a Tensor>,
     out: Shared<'a, T>,
     sums: Shared<'a, f32>,
 }
@@ -180,6 +182,9 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, 
         for first in (0..self.job.keys.count).step_by(BLOCK) {
             let count = BLOCK.min(self.job.keys.count - first);
             self.score(s, &machine, first, count);
+            if self.job.bias.is_some() {
+                self.add_bias(s, first, count);
+            }
             self.exponentials(s, count, &mut running);
             self.add_values(s, &machine, first, count);
         }
@@ -231,12 +236,34 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
         }
     }
 
+    /// Scales the scores of a block and adds its bias, both times `log2(e)`.
+    #[inline(always)]
+    fn add_bias<S: Simd>(&mut self, s: S, first: usize, count: usize) {
+        let [_, h, n, _] = self.job.shape;
+        let Some(bias) = self.job.bias else { return };
+        let log2e = s.splat(std::f32::consts::LOG2_E);
+        let factor = s.splat(self.job.scale * std::f32::consts::LOG2_E);
+        let rows = STRIP.min(n - self.first);
+        for (r, scores) in self.scores.chunks_exact_mut(BLOCK).take(rows).enumerate() {
+            let at = bias_start(bias, self.head % h, self.first + r) + first;
+            let bias = bias.as_f32()[at..at + count].chunks(LANES);
+            for (x, bias) in scores.as_chunks_mut().0.iter_mut().zip(bias) {
+                let bias = f32::load_some(s, bias) * log2e;
+                s.load(x).mul_add(factor, bias).store(x);
+            }
+        }
+    }
+
     /// Turns scores into probabilities relative to the running maximum.
     #[inline(always)]
     fn exponentials<S: Simd>(&mut self, s: S, count: usize, running: &mut Running) {
         let depth = self.depth();
         let padded = count.next_multiple_of(PANEL);
-        let factor = self.job.scale * std::f32::consts::LOG2_E;
+        let factor = if self.job.bias.is_some() {
+            1.0
+        } else {
+            self.job.scale * std::f32::consts::LOG2_E
+        };
         for (r, scores) in self.scores.chunks_exact_mut(BLOCK).enumerate() {
             scores[count..padded].fill(f32::NEG_INFINITY);
             let (scores, _) = scores[..padded].as_chunks::<LANES>();

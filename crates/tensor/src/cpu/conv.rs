@@ -162,13 +162,11 @@ impl<T: SimdElement> Job<'_, T> {
     #[inline(always)]
     fn frame(&self, frame: usize, back: usize) -> Option<&[T]> {
         let len = self.shape[1] * self.shape[2] * self.shape[3];
-        match frame.checked_sub(back) {
-            Some(frame) => Some(&self.frames[frame * len..(frame + 1) * len]),
-            None => {
-                let end = self.past.len().checked_sub((back - frame - 1) * len)?;
-                Some(&self.past[end.checked_sub(len)?..end])
-            }
+        if frame >= back {
+            return Some(&self.frames[(frame - back) * len..][..len]);
         }
+        let first = self.past.len().checked_sub((back - frame) * len)?;
+        Some(&self.past[first..first + len])
     }
 }
 

@@ -1,7 +1,8 @@
 //! Every operation with arithmetic in plain scalar code: what the fast versions are tested against.
 
 use crate::dtype::with_element;
-use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Unary};
+use crate::ops::bias_start;
+use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
 
 /// A tensor of `dtype` from f32 values.
@@ -150,17 +151,11 @@ fn end(mut values: Vec<f32>, x: &Tensor, n: usize, epilogue: &Epilogue) -> Tenso
     finish(&values, &dims, epilogue.dtype.unwrap_or(x.dtype()))
 }
 
-pub(super) fn rms_norm(
-    x: &Tensor,
-    weight: Option<&Tensor>,
-    eps: f32,
-    modulation: Option<&Modulation>,
-) -> Tensor {
+pub(super) fn norm(x: &Tensor, norm: &Norm, modulation: Option<&Modulation>) -> Tensor {
     let d = x.last_dim();
     let mut values = x.to_vec();
-    let weight = weight.map(Tensor::to_vec);
     for (i, row) in values.chunks_exact_mut(d.max(1)).enumerate() {
-        norm_row(row, weight.as_deref(), eps);
+        norm_row(row, norm);
         if let Some(Modulation { shift, scale, rows }) = modulation {
             let at = rows[i] as usize * d;
             for (j, x) in row.iter_mut().enumerate() {
@@ -171,11 +166,19 @@ pub(super) fn rms_norm(
     finish(&values, x.shape(), x.dtype())
 }
 
-fn norm_row(row: &mut [f32], weight: Option<&[f32]>, eps: f32) {
-    let mean = row.iter().map(|x| x * x).sum::<f32>() / row.len() as f32;
-    let factor = 1.0 / (mean + eps).sqrt();
+fn norm_row(row: &mut [f32], norm: &Norm) {
+    let count = row.len() as f32;
+    if norm.centre {
+        let mean = row.iter().sum::<f32>() / count;
+        for x in row.iter_mut() {
+            *x -= mean;
+        }
+    }
+    let mean = row.iter().map(|x| x * x).sum::<f32>() / count;
+    let factor = 1.0 / (mean + norm.eps).sqrt();
     for (i, x) in row.iter_mut().enumerate() {
-        *x *= factor * weight.map_or(1.0, |weight| weight[i]);
+        *x *= factor * norm.weight.map_or(1.0, |weight| weight.as_f32()[i]);
+        *x += norm.bias.map_or(0.0, |bias| bias.as_f32()[i]);
     }
 }
 
@@ -204,11 +207,11 @@ pub(super) fn split_heads(x: &Tensor, options: &Heads) -> Tensor {
         let from = (batch * n + position) * width + columns.start + h * d;
         head.copy_from_slice(&source[from..from + d]);
         if let Some(norm) = norm {
-            norm_row(head, Some(norm.weight.as_f32()), norm.eps);
+            norm_row(head, &norm.of_head());
         }
         if let Some(rotary) = rotary {
             for j in 0..d / 2 {
-                let at = position * (d / 2) + j;
+                let at = rotary.start(position, h, d / 2) + j;
                 let (cos, sin) = (rotary.cos.as_f32()[at], rotary.sin.as_f32()[at]);
                 let (x, y) = (head[j], head[j + d / 2]);
                 head[j] = x * cos - y * sin;
@@ -229,13 +232,19 @@ pub(super) fn attention(
     let [_, _, m, _] = k.dims();
     let scale = options.scale.unwrap_or(1.0 / (d as f32).sqrt());
     let (queries, keys, values) = (q.to_vec(), k.to_vec(), v.to_vec());
+    let bias = |i: usize, j: usize| match options.bias {
+        Some(bias) => bias.as_f32()[bias_start(bias, i / n % h, i % n) + j],
+        None => 0.0,
+    };
     let mut out = vec![0.0; b * n * h * d];
     let mut sums = vec![0.0; b * h * n];
     for (i, sum) in sums.iter_mut().enumerate() {
         let (head, position) = (i / n, i % n);
         let query = &queries[i * d..][..d];
         let key = |j: usize| &keys[(head * m + j) * d..][..d];
-        let mut scores: Vec<f32> = (0..m).map(|j| scale * dot(query, key(j))).collect();
+        let mut scores: Vec<f32> = (0..m)
+            .map(|j| scale * dot(query, key(j)) + bias(i, j))
+            .collect();
         let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for score in &mut scores {
             *score = (*score - max).exp();
@@ -269,13 +278,11 @@ pub(super) fn conv(x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
     let pixel = |frame: usize, back: usize, y: usize, x: usize| -> Option<&[f32]> {
         let (y, x) = (y.checked_sub(before)?, x.checked_sub(before)?);
         let at = (y < h && x < w).then_some((y * w + x) * c)?;
-        match frame.checked_sub(back) {
-            Some(frame) => Some(&input[frame * h * w * c + at..][..c]),
-            None => {
-                let first = past.len().checked_sub((back - frame) * h * w * c)?;
-                Some(&past[first + at..][..c])
-            }
+        if frame >= back {
+            return Some(&input[(frame - back) * h * w * c + at..][..c]);
         }
+        let first = past.len().checked_sub((back - frame) * h * w * c)?;
+        Some(&past[first + at..][..c])
     };
     let padded = weight.padded_channels();
     let mut values = Vec::with_capacity(dims.iter().product());

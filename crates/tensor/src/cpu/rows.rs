@@ -7,7 +7,7 @@ use super::pool::parallel_parts;
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::Tensor;
 use crate::dtype::with_element;
-use crate::ops::{Heads, Modulation};
+use crate::ops::{Heads, Modulation, Norm};
 
 /// Elements of a chunk, about.
 const CHUNK: usize = 16 << 10;
@@ -18,23 +18,16 @@ fn parallel_rows<T: Send>(out: &mut [T], d: usize, task: impl Fn(usize, &mut [T]
     parallel_parts(out, rows * d, |i, part| task(i * rows, part));
 }
 
-pub(super) fn rms_norm(
-    isa: Isa,
-    x: &Tensor,
-    weight: Option<&Tensor>,
-    eps: f32,
-    modulation: Option<&Modulation>,
-) -> Tensor {
+pub(super) fn norm(isa: Isa, x: &Tensor, norm: &Norm, modulation: Option<&Modulation>) -> Tensor {
     let d = x.last_dim();
     with_element!(x.dtype(), T => Tensor::build(x.shape(), |out: &mut [T]| {
         let x = x.as_slice::<T>();
         parallel_rows(out, d, |first, out| {
-            dispatch(isa, Norm {
+            dispatch(isa, NormRows {
                 x: &x[first * d..][..out.len()],
                 out,
                 d,
-                weight: weight.map(Tensor::as_f32),
-                eps,
+                norm,
                 modulation: modulation.map(|m| Table {
                     shift: m.shift.as_f32(),
                     scale: m.scale.as_f32(),
@@ -45,12 +38,11 @@ pub(super) fn rms_norm(
     }))
 }
 
-struct Norm<'a, T> {
+struct NormRows<'a, T> {
     x: &'a [T],
     out: &'a mut [T],
     d: usize,
-    weight: Option<&'a [f32]>,
-    eps: f32,
+    norm: &'a Norm<'a>,
     modulation: Option<Table<'a>>,
 }
 
@@ -61,24 +53,30 @@ struct Table<'a> {
     rows: &'a [u32],
 }
 
-impl<T: SimdElement> Kernel for Norm<'_, T> {
+impl<T: SimdElement> Kernel for NormRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let d = self.d;
+        let (d, norm) = (self.d, self.norm);
+        let [weight, bias] = [norm.weight, norm.bias].map(|table| table.map(Tensor::as_f32));
         let rows = self.x.chunks_exact(d).zip(self.out.chunks_exact_mut(d));
         for (r, (x, out)) in rows.enumerate() {
-            let factor = s.splat(inverse_rms(s, x, self.eps));
+            let mean = if norm.centre { mean(s, x) } else { 0.0 };
+            let factor = s.splat(inverse_deviation(s, x, mean, norm.eps));
+            let mean = s.splat(mean);
             let table = self.modulation.as_ref().map(|table| {
                 let at = table.rows[r] as usize * d;
                 (&table.shift[at..at + d], &table.scale[at..at + d])
             });
             for (i, (x, out)) in x.chunks(LANES).zip(out.chunks_mut(LANES)).enumerate() {
                 let at = i * LANES..i * LANES + x.len();
-                let mut y = T::load_some(s, x) * factor;
-                if let Some(weight) = self.weight {
+                let mut y = (T::load_some(s, x) - mean) * factor;
+                if let Some(weight) = weight {
                     y = y * f32::load_some(s, &weight[at.clone()]);
+                }
+                if let Some(bias) = bias {
+                    y = y + f32::load_some(s, &bias[at.clone()]);
                 }
                 if let Some((shift, scale)) = table {
                     let scale = f32::load_some(s, &scale[at.clone()]) + s.splat(1.0);
@@ -90,14 +88,30 @@ impl<T: SimdElement> Kernel for Norm<'_, T> {
     }
 }
 
-/// `1 / sqrt(mean(x^2) + eps)`.
 #[inline(always)]
-fn inverse_rms<S: Simd, T: SimdElement>(s: S, x: &[T], eps: f32) -> f32 {
+fn mean<S: Simd, T: SimdElement>(s: S, x: &[T]) -> f32 {
     let mut sum = s.splat(0.0);
     for part in x.chunks(LANES) {
-        let x = T::load_some(s, part);
+        sum = sum + T::load_some(s, part);
+    }
+    sum.sum() / x.len() as f32
+}
+
+/// `1 / sqrt(mean((x - centre)^2) + eps)`.
+#[inline(always)]
+fn inverse_deviation<S: Simd, T: SimdElement>(s: S, x: &[T], centre: f32, eps: f32) -> f32 {
+    let (parts, rest) = x.as_chunks();
+    // Lanes beyond the row lie at its centre and add nothing.
+    let mut last = [centre; LANES];
+    f32::store_some(T::load_some(s, rest), &mut last[..rest.len()]);
+    let centre = s.splat(centre);
+    let mut sum = s.splat(0.0);
+    for part in parts {
+        let x = T::load(s, part) - centre;
         sum = x.mul_add(x, sum);
     }
+    let rest = s.load(&last) - centre;
+    sum = rest.mul_add(rest, sum);
     1.0 / (sum.sum() / x.len() as f32 + eps).sqrt()
 }
 
@@ -186,7 +200,7 @@ impl<T: SimdElement> Kernel for Split<'_, T> {
             let (batch, h, position) = (row / n / heads, row / n % heads, row % n);
             let from = (batch * n + position) * self.width + columns.start + h * d;
             let x = &self.x[from..from + d];
-            let factor = norm.map_or(1.0, |norm| inverse_rms(s, x, norm.eps));
+            let factor = norm.map_or(1.0, |norm| inverse_deviation(s, x, 0.0, norm.eps));
             for (i, x) in x.chunks(LANES).enumerate() {
                 let at = i * LANES..i * LANES + x.len();
                 let mut y = T::load_some(s, x) * s.splat(factor);
@@ -196,7 +210,7 @@ impl<T: SimdElement> Kernel for Split<'_, T> {
                 f32::store_some(y, &mut head[at]);
             }
             if let Some(rotary) = rotary {
-                let at = position * (d / 2);
+                let at = rotary.start(position, h, d / 2);
                 let cos = &rotary.cos.as_f32()[at..at + d / 2];
                 rotate(s, &mut head, cos, &rotary.sin.as_f32()[at..at + d / 2]);
             }

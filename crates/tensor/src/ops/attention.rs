@@ -1,14 +1,23 @@
 //! Scaled dot-product attention.
 
-use crate::Tensor;
+use crate::{DType, Tensor};
 
 /// Options of [`Tensor::attention_with`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Attention {
+pub struct Attention<'a> {
     /// Factor of the scores, above 0; `1 / sqrt(head_dim)` when absent.
     pub scale: Option<f32>,
     /// Also return the log of each query's sum of exponentials, which a backward pass needs.
     pub log_sum_exp: bool,
+    /// F32 `[h, n, m]`, added to the scaled scores of every batch entry. Heads or queries that
+    /// share theirs may be one: `[1, 1, m]` masks keys. Finite: a large negative number hides a key.
+    pub bias: Option<&'a Tensor>,
+}
+
+/// Where the bias of a head's query begins.
+pub(crate) fn bias_start(bias: &Tensor, head: usize, query: usize) -> usize {
+    let [h, n, m] = bias.dims();
+    (head % h * n + query % n) * m
 }
 
 impl Tensor {
@@ -31,7 +40,7 @@ impl Tensor {
     /// [`Tensor::attention`] with options; the second result is F32 `[b, h, n]` when asked for.
     #[track_caller]
     pub fn attention_with(&self, k: &Self, v: &Self, options: &Attention) -> (Self, Option<Self>) {
-        let [b, h, _, d] = self.dims();
+        let [b, h, n, d] = self.dims();
         let [kb, kh, m, kd] = k.dims();
         assert!(
             (b, h, d) == (kb, kh, kd) && m > 0 && k.shape() == v.shape() && k.dtype() == v.dtype(),
@@ -39,6 +48,16 @@ impl Tensor {
         );
         let scale = options.scale.unwrap_or(1.0);
         assert!(scale > 0.0, "attention with a scale of {scale}");
+        if let Some(bias) = options.bias {
+            let [heads, queries, keys] = bias.dims();
+            assert!(
+                bias.dtype() == DType::F32
+                    && (heads == h || heads == 1)
+                    && (queries == n || queries == 1)
+                    && keys == m,
+                "bias {bias:?} of {h} heads, {n} queries and {m} keys"
+            );
+        }
         self.backend().attention(self, k, v, options)
     }
 }

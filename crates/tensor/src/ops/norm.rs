@@ -5,6 +5,19 @@ use std::ops::Range;
 use super::linear::check_table;
 use crate::Tensor;
 
+/// A norm along the last axis: [`Tensor::rms_norm`] and [`Tensor::layer_norm`] as one operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// Whether the mean is taken away first: a layer norm, not an RMS norm.
+    pub centre: bool,
+    /// F32 `[d]`, ones when absent.
+    pub weight: Option<&'a Tensor>,
+    /// F32 `[d]`, zeros when absent.
+    pub bias: Option<&'a Tensor>,
+    /// Added to the mean square.
+    pub eps: f32,
+}
+
 /// Scale and shift after a norm, chosen for each row from a small table.
 ///
 /// A row of the input is usually a token, a row of the table a noise level.
@@ -18,13 +31,46 @@ pub struct Modulation<'a> {
     pub rows: &'a [u32],
 }
 
-/// Rotary position embedding: pairs `(x[i], x[i + d/2])` turned by angles of the position.
+impl<'a> Norm<'a> {
+    fn rms(weight: Option<&'a Tensor>, eps: f32) -> Self {
+        Self {
+            centre: false,
+            weight,
+            bias: None,
+            eps,
+        }
+    }
+
+    fn layer(affine: Option<(&'a Tensor, &'a Tensor)>, eps: f32) -> Self {
+        Self {
+            centre: true,
+            weight: affine.map(|(weight, _)| weight),
+            bias: affine.map(|(_, bias)| bias),
+            eps,
+        }
+    }
+}
+
+/// Rotary position embedding: pairs `(x[i], x[i + d/2])` of each head turned by angles of the
+/// position.
+///
+/// Both tables are `[n, d/2]`, the same for all heads, or `[n, heads * d/2]`, columns for each head
+/// in turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotary<'a> {
-    /// F32 `[n, d/2]`.
+    /// F32.
     pub cos: &'a Tensor,
-    /// F32 `[n, d/2]`.
+    /// F32.
     pub sin: &'a Tensor,
+}
+
+impl Rotary<'_> {
+    /// Where the tables of a head at a position begin, `half` being half its size.
+    pub(crate) fn start(&self, position: usize, head: usize, half: usize) -> usize {
+        let width = self.cos.last_dim();
+        let column = if width == half { 0 } else { head * half };
+        position * width + column
+    }
 }
 
 /// The norm of queries and keys, over one head.
@@ -34,6 +80,13 @@ pub struct QkNorm<'a> {
     pub weight: &'a Tensor,
     /// Added to the mean square.
     pub eps: f32,
+}
+
+impl<'a> QkNorm<'a> {
+    /// As an operation on rows of one head.
+    pub(crate) fn of_head(&self) -> Norm<'a> {
+        Norm::rms(Some(self.weight), self.eps)
+    }
 }
 
 /// How columns become heads: see [`Tensor::split_heads`].
@@ -58,8 +111,7 @@ impl Tensor {
     /// `self` `[.., d]`, `weight` F32 `[d]` (ones when absent).
     #[track_caller]
     pub fn rms_norm(&self, weight: Option<&Self>, eps: f32) -> Self {
-        self.check_norm(weight);
-        self.backend().rms_norm(self, weight, eps, None)
+        self.norm(&Norm::rms(weight, eps), None)
     }
 
     /// `rms_norm(x) * (1 + scale[row]) + shift[row]`, shapes as in [`Modulation`].
@@ -70,20 +122,48 @@ impl Tensor {
         eps: f32,
         modulation: &Modulation,
     ) -> Self {
-        self.check_norm(weight);
-        check_table(
-            modulation.shift,
-            modulation.rows,
-            self.rows(),
-            self.last_dim(),
-        );
-        check_table(
-            modulation.scale,
-            modulation.rows,
-            self.rows(),
-            self.last_dim(),
-        );
-        self.backend().rms_norm(self, weight, eps, Some(modulation))
+        self.norm(&Norm::rms(weight, eps), Some(modulation))
+    }
+
+    /// `(x - mean(x)) / sqrt(var(x) + eps) * weight + bias` along the last axis.
+    ///
+    /// Reference: Ba et al., arXiv 1607.06450, equation 4.
+    ///
+    /// # Shapes
+    /// `self` `[.., d]`, `affine` the weight and bias, F32 `[d]` each (ones and zeros when absent).
+    #[track_caller]
+    pub fn layer_norm(&self, affine: Option<(&Self, &Self)>, eps: f32) -> Self {
+        self.norm(&Norm::layer(affine, eps), None)
+    }
+
+    /// `layer_norm(x) * (1 + scale[row]) + shift[row]`, shapes as in [`Modulation`].
+    #[track_caller]
+    pub fn layer_norm_modulate(
+        &self,
+        affine: Option<(&Self, &Self)>,
+        eps: f32,
+        modulation: &Modulation,
+    ) -> Self {
+        self.norm(&Norm::layer(affine, eps), Some(modulation))
+    }
+
+    #[track_caller]
+    fn norm(&self, norm: &Norm, modulation: Option<&Modulation>) -> Self {
+        let d = self.last_dim();
+        for table in norm.weight.iter().chain(&norm.bias) {
+            assert_eq!(
+                table.shape(),
+                [d],
+                "norm weight {:?} for rows of {d}",
+                table.shape()
+            );
+            table.expect_f32("the weight of a norm");
+        }
+        if let Some(Modulation { shift, scale, rows }) = modulation {
+            check_table(shift, rows, self.rows(), d);
+            check_table(scale, rows, self.rows(), d);
+        }
+        self.backend().norm(self, norm, modulation)
     }
 
     /// `self + gate[row] * y`.
@@ -132,29 +212,19 @@ impl Tensor {
             );
             norm.weight.expect_f32("the weight of a norm");
         }
-        for table in rotary.iter().flat_map(|r| [r.cos, r.sin]) {
-            let [positions, width] = table.dims();
-            table.expect_f32("a rotary table");
+        if let Some(Rotary { cos, sin }) = rotary {
+            let [positions, width] = cos.dims();
             assert!(
-                positions >= n && width * 2 == head_dim,
-                "rotary table {:?} for {n} positions of {head_dim}",
-                table.shape()
+                cos.shape() == sin.shape()
+                    && positions >= n
+                    && (width * 2 == head_dim || width * 2 == range.len()),
+                "rotary tables {:?} and {:?} for {n} positions of {heads} heads of {head_dim}",
+                cos.shape(),
+                sin.shape()
             );
+            cos.expect_f32("a rotary table");
+            sin.expect_f32("a rotary table");
         }
         self.backend().split_heads(self, options)
-    }
-
-    #[track_caller]
-    fn check_norm(&self, weight: Option<&Self>) {
-        if let Some(weight) = weight {
-            let d = self.last_dim();
-            assert_eq!(
-                weight.shape(),
-                [d],
-                "norm weight {:?} for rows of {d}",
-                weight.shape()
-            );
-            weight.expect_f32("the weight of a norm");
-        }
     }
 }
