@@ -224,4 +224,7 @@ def dirty() -> list[str]:
             made.append(line.encode("utf-8").decode(encoding))
         made.append(line[:40].encode("utf-8").decode("sloppy-windows-1252") + " | " + line[40:])
     rng = random.Random(7)
-    return ENTITIES + MOJIBAKE + EDGES + PROSE + rng.sample(made, 220)
+    # Characters of mojibake thrown together: most rules of the heuristic meet some of these.
+    letters = "".join(chr(i) for i in range(0x80, 0x100)) + "ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™ВГРСвЂўΒΓΞΟβā√≈│═╬▀╣ﬁĆłğžŐ°"
+    tossed = ["".join(rng.choice(letters + letters + "az AZ.,? ") for _ in range(rng.randint(2, 7))) for _ in range(350)]
+    return ENTITIES + MOJIBAKE + EDGES + PROSE + rng.sample(made, 220) + tossed

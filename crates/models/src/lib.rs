@@ -2,3 +2,4 @@
 //! samplers, and never where its files come from.
 
 pub mod native;
+pub mod t5;
