@@ -3,7 +3,7 @@
 mod conv;
 mod norm;
 
-pub use conv::Conv;
+pub use conv::{Conv, Conv3d};
 pub use norm::RmsNorm;
 
 use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
@@ -42,6 +42,28 @@ impl Linear {
         Ok(Self {
             weight: PackedWeight::new(&weight, weights.precision()),
             bias: None,
+        })
+    }
+
+    /// [`Linear::load`] with the outputs in another order: output `j` is the stored `order[j]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    ///
+    /// # Panics
+    /// When `order` names an output that is not stored.
+    #[track_caller]
+    pub fn load_in_order(
+        weights: &Weights,
+        inputs: usize,
+        order: &[u32],
+    ) -> Result<Self, WeightsError> {
+        let outputs = order.len();
+        let weight = weights.factor("weight", [outputs, inputs])?;
+        let bias = bias(weights, outputs)?.reshape(&[outputs, 1]).gather(order);
+        Ok(Self {
+            weight: PackedWeight::of_rows(&weight, order, weights.precision()),
+            bias: Some(bias.reshape(&[outputs])),
         })
     }
 

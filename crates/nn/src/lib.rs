@@ -9,7 +9,7 @@ mod layers;
 mod rope;
 mod weights;
 
-pub use layers::{Conv, Embedding, Linear, RmsNorm, SwiGlu};
-pub use rope::{Rope, RopeAxis, frequencies};
+pub use layers::{Conv, Conv3d, Embedding, Linear, RmsNorm, SwiGlu};
+pub use rope::{Rope, RopeAxis, frequencies, split_interleaved};
 pub use weights::{Rule, TensorName, WeightFile, Weights, WeightsError, sha256_hex};
 pub mod tokenizer;

@@ -11,6 +11,7 @@ mod file;
 mod folder;
 mod rules;
 mod safetensors;
+mod shapes;
 
 pub use error::{TensorName, WeightsError};
 pub use file::{WeightFile, sha256_hex};

@@ -37,6 +37,11 @@ impl Buffer {
         store().take(bytes).unwrap_or_else(|| Self::allocate(bytes))
     }
 
+    /// At least `bytes` bytes of zeros, fresh from the system: pages that nobody touches cost nothing.
+    pub(crate) fn zeroed(bytes: usize) -> Self {
+        Self::allocate(bytes.max(1).next_multiple_of(GRANULE_BYTES))
+    }
+
     fn allocate(bytes: usize) -> Self {
         // SAFETY: the layout has a non-zero size; the result is checked.
         let pointer = unsafe { alloc_zeroed(Self::layout(bytes)) };

@@ -148,6 +148,8 @@ pub struct PackedWeight {
     inputs: usize,
     precision: Precision,
     swiglu: bool,
+    /// The stored row of each output, where they are in another order.
+    rows: Option<Vec<u32>>,
     lazy: Lazy,
 }
 
@@ -162,7 +164,26 @@ impl PackedWeight {
             inputs,
             precision,
             swiglu: false,
+            rows: None,
             lazy,
+        }
+    }
+
+    /// A weight whose output `j` is row `rows[j]` of `weight` `[n, k]`: reordered as it is packed,
+    /// so without a copy of its own.
+    ///
+    /// # Panics
+    /// When a row is not below `n`.
+    #[track_caller]
+    pub fn of_rows(weight: &Tensor, rows: &[u32], precision: Precision) -> Self {
+        let [stored, _] = weight.dims();
+        for &row in rows {
+            assert!((row as usize) < stored, "row {row} of {:?}", weight.shape());
+        }
+        Self {
+            outputs: rows.len(),
+            rows: Some(rows.to_vec()),
+            ..Self::new(weight, precision)
         }
     }
 
@@ -186,6 +207,7 @@ impl PackedWeight {
             inputs,
             precision,
             swiglu: true,
+            rows: None,
             lazy,
         }
     }
@@ -222,7 +244,8 @@ impl PackedWeight {
                     (0, column)
                 };
                 if column < self.outputs {
-                    let start = column * self.inputs;
+                    let row_of = |rows: &Vec<u32>| rows[column] as usize;
+                    let start = self.rows.as_ref().map_or(column, row_of) * self.inputs;
                     copy_f32(&source[part], start..start + self.inputs, row);
                 }
             })

@@ -125,10 +125,16 @@ impl Tensor {
         with_element!(dtype, T => Self::build(dims, |out: &mut [T]| out.fill(T::from_f32(value))))
     }
 
-    /// A tensor of zeros.
+    /// A tensor of zeros. Its memory is not touched before it is read.
     #[track_caller]
     pub fn zeros(dims: &[usize], dtype: DType) -> Self {
-        Self::full(0.0, dims, dtype)
+        let shape = Shape::new(dims);
+        Self {
+            storage: Arc::new(Buffer::zeroed(shape.len() * dtype.size_bytes())),
+            offset: 0,
+            shape,
+            dtype,
+        }
     }
 
     /// The shape, slowest axis first.

@@ -13,6 +13,8 @@ pub(super) enum Bytes {
     Static(&'static [u8]),
     Owned(Vec<u8>),
     Mapped(Mmap),
+    /// There are none: see [`super::WeightFile::shapes_only`].
+    Absent,
 }
 
 impl Bytes {
@@ -38,6 +40,7 @@ impl Bytes {
             Self::Static(bytes) => bytes,
             Self::Owned(bytes) => bytes,
             Self::Mapped(map) => map,
+            Self::Absent => &[],
         }
     }
 

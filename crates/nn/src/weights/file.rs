@@ -17,18 +17,18 @@ use super::{Weights, WeightsError, safetensors};
 
 /// The weights of a model: one file, or several that hold a part each, in memory or mapped.
 pub struct WeightFile {
-    name: String,
-    parts: Vec<Part>,
+    pub(super) name: String,
+    pub(super) parts: Vec<Part>,
     /// By the names that the model asks for.
-    entries: BTreeMap<String, Entry>,
-    metadata: BTreeMap<String, String>,
-    read: Mutex<BTreeSet<String>>,
+    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) read: Mutex<BTreeSet<String>>,
 }
 
 /// One file.
-struct Part {
-    name: String,
-    bytes: Bytes,
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) bytes: Bytes,
 }
 
 /// A tensor of a file.
@@ -235,9 +235,14 @@ impl WeightFile {
                 found: entry.shape.clone(),
             });
         }
-        let data = &part.bytes.as_slice()[entry.range.clone()];
-        let result = entry.encoding.read(data, shape, dtype);
-        part.bytes.release(entry.range.clone());
+        let result = if let Bytes::Absent = part.bytes {
+            Ok(Tensor::zeros(shape, dtype.unwrap_or(DType::Bf16)))
+        } else {
+            let data = &part.bytes.as_slice()[entry.range.clone()];
+            let result = entry.encoding.read(data, shape, dtype);
+            part.bytes.release(entry.range.clone());
+            result
+        };
         let result = result.map_err(|error| match error {
             DecodeError::Unknown(dtype) => WeightsError::Dtype {
                 file: file(),

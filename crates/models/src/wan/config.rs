@@ -1,0 +1,443 @@
+//! Configurations of Wan, as `config.json` beside the published weights holds them.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The largest width or count that a configuration may ask for: far above any published model, and
+/// products of a few of them stay numbers.
+const MOST: usize = 1 << 16;
+
+/// Keys that no layer reads. `clip_output` is written for the VAE of 2.2, whose class has no such
+/// parameter and clamps always; `dropout` does nothing outside of training.
+const WITHOUT_EFFECT: &[&str] = &["clip_output", "dropout"];
+
+/// Shape of the diffusion transformer.
+///
+/// Reference: `WanTransformer3DModel`, diffusers `models/transformers/transformer_wan.py`, also for
+/// the values of missing keys.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TransformerConfig {
+    /// Latents a token spans in time, height and width.
+    pub patch_size: [usize; 3],
+    /// Heads of each attention.
+    pub num_attention_heads: usize,
+    /// Width of a head.
+    pub attention_head_dim: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the velocity; those of the input when absent.
+    pub out_channels: Option<usize>,
+    /// Width of the text encoder's states.
+    pub text_dim: usize,
+    /// Width of the timestep's sinusoids.
+    pub freq_dim: usize,
+    /// Width of the feed-forward layers.
+    pub ffn_dim: usize,
+    /// Number of blocks.
+    pub num_layers: usize,
+    /// Whether a norm with weights precedes the attention to the text.
+    pub cross_attn_norm: bool,
+    /// The norm of queries and keys; `rms_norm_across_heads` is known.
+    pub qk_norm: Option<String>,
+    /// Added to variances and mean squares.
+    pub eps: f32,
+    /// Width of image states, which only models outside of this family's scope take.
+    pub image_dim: Option<usize>,
+    /// Width of the keys and values of image states.
+    pub added_kv_proj_dim: Option<usize>,
+    /// Most positions along each axis.
+    pub rope_max_seq_len: usize,
+    /// Positions of image states.
+    pub pos_embed_seq_len: Option<usize>,
+}
+
+impl Default for TransformerConfig {
+    fn default() -> Self {
+        Self {
+            patch_size: [1, 2, 2],
+            num_attention_heads: 40,
+            attention_head_dim: 128,
+            in_channels: 16,
+            out_channels: Some(16),
+            text_dim: 4096,
+            freq_dim: 256,
+            ffn_dim: 13824,
+            num_layers: 40,
+            cross_attn_norm: true,
+            qk_norm: Some("rms_norm_across_heads".to_owned()),
+            eps: 1e-6,
+            image_dim: None,
+            added_kv_proj_dim: None,
+            rope_max_seq_len: 1024,
+            pos_embed_seq_len: None,
+        }
+    }
+}
+
+impl TransformerConfig {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// When it does not parse, holds an unknown key, or asks for what this family does not compute.
+    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
+        let config: Self = parse(json)?;
+        let [time, height, width] = config.patch_size;
+        let sizes = [
+            ("num_attention_heads", config.num_attention_heads),
+            ("attention_head_dim", config.attention_head_dim),
+            ("in_channels", config.in_channels),
+            ("out_channels", config.velocity_channels()),
+            ("text_dim", config.text_dim),
+            ("freq_dim", config.freq_dim),
+            ("ffn_dim", config.ffn_dim),
+            ("patch_size", height),
+            ("patch_size", width),
+            ("rope_max_seq_len", config.rope_max_seq_len),
+        ];
+        check_sizes(&sizes)?;
+        let even = [
+            ("attention_head_dim", config.attention_head_dim),
+            ("freq_dim", config.freq_dim),
+        ];
+        for (key, value) in even {
+            if value % 2 != 0 {
+                return Err(unsupported(key, value));
+            }
+        }
+        if time != 1 {
+            return Err(unsupported("patch_size", format!("{:?}", config.patch_size)));
+        }
+        if config.num_layers > MOST {
+            return Err(unsupported("num_layers", config.num_layers));
+        }
+        if config.qk_norm.as_deref() != Some("rms_norm_across_heads") {
+            return Err(unsupported("qk_norm", format!("{:?}", config.qk_norm)));
+        }
+        let of_images = [
+            ("image_dim", config.image_dim),
+            ("added_kv_proj_dim", config.added_kv_proj_dim),
+            ("pos_embed_seq_len", config.pos_embed_seq_len),
+        ];
+        for (key, value) in of_images {
+            if let Some(value) = value {
+                return Err(unsupported(key, value));
+            }
+        }
+        Ok(config)
+    }
+
+    /// Width of the stream.
+    pub fn hidden_size(&self) -> usize {
+        self.num_attention_heads * self.attention_head_dim
+    }
+
+    /// Channels of the velocity.
+    pub fn velocity_channels(&self) -> usize {
+        self.out_channels.unwrap_or(self.in_channels)
+    }
+}
+
+/// Shape of the VAE, of 2.1 or of 2.2 (`is_residual`).
+///
+/// Reference: `AutoencoderKLWan`, diffusers `models/autoencoders/autoencoder_kl_wan.py`, also for the
+/// values of missing keys.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VaeConfig {
+    /// Width of the encoder's first level.
+    pub base_dim: usize,
+    /// Width of the decoder's last level; the encoder's when absent.
+    pub decoder_base_dim: Option<usize>,
+    /// Channels of a latent.
+    pub z_dim: usize,
+    /// Factors of the widths of all levels, from fine to coarse.
+    pub dim_mult: Vec<usize>,
+    /// Residual blocks of an encoder's level; the decoder's have one more.
+    pub num_res_blocks: usize,
+    /// Scales with attention besides the coarsest; none is known.
+    pub attn_scales: Vec<f64>,
+    /// Whether time is halved too, on the way from each level to the next.
+    pub temperal_downsample: Vec<bool>,
+    /// Mean of each latent channel.
+    pub latents_mean: Vec<f32>,
+    /// Spread of each latent channel.
+    pub latents_std: Vec<f32>,
+    /// Whether levels have shortcuts around them, as in 2.2.
+    pub is_residual: bool,
+    /// Channels that the encoder takes, after patches became channels.
+    pub in_channels: usize,
+    /// Channels that the decoder gives, before channels become patches.
+    pub out_channels: usize,
+    /// Side of a patch of pixels that becomes channels.
+    pub patch_size: Option<usize>,
+    /// Frames that a latent stands for.
+    pub scale_factor_temporal: Option<usize>,
+    /// Pixels that a latent spans in each direction.
+    pub scale_factor_spatial: Option<usize>,
+}
+
+/// Statistics of the VAE of 2.1, the defaults of the reference class.
+const MEAN: [f32; 16] = [
+    -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517,
+    -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
+];
+const STD: [f32; 16] = [
+    2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743, 3.2687, 2.1526, 2.8652, 1.5579,
+    1.6382, 1.1253, 2.8251, 1.9160,
+];
+
+impl Default for VaeConfig {
+    fn default() -> Self {
+        Self {
+            base_dim: 96,
+            decoder_base_dim: None,
+            z_dim: 16,
+            dim_mult: vec![1, 2, 4, 4],
+            num_res_blocks: 2,
+            attn_scales: Vec::new(),
+            temperal_downsample: vec![false, true, true],
+            latents_mean: MEAN.to_vec(),
+            latents_std: STD.to_vec(),
+            is_residual: false,
+            in_channels: 3,
+            out_channels: 3,
+            patch_size: None,
+            scale_factor_temporal: Some(4),
+            scale_factor_spatial: Some(8),
+        }
+    }
+}
+
+impl VaeConfig {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// When it does not parse, holds an unknown key, or its numbers do not fit each other.
+    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
+        let config: Self = parse(json)?;
+        let sizes = [
+            ("base_dim", config.base_dim),
+            ("decoder_base_dim", config.decoder_width()),
+            ("z_dim", config.z_dim),
+            ("num_res_blocks", config.num_res_blocks),
+            ("in_channels", config.in_channels),
+            ("out_channels", config.out_channels),
+            ("patch_size", config.patch()),
+            ("dim_mult", config.dim_mult.len()),
+        ];
+        check_sizes(&sizes)?;
+        for &factor in &config.dim_mult {
+            check_sizes(&[("dim_mult", factor)])?;
+        }
+        if !config.attn_scales.is_empty() {
+            return Err(unsupported("attn_scales", format!("{:?}", config.attn_scales)));
+        }
+        config.check_lengths()?;
+        config.check_scales()?;
+        config.check_shortcuts()?;
+        Ok(config)
+    }
+
+    fn check_lengths(&self) -> Result<(), ConfigError> {
+        let levels = self.dim_mult.len();
+        let (mean, std) = (self.latents_mean.len(), self.latents_std.len());
+        expect("temperal_downsample has entries", self.temperal_downsample.len(), levels - 1)?;
+        expect("latents_mean has entries", mean, self.z_dim)?;
+        expect("latents_std has entries", std, self.z_dim)?;
+        match self.latents_std.iter().find(|std| !(**std > 0.0 && std.is_finite())) {
+            Some(std) => Err(unsupported("latents_std", std)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_scales(&self) -> Result<(), ConfigError> {
+        if self.dim_mult.len() > 8 {
+            return Err(unsupported("dim_mult", format!("{} levels", self.dim_mult.len())));
+        }
+        let halvings = self.temperal_downsample.iter().filter(|down| **down).count();
+        let frames = self.scale_factor_temporal.unwrap_or(4);
+        expect("scale_factor_temporal is", frames, 1 << halvings)?;
+        let side = self.patch() << (self.dim_mult.len() - 1);
+        expect("scale_factor_spatial is", self.pixel_stride(), side)?;
+        let area = self.patch().pow(2);
+        for (key, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)]
+        {
+            if channels % area != 0 {
+                return Err(unsupported(key, channels));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shortcuts repeat or average whole channels.
+    fn check_shortcuts(&self) -> Result<(), ConfigError> {
+        if !self.is_residual {
+            return Ok(());
+        }
+        let factor = |down: bool| if down { 8 } else { 4 };
+        let widths = self.widths(self.base_dim);
+        for (pair, &down) in widths.windows(2).zip(&self.temperal_downsample) {
+            if pair[0] * factor(down) % pair[1] != 0 {
+                return Err(unsupported("dim_mult", format!("{:?}", self.dim_mult)));
+            }
+        }
+        let mut widths = self.widths(self.decoder_width());
+        widths.reverse();
+        let ups = self.temperal_downsample.iter().rev();
+        let coarsest = widths.first().copied().unwrap_or(1);
+        let inputs = std::iter::once(coarsest).chain(widths.iter().copied());
+        for ((input, &output), &up) in inputs.zip(&widths).zip(ups) {
+            if output * factor(up) % input != 0 {
+                return Err(unsupported("dim_mult", format!("{:?}", self.dim_mult)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Widths of an encoder's levels, from the first layer's on, or a decoder's backwards.
+    pub(super) fn widths(&self, base: usize) -> Vec<usize> {
+        let factors = std::iter::once(1).chain(self.dim_mult.iter().copied());
+        factors.map(|factor| base * factor).collect()
+    }
+
+    /// Width of the decoder's last level.
+    pub(super) fn decoder_width(&self) -> usize {
+        self.decoder_base_dim.unwrap_or(self.base_dim)
+    }
+
+    /// Side of a patch of pixels that becomes channels; 1 when none does.
+    pub(super) fn patch(&self) -> usize {
+        self.patch_size.unwrap_or(1)
+    }
+
+    /// Frames that every latent frame but the first stands for; that stands for one.
+    pub fn latent_stride(&self) -> usize {
+        self.scale_factor_temporal.unwrap_or(4)
+    }
+
+    /// Pixels that a latent spans in each direction.
+    pub fn pixel_stride(&self) -> usize {
+        self.scale_factor_spatial.unwrap_or(8)
+    }
+}
+
+/// Why a `config.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not JSON, an unknown key, or a value of another type.
+    #[error("the config.json of Wan does not parse: {0}")]
+    Parse(#[from] serde_json::Error),
+    /// A value that this family does not compute.
+    #[error("the config.json of Wan: `{key}` is {value}, which is not supported")]
+    Unsupported {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// Numbers that do not fit each other.
+    #[error("the config.json of Wan: {what} {found}, the other keys ask for {expected}")]
+    Inconsistent {
+        /// The key and what it counts.
+        what: &'static str,
+        /// The number in the file.
+        found: usize,
+        /// The number that fits.
+        expected: usize,
+    },
+}
+
+/// Parses a config without the keys that have no effect and those that begin with `_`.
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ConfigError> {
+    let mut value: Value = serde_json::from_str(json)?;
+    if let Value::Object(keys) = &mut value {
+        keys.retain(|key, _| !key.starts_with('_') && !WITHOUT_EFFECT.contains(&key.as_str()));
+    }
+    Ok(serde_json::from_value(value)?)
+}
+
+fn unsupported(key: &'static str, value: impl ToString) -> ConfigError {
+    ConfigError::Unsupported {
+        key,
+        value: value.to_string(),
+    }
+}
+
+fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), ConfigError> {
+    match sizes.iter().find(|(_, size)| !(1..=MOST).contains(size)) {
+        Some(&(key, size)) => Err(unsupported(key, size)),
+        None => Ok(()),
+    }
+}
+
+fn expect(what: &'static str, found: usize, expected: usize) -> Result<(), ConfigError> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(ConfigError::Inconsistent {
+            what,
+            found,
+            expected,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_transformer(json: &str, message: &str) {
+        let error = TransformerConfig::from_json(json).expect_err("a refusal");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+
+    #[track_caller]
+    fn check_vae(json: &str, message: &str) {
+        let error = VaeConfig::from_json(json).expect_err("a refusal");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+
+    #[test]
+    fn missing_keys_take_the_defaults_of_the_class() {
+        let config = TransformerConfig::from_json("{}").unwrap();
+        assert_eq!(config, TransformerConfig::default());
+        assert_eq!((config.hidden_size(), config.velocity_channels()), (5120, 16));
+        let config = VaeConfig::from_json(r#"{"_class_name": "AutoencoderKLWan"}"#).unwrap();
+        assert_eq!(config, VaeConfig::default());
+    }
+
+    #[test]
+    fn an_absent_number_of_outputs_is_that_of_inputs() {
+        let config = TransformerConfig::from_json(r#"{"in_channels": 9, "out_channels": null}"#);
+        assert_eq!(config.unwrap().velocity_channels(), 9);
+    }
+
+    #[test]
+    fn what_would_compute_otherwise_is_refused() {
+        check_transformer("[", "does not parse");
+        check_transformer(r#"{"window_size": 3}"#, "unknown field `window_size`");
+        check_transformer(r#"{"image_dim": 1280}"#, "`image_dim` is 1280");
+        check_transformer(r#"{"qk_norm": null}"#, "`qk_norm` is None");
+        check_transformer(r#"{"patch_size": [2, 2, 2]}"#, "`patch_size` is [2, 2, 2]");
+        check_transformer(r#"{"attention_head_dim": 15}"#, "`attention_head_dim` is 15");
+        check_transformer(r#"{"num_attention_heads": 0}"#, "`num_attention_heads` is 0");
+        check_transformer(r#"{"ffn_dim": 99999999999}"#, "`ffn_dim` is 99999999999");
+        check_transformer(r#"{"num_layers": 99999999999}"#, "`num_layers` is 99999999999");
+        check_vae(r#"{"attn_scales": [0.5]}"#, "`attn_scales` is [0.5]");
+        check_vae(r#"{"shift": 1}"#, "unknown field `shift`");
+        check_vae(r#"{"dim_mult": []}"#, "`dim_mult` is 0");
+    }
+
+    #[test]
+    fn numbers_fit_each_other() {
+        check_vae(r#"{"z_dim": 4}"#, "latents_mean has entries 16, the other keys ask for 4");
+        check_vae(r#"{"temperal_downsample": [true]}"#, "temperal_downsample has entries 1");
+        check_vae(r#"{"patch_size": 2}"#, "scale_factor_spatial is 8, the other keys ask for 16");
+        check_vae(r#"{"scale_factor_temporal": 8}"#, "scale_factor_temporal is 8");
+        let odd = r#"{"is_residual": true, "dim_mult": [1, 7, 7, 7]}"#;
+        check_vae(odd, "`dim_mult` is [1, 7, 7, 7]");
+    }
+}
