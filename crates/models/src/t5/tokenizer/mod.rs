@@ -261,7 +261,9 @@ impl Tokenizer {
         charsmap: Option<&[u8]>,
         extra_ids: usize,
     ) -> Result<Self, TokenizerError> {
-        let unknown = pieces.iter().position(|piece| piece.kind == PieceKind::Unknown);
+        let unknown = pieces
+            .iter()
+            .position(|piece| piece.kind == PieceKind::Unknown);
         let unknown = unknown.ok_or_else(|| TokenizerError::NoPiece {
             name: "an unknown token".to_owned(),
         })?;
