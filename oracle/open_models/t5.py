@@ -1,6 +1,6 @@
 """Writes the fixtures of the text encoders: T5 and UMT5, their tokenizers, Wan's prompt cleaning.
 
-    python open_models/t5.py
+    python -m open_models.t5        # in oracle/
 
 Encoders are tiny and random, in f32; tokenizers are trained here on the prose of `prompts.py`.
 References: transformers (T5EncoderModel, UMT5EncoderModel, T5Tokenizer), tokenizers, and the
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import sentencepiece
 import torch
-from common import FIXTURES, randomize, save, weights
-from prompts import PROSE, dirty, prompts
+from .common import FIXTURES, randomize, save, weights
+from .prompts import PROSE, dirty, prompts
 from tokenizers import Tokenizer
 from transformers import T5Config, T5EncoderModel, T5Tokenizer, UMT5Config, UMT5EncoderModel
 

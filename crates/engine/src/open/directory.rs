@@ -24,9 +24,6 @@ struct Index {
     /// Share of the timesteps from which on the expert for low noise works.
     #[serde(default)]
     boundary_ratio: Option<f64>,
-    /// Whether every token has a timestep of its own.
-    #[serde(default)]
-    expand_timesteps: Option<bool>,
     #[serde(flatten)]
     parts: BTreeMap<String, Value>,
 }
@@ -54,7 +51,6 @@ impl Directory {
             index: Index {
                 class: String::new(),
                 boundary_ratio: None,
-                expand_timesteps: None,
                 parts: BTreeMap::new(),
             },
         };
@@ -80,11 +76,6 @@ impl Directory {
     /// Share of the timesteps from which on the expert for low noise works.
     pub(crate) fn boundary_ratio(&self) -> Option<f64> {
         self.index.boundary_ratio
-    }
-
-    /// Whether every token has a timestep of its own.
-    pub(crate) fn expand_timesteps(&self) -> bool {
-        self.index.expand_timesteps.unwrap_or(false)
     }
 
     /// The class of a part, if the model has it: `["library", "Class"]` in the index.

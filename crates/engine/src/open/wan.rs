@@ -48,6 +48,8 @@ pub(crate) struct Wan {
 struct Parts {
     directory: Directory,
     transformer: TransformerConfig,
+    /// The expert for low noise and the share of the timesteps from which down it works.
+    low: Option<(TransformerConfig, f64)>,
     vae: VaeConfig,
     scheduler: Scheduler,
     text: Text,
@@ -60,17 +62,26 @@ impl Wan {
     pub(crate) fn open(directory: Directory) -> Result<Self> {
         let json = |part: &str| directory.text(&format!("{part}/config.json"));
         let failed = |part: &str, error: &dyn std::fmt::Display| directory.failed(part, error);
-        let transformer = TransformerConfig::from_json(&json(TRANSFORMER)?)
-            .map_err(|error| failed(TRANSFORMER, &error))?;
+        let config = |part: &str| {
+            TransformerConfig::from_json(&json(part)?).map_err(|error| failed(part, &error))
+        };
+        let transformer = config(TRANSFORMER)?;
+        let low = match (
+            directory.class_of(TRANSFORMER_2),
+            directory.boundary_ratio(),
+        ) {
+            (Some(_), Some(ratio)) => Some((config(TRANSFORMER_2)?, ratio)),
+            (None, None) => None,
+            _ => {
+                let reason = "two experts and `boundary_ratio` come together or not at all";
+                return Err(failed(super::directory::INDEX, &reason));
+            }
+        };
         let vae = VaeConfig::from_json(&json(VAE)?).map_err(|error| failed(VAE, &error))?;
         let scheduler = Scheduler::from_json(&directory.text(SCHEDULER)?)
             .map_err(|error| failed(SCHEDULER, &error))?;
         let text = Text::open(&directory)?;
-        let has_pair = directory.class_of(TRANSFORMER_2).is_some();
-        if has_pair != directory.boundary_ratio().is_some() {
-            let reason = "two experts and `boundary_ratio` come together or not at all";
-            return Err(failed(super::directory::INDEX, &reason));
-        }
+        let has_pair = low.is_some();
         let experts: &[&str] = if has_pair {
             &[TRANSFORMER, TRANSFORMER_2]
         } else {
@@ -112,6 +123,7 @@ impl Wan {
         let parts = Parts {
             directory,
             transformer,
+            low,
             vae,
             scheduler,
             text,
@@ -246,14 +258,10 @@ struct Opened {
 }
 
 impl Opened {
-    fn transformer(&self, part: &str) -> Result<Transformer> {
-        let Parts {
-            directory,
-            transformer,
-            ..
-        } = &*self.parts;
+    fn transformer(&self, part: &str, config: &TransformerConfig) -> Result<Transformer> {
+        let directory = &self.parts.directory;
         let file = directory.weights(part, &[FROM_DIFFUSERS])?;
-        let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
+        let model = Transformer::load(&file.weights(self.dtype.into()), config);
         let model = model.and_then(|model| file.finish().map(|()| model));
         model.map_err(|error| directory.weights_error(part, &error))
     }
@@ -285,8 +293,8 @@ impl VideoModel for Opened {
             .parts
             .text
             .encode(&texts, rows, Padding::Masked, self.dtype)?;
-        let expert = |part| -> Result<Expert> {
-            let model = self.transformer(part)?;
+        let expert = |part, config| -> Result<Expert> {
+            let model = self.transformer(part, config)?;
             let condition = |states: &Tensor| model.condition(states, rows);
             Ok(Expert {
                 prompt: condition(&states[0]),
@@ -294,12 +302,14 @@ impl VideoModel for Opened {
                 model,
             })
         };
-        let boundary = self.parts.directory.boundary_ratio();
+        let high = expert(TRANSFORMER, &self.parts.transformer)?;
+        let low = match &self.parts.low {
+            Some((config, ratio)) => Some((*ratio, expert(TRANSFORMER_2, config)?)),
+            None => None,
+        };
         Ok(Box::new(Guided {
-            high: expert(TRANSFORMER)?,
-            low: boundary
-                .map(|ratio| expert(TRANSFORMER_2).map(|expert| (ratio, expert)))
-                .transpose()?,
+            high,
+            low,
             is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
         }))
     }
