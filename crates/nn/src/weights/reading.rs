@@ -48,6 +48,7 @@ impl WeightFile {
                 Tensor::zeros(shape, dtype)
             }
             Some(deltas) => self.merged(name, entry, deltas)?.to_dtype(dtype),
+            None if self.parts[entry.part].bytes.are_absent() => Tensor::zeros(shape, dtype),
             None => self.decode(name, entry, |data, scale| {
                 entry.encoding.tensor(data, scale, shape, dtype)
             })?,
