@@ -21,7 +21,7 @@ const MAX_PAGE_BYTES: u64 = 16 << 20;
 /// Bytes of a file. More is a list that lies.
 const MAX_FILE_BYTES: u64 = 1 << 46;
 /// How long a connection may say nothing.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A hub, and how patient to be with it.
 ///
@@ -235,10 +235,14 @@ fn encoded(path: &str) -> String {
         match byte {
             b'/' | b'-' | b'.' | b'_' | b'~' => result.push(char::from(byte)),
             byte if byte.is_ascii_alphanumeric() => result.push(char::from(byte)),
-            byte => result += &format!("%{byte:02X}"),
+            byte => result.extend(['%', digit(byte >> 4), digit(byte & 15)]),
         }
     }
     result
+}
+
+fn digit(value: u8) -> char {
+    char::from(b"0123456789ABCDEF"[usize::from(value)])
 }
 
 #[cfg(test)]

@@ -244,14 +244,12 @@ fn open(part: &Path) -> Result<File, HubError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let file = options.open(part).map_err(|source| io(part, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(HubError::Busy {
-            path: part.to_owned(),
-        }),
-        // A file system without locks: two downloads at once are found by the digest.
-        Err(TryLockError::Error(_)) => Ok(file),
+    // A file system without locks lets two downloads meet; their digest tells.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        let path = part.to_owned();
+        return Err(HubError::Busy { path });
     }
+    Ok(file)
 }
 
 fn length(file: &File, part: &Path) -> Result<u64, HubError> {

@@ -48,7 +48,7 @@ fn a_model_is_planned_downloaded_and_listed() {
             "{path}"
         );
     }
-    assert_eq!(installed(models.path()), [model.clone()]);
+    assert_eq!(installed(models.path()), std::slice::from_ref(&model));
     assert_eq!(installed_variant(models.path(), &TINY), Some(model.clone()));
     assert_eq!(model.bytes(), 3_000_010);
     model.verify(|_| ControlFlow::Continue(())).unwrap();

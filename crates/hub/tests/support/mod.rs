@@ -59,7 +59,9 @@ pub struct Server {
 impl Server {
     /// A hub with a small file, a large one and one that nobody wants.
     pub fn start() -> Self {
-        let weights = (0..3_000_000_u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect();
+        let weights = (0..3_000_000_u32)
+            .map(|i| (i.wrapping_mul(i) / 7) as u8)
+            .collect();
         let files = [
             ("model_index.json", b"{}".to_vec()),
             ("vae/config.json", b"{\"a\": 1}".to_vec()),
