@@ -320,7 +320,10 @@ mod tests {
 
     #[test]
     fn what_would_compute_something_else_is_refused() {
-        check("[]", "config.json of the text encoder does not parse: invalid type: sequence, expected a map at line 1 column 0");
+        check(
+            "[",
+            "config.json of the text encoder does not parse: EOF while parsing a list at line 1 column 1",
+        );
         check("{}", "model_type None of the text encoder is neither \"t5\" nor \"umt5\"");
         check(
             r#"{"model_type": "bert"}"#,
