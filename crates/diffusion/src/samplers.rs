@@ -9,11 +9,13 @@ use crate::schedule::{Schedule, Step};
 
 mod dpm;
 mod euler;
+mod fresh;
 mod heun;
 mod unipc;
 
 pub use dpm::dpm;
 pub use euler::euler;
+pub use fresh::euler_fresh;
 pub use heun::heun;
 pub use unipc::unipc;
 

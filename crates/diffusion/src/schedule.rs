@@ -1,5 +1,9 @@
 //! Which noise levels a sampler visits.
 
+mod flow_match;
+
+pub use flow_match::{FlowMatchConfig, ScheduleError, TimeShift, linear_quadratic};
+
 /// One step of a schedule: from `sigma` down to `next`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -72,6 +76,25 @@ impl Schedule {
             sigmas[0] -= 1e-6;
         }
         sigmas.push(0.0);
+        Self { sigmas }
+    }
+
+    /// The same schedule with its last level before 0 moved to `terminal`, and the others in
+    /// proportion to their distance from 1. One step has no such level and stays.
+    ///
+    /// Reference: `stretch_shift_to_terminal`, diffusers
+    /// `schedulers/scheduling_flow_match_euler_discrete.py`.
+    #[must_use]
+    pub fn stretched_to(self, terminal: f64) -> Self {
+        let mut sigmas = self.sigmas;
+        if let [levels @ .., last, _] = &mut sigmas[..]
+            && *last < 1.0
+        {
+            let factor = (1.0 - terminal) / (1.0 - *last);
+            for sigma in levels.iter_mut().chain([last]) {
+                *sigma = 1.0 - (1.0 - *sigma) * factor;
+            }
+        }
         Self { sigmas }
     }
 

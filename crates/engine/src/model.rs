@@ -90,6 +90,8 @@ pub struct Sampling {
     pub sampler: Sampler,
     /// The noise levels.
     pub schedule: Schedule,
+    /// Their shift towards noise.
+    pub shift: f64,
 }
 
 /// One thing that the model reads from a prompt.
@@ -120,12 +122,17 @@ pub trait Family: Send + Sync {
     fn knowledge(&self) -> Option<&Knowledge>;
     /// How many words of its own counting a text has.
     fn count_words(&self, text: &str) -> usize;
-    /// How `steps` steps over latents of this shape are taken.
-    fn sampling(&self, steps: u32, shift: f64, latents: [usize; 4]) -> Sampling;
+    /// How `steps` steps over latents of this shape are taken; with the model's own shift where
+    /// none is asked for.
+    fn sampling(&self, steps: u32, shift: Option<f64>, latents: [usize; 4]) -> Sampling;
     /// Shape of the latents `[t, h, w, c]` of `frames` frames of `size`, one of its sizes.
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4];
-    /// Memory of denoising latents of this shape beside the weights.
-    fn denoise_memory(&self, latents: [usize; 4]) -> Vec<Part>;
+    /// Memory that is kept from the beginning of a run to its end, such as weights.
+    fn resident_memory(&self, dtype: Dtype) -> Vec<Part>;
+    /// Memory of encoding the prompts, given back before denoising.
+    fn text_memory(&self, dtype: Dtype) -> Vec<Part>;
+    /// Memory of denoising latents of this shape.
+    fn denoise_memory(&self, latents: [usize; 4], dtype: Dtype) -> Vec<Part>;
     /// Memory of decoding one group of frames of `size`; does not depend on the clip's length.
     fn decode_memory(&self, size: Size) -> Vec<Part>;
     /// Reads the weights, or opens their files.
@@ -161,6 +168,11 @@ pub trait Denoiser {
     /// # Shapes
     /// `latents` and the result F32 `[t, h, w, c]`; `sigma` in (0, 1].
     fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor;
+
+    /// Whether this clip is guided at all.
+    fn is_guided(&self) -> bool {
+        true
+    }
 
     /// Whether a second expert, for low noise, works at this noise level.
     fn is_low_noise(&self, _sigma: f64) -> bool {

@@ -120,8 +120,10 @@ impl Family for Native {
         encoding.tokens.len() + encoding.dropped
     }
 
-    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(self.info.defaults.shift);
         Sampling {
+            shift,
             sampler: Sampler::Dpm,
             schedule: Schedule::shifted(steps as usize, shift),
         }
@@ -138,7 +140,18 @@ impl Family for Native {
         ]
     }
 
-    fn denoise_memory(&self, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
+    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        vec![Part {
+            name: "weights",
+            bytes: self.info.weight_bytes,
+        }]
+    }
+
+    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], _dtype: Dtype) -> Vec<Part> {
         let config = &self.parts.config.transformer;
         let tokens = t * (h / config.patch_size) * (w / config.patch_size);
         // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.

@@ -181,7 +181,9 @@ impl Run<'_> {
         self.tell(Stage::Text, 1, 1, since);
 
         let (from, to) = effective.guidance_interval;
-        let Sampling { sampler, schedule } = self.sampling.clone();
+        let Sampling {
+            sampler, schedule, ..
+        } = self.sampling.clone();
         let cancel = self.cancel;
         let velocity = |x: &Tensor, sigma: f64| {
             let second = effective
@@ -194,7 +196,7 @@ impl Run<'_> {
             };
             let towards = denoiser.velocity(x, sigma, Towards::Prompt);
             // A stop between the two calls is seen at the end of the step; skip the second.
-            if !guidance.applies(sigma) || cancel.is_cancelled() {
+            if !denoiser.is_guided() || !guidance.applies(sigma) || cancel.is_cancelled() {
                 return towards;
             }
             guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative))

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::mib;
 use crate::framing::Framing;
 use crate::model::{Family, Part};
+use crate::request::Dtype;
 use crate::size::Size;
 use crate::timing::Timing;
 
@@ -26,6 +27,9 @@ pub const LIMIT_VARIABLE: &str = "KINORA_MEMORY_MIB";
 pub struct Plan {
     /// Kept for the whole run.
     pub resident: Vec<Part>,
+    /// While encoding the prompts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<Part>,
     /// While denoising.
     pub denoise: Vec<Part>,
     /// While decoding, finishing and encoding.
@@ -34,10 +38,10 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a clip.
-    pub fn new(family: &dyn Family, framing: &Framing, timing: &Timing) -> Self {
+    pub fn new(family: &dyn Family, dtype: Dtype, framing: &Framing, timing: &Timing) -> Self {
         let latents = family.latent_shape(framing.native, timing.native_frames);
         let latent_bytes = latents.iter().product::<usize>() as u64 * 4;
-        let mut denoise = family.denoise_memory(latents);
+        let mut denoise = family.denoise_memory(latents, dtype);
         // Latents, two velocities, mixed velocity, two estimates.
         denoise.push(Part {
             name: "sampler",
@@ -45,21 +49,20 @@ impl Plan {
         });
         let mut decode = family.decode_memory(framing.native);
         decode.extend(output(framing.size, timing));
+        let mut resident = vec![
+            Part {
+                name: "program",
+                bytes: PROGRAM_BYTES,
+            },
+            Part {
+                name: "latents",
+                bytes: latent_bytes,
+            },
+        ];
+        resident.extend(family.resident_memory(dtype));
         Self {
-            resident: vec![
-                Part {
-                    name: "program",
-                    bytes: PROGRAM_BYTES,
-                },
-                Part {
-                    name: "weights",
-                    bytes: family.info().weight_bytes,
-                },
-                Part {
-                    name: "latents",
-                    bytes: latent_bytes,
-                },
-            ],
+            resident,
+            text: family.text_memory(dtype),
             denoise,
             decode,
         }
@@ -68,7 +71,9 @@ impl Plan {
     /// The most that is needed at a time.
     pub fn peak_bytes(&self) -> u64 {
         let sum = |parts: &[Part]| parts.iter().map(|part| part.bytes).sum::<u64>();
-        sum(&self.resident) + sum(&self.denoise).max(sum(&self.decode))
+        let stages = [&self.text, &self.denoise, &self.decode];
+        let largest = stages.into_iter().map(|parts| sum(parts)).max();
+        sum(&self.resident) + largest.unwrap_or_default()
     }
 
     /// Refuses a plan that does not fit into what is available now.
@@ -104,10 +109,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups = [
             ("always", &self.resident),
+            ("text", &self.text),
             ("denoise", &self.denoise),
             ("decode", &self.decode),
         ];
-        for (group, parts) in groups {
+        for (group, parts) in groups.into_iter().filter(|(_, parts)| !parts.is_empty()) {
             let parts = parts
                 .iter()
                 .map(|part| format!("{} {}", part.name, mib(part.bytes)));

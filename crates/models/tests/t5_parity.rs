@@ -121,7 +121,11 @@ fn distances_fall_into_the_buckets_of_the_reference() {
         let (buckets, far) = name.split_once('_').expect("two numbers");
         let (buckets, far) = (buckets.parse().unwrap(), far.parse().unwrap());
         for (distance, expected) in (-400..).zip(expected) {
-            assert_eq!(bucket(distance, buckets, far), expected, "{name}: {distance}");
+            assert_eq!(
+                bucket(distance, buckets, far),
+                expected,
+                "{name}: {distance}"
+            );
         }
     }
 }
@@ -160,13 +164,38 @@ fn every_tensor_of_the_published_files_is_read_once() {
             "gguf" => keys::FROM_GGUF,
             _ => keys::FROM_WAN,
         };
-        let preset = if variant == "t5" { t5::T5_V1_1_XXL } else { t5::UMT5_XXL };
+        let file = WeightFile::shapes_only(&layout, names.all());
+        assert_eq!(t5::layout(&file), Some(rules), "{layout}");
+        let preset = if variant == "t5" {
+            t5::T5_V1_1_XXL
+        } else {
+            t5::UMT5_XXL
+        };
         let config = Config::from_json(preset).expect("the preset");
-        let file = WeightFile::shapes_only(&layout, names.all()).with_rules(&[rules]);
-        let encoder = Encoder::load(&file.weights(Precision::Bf16), &config);
-        encoder.err().map_or(Ok(()), Err).expect("every tensor is there");
+        let file = file.with_rules(&[rules]);
+        let weights = file.weights(Precision::Bf16);
+        let detected = Config::from_shapes(&weights);
+        assert_eq!(detected.as_ref(), Some(&config), "{layout}");
+        let encoder = Encoder::load(&weights, &config);
+        encoder
+            .err()
+            .map_or(Ok(()), Err)
+            .expect("every tensor is there");
         file.finish().expect("every tensor is read");
     }
+}
+
+#[test]
+fn an_embedding_under_the_name_of_the_stack_alone_is_found() {
+    let layouts: BTreeMap<String, Names> = json("names.json");
+    let mut names = layouts["transformers_umt5"].all();
+    names.retain(|(name, _)| name != "shared.weight");
+    let file = WeightFile::shapes_only("stack", names);
+    assert_eq!(t5::layout(&file), Some(keys::FROM_STACK));
+    let file = file.with_rules(&[keys::FROM_STACK]);
+    let config = Config::from_shapes(&file.weights(Precision::F32)).expect("an encoder");
+    assert!(Encoder::load(&file.weights(Precision::Bf16), &config).is_ok());
+    file.finish().expect("every tensor is read");
 }
 
 #[test]
@@ -174,7 +203,10 @@ fn a_decoder_in_the_file_is_left_alone() {
     let layouts: BTreeMap<String, Names> = json("names.json");
     let mut names = layouts["transformers_t5"].all();
     names.retain(|(name, _)| name != "encoder.embed_tokens.weight");
-    let others = ["decoder.block.0.layer.0.SelfAttention.q.weight", "lm_head.weight"];
+    let others = [
+        "decoder.block.0.layer.0.SelfAttention.q.weight",
+        "lm_head.weight",
+    ];
     names.extend(others.map(|name| (name.to_owned(), vec![4096, 4096])));
     let file = WeightFile::shapes_only("all of it", names);
     let file = file.with_rules(&[keys::FROM_TRANSFORMERS]);
@@ -245,8 +277,11 @@ fn ids_from_spiece_model() {
     let answers: Answers = json("tokenizer/ids.json");
     let tokenizer = Tokenizer::from_spiece(&spiece(), Tokenizer::EXTRA_IDS).expect("a tokenizer");
     check_ids(&answers, "spiece", |prompt| tokenizer.encode(prompt));
-    check_ids(&answers, "truncated", |prompt| tokenizer.encode_at_most(prompt, 12));
+    check_ids(&answers, "truncated", |prompt| {
+        tokenizer.encode_at_most(prompt, 12)
+    });
     assert_eq!(tokenizer.pad_id(), 0);
+    assert_eq!(tokenizer.num_ids(), 924 + Tokenizer::EXTRA_IDS);
 }
 
 #[test]
@@ -301,7 +336,11 @@ fn ids_from_pieces() {
                 _ if text.starts_with("<0x") => PieceKind::Byte,
                 _ => PieceKind::Normal,
             },
-            score: if text.starts_with("<extra_id_") { -1000.0 } else { score as f32 },
+            score: if text.starts_with("<extra_id_") {
+                -1000.0
+            } else {
+                score as f32
+            },
             text,
         })
         .collect();

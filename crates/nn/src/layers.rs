@@ -4,7 +4,7 @@ mod conv;
 mod norm;
 
 pub use conv::{Conv, Conv3d};
-pub use norm::RmsNorm;
+pub use norm::{LayerNorm, RmsNorm};
 
 use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
 

@@ -70,8 +70,10 @@ impl Family for Double {
     fn knowledge(&self) -> Option<&Knowledge> {
         Some(&self.knowledge)
     }
-    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(1.0);
         Sampling {
+            shift,
             sampler: Sampler::Dpm,
             schedule: Schedule::shifted(steps as usize, shift),
         }
@@ -87,7 +89,13 @@ impl Family for Double {
             1,
         ]
     }
-    fn denoise_memory(&self, _latents: [usize; 4]) -> Vec<Part> {
+    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
+        Vec::new()
+    }
+    fn denoise_memory(&self, _latents: [usize; 4], _dtype: Dtype) -> Vec<Part> {
         vec![Part {
             name: "activations",
             bytes: self.bytes,

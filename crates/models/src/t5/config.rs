@@ -131,6 +131,7 @@ const BOOKKEEPING: &[&str] = &[
 
 /// The file's keys that compute; what is missing takes the default of the class.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Raw {
     model_type: Option<String>,
     vocab_size: Option<usize>,
@@ -200,7 +201,7 @@ impl Config {
         self.num_heads * self.d_kv
     }
 
-    fn check_sizes(&self) -> Result<(), ConfigError> {
+    pub(super) fn check_sizes(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("d_model", self.d_model),
@@ -210,7 +211,12 @@ impl Config {
             ("num_heads", self.num_heads),
         ];
         for (key, size) in sizes {
-            check(key, size, (1..1 << 24).contains(&size), "not from 1 to 2^24")?;
+            check(
+                key,
+                size,
+                (1..1 << 24).contains(&size),
+                "not from 1 to 2^24",
+            )?;
         }
         let buckets = self.relative_attention_num_buckets;
         let possible = (4..1 << 24).contains(&buckets);
@@ -300,10 +306,16 @@ mod tests {
         let umt5 = Config::from_json(UMT5_XXL).expect("the preset");
         assert_eq!((umt5.variant, umt5.vocab_size), (Variant::Umt5, 256_384));
         for config in [t5, umt5] {
-            assert_eq!((config.num_layers, config.num_heads, config.d_kv), (24, 64, 64));
+            assert_eq!(
+                (config.num_layers, config.num_heads, config.d_kv),
+                (24, 64, 64)
+            );
             assert_eq!((config.d_model, config.d_ff), (4096, 10240));
             let gelu = Activation::GeluTanh;
-            let expected = FeedForward { gated: true, activation: gelu };
+            let expected = FeedForward {
+                gated: true,
+                activation: gelu,
+            };
             assert_eq!(config.feed_forward, expected);
         }
     }
@@ -311,20 +323,29 @@ mod tests {
     #[test]
     fn missing_keys_take_the_defaults_of_the_class() {
         let t5 = Config::from_json(r#"{"model_type": "t5"}"#).expect("all defaults");
-        assert_eq!((t5.vocab_size, t5.d_model, t5.d_ff, t5.num_heads), (32128, 512, 2048, 8));
+        assert_eq!(
+            (t5.vocab_size, t5.d_model, t5.d_ff, t5.num_heads),
+            (32128, 512, 2048, 8)
+        );
         assert!(!t5.feed_forward.gated);
         let umt5 = Config::from_json(r#"{"model_type": "umt5"}"#).expect("all defaults");
-        assert_eq!((umt5.vocab_size, umt5.num_layers, umt5.num_heads), (250_112, 8, 6));
+        assert_eq!(
+            (umt5.vocab_size, umt5.num_layers, umt5.num_heads),
+            (250_112, 8, 6)
+        );
         assert!(umt5.feed_forward.gated);
     }
 
     #[test]
     fn what_would_compute_something_else_is_refused() {
         check(
-            "[",
-            "config.json of the text encoder does not parse: EOF while parsing a list at line 1 column 1",
+            "[]",
+            "config.json of the text encoder does not parse: invalid type: sequence, expected an object at line 1 column 0",
         );
-        check("{}", "model_type None of the text encoder is neither \"t5\" nor \"umt5\"");
+        check(
+            "{}",
+            "model_type None of the text encoder is neither \"t5\" nor \"umt5\"",
+        );
         check(
             r#"{"model_type": "bert"}"#,
             "model_type Some(\"bert\") of the text encoder is neither \"t5\" nor \"umt5\"",

@@ -163,16 +163,11 @@ impl Block {
 }
 
 impl SelfAttention {
-    fn load(
-        weights: &Weights,
-        config: &Config,
-        has_positions: bool,
-    ) -> Result<Self, WeightsError> {
+    fn load(weights: &Weights, config: &Config, has_positions: bool) -> Result<Self, WeightsError> {
         let (d, inner) = (config.d_model, config.inner_size());
         let place = weights.at("SelfAttention");
-        let linear = |name, outputs, inputs| {
-            Linear::load_without_bias(&place.at(name), outputs, inputs)
-        };
+        let linear =
+            |name, outputs, inputs| Linear::load_without_bias(&place.at(name), outputs, inputs);
         let table = [config.relative_attention_num_buckets, config.num_heads];
         let positions = has_positions
             .then(|| place.at("relative_attention_bias").tensor("weight", table))
@@ -233,9 +228,8 @@ impl Ffn {
         let (d, hidden) = (config.d_model, config.d_ff);
         let FeedForward { gated, activation } = config.feed_forward;
         let place = weights.at("DenseReluDense");
-        let linear = |name, outputs, inputs| {
-            Linear::load_without_bias(&place.at(name), outputs, inputs)
-        };
+        let linear =
+            |name, outputs, inputs| Linear::load_without_bias(&place.at(name), outputs, inputs);
         Ok(Self {
             norm: RmsNorm::load(&weights.at("layer_norm"), d, config.layer_norm_epsilon)?,
             input: linear(if gated { "wi_0" } else { "wi" }, hidden, d)?,

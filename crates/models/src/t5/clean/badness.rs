@@ -110,13 +110,20 @@ const SEQUENCES: &[&[Place]] = &[
     &[of(BAD | SUSPICIOUS), of(BAD)],
     &[of(ASCII), of(LOWER_COMMON | UPPER_COMMON), of(BAD)],
     &[of(BAD), of(SUSPICIOUS)],
-    &[of(LOWER | LOWER_COMMON | BOX | END | CURRENCY | NUMERIC), of(UPPER)],
+    &[
+        of(LOWER | LOWER_COMMON | BOX | END | CURRENCY | NUMERIC),
+        of(UPPER),
+    ],
     &[of(BOX | END | CURRENCY | NUMERIC), of(LOWER)],
     &[of(LOWER | BOX | END), of(CURRENCY)],
     &[of(SPACE), of(UPPER), of(CURRENCY)],
     &[of(UPPER | BOX), of(NUMERIC | LAW)],
     &[of(ACCENTED | BOX | CURRENCY | END), of(START), of(NUMERIC)],
-    &[of(ACCENTED | CURRENCY | NUMERIC | BOX | LAW), of(END), of(START)],
+    &[
+        of(ACCENTED | CURRENCY | NUMERIC | BOX | LAW),
+        of(END),
+        of(START),
+    ],
     &[of(CURRENCY | NUMERIC | BOX), of(START)],
     &[of(ASCII_LOWER), of(UPPER), of(START | CURRENCY)],
     &[of(BOX), of(KAOMOJI | END)],
@@ -136,16 +143,36 @@ const SEQUENCES: &[&[Place]] = &[
     &[one("‚"), one("âó"), one("àä°ê")],
     // Windows-1251.
     &[one("в"), one("Ђ")],
-    &[one("ВГРС"), Place(C1 | BAD | QUOTES | CURRENCY, "°µ"), one("ВГРС")],
-    &[one("Г"), one("ў"), one("В"), one("Ђ"), one("В"), of(IN_LINE), Place(ASCII, " ")],
+    &[
+        one("ВГРС"),
+        Place(C1 | BAD | QUOTES | CURRENCY, "°µ"),
+        one("ВГРС"),
+    ],
+    &[
+        one("Г"),
+        one("ў"),
+        one("В"),
+        one("Ђ"),
+        one("В"),
+        of(IN_LINE),
+        Place(ASCII, " "),
+    ],
     // `Ã` and `Â` before a space that was a no-break space, or before what they encode.
     &[one("Ã"), one("\u{a0}¡")],
     &[of(ASCII_LOWER), one("ÃÂ"), one(" ")],
     &[of(ASCII_LOWER), of(SPACE), one("ÃÂ"), one(" ")],
-    &[Place(ASCII_LOWER | END, ".,?!"), one("Â"), Place(QUOTES, " ")],
+    &[
+        Place(ASCII_LOWER | END, ".,?!"),
+        one("Â"),
+        Place(QUOTES, " "),
+    ],
     // Windows-1253.
     &[one("β"), one("€"), one("™\u{a0}Ά\u{ad}®°")],
-    &[one("ΒΓΞΟ"), Place(C1 | BAD | QUOTES | CURRENCY, "°"), one("ΒΓΞΟ")],
+    &[
+        one("ΒΓΞΟ"),
+        Place(C1 | BAD | QUOTES | CURRENCY, "°"),
+        one("ΒΓΞΟ"),
+    ],
     // Windows-1257.
     &[one("ā"), one("€")],
 ];
@@ -161,6 +188,9 @@ pub(super) fn is_bad(text: &str) -> bool {
     };
     let begins = matches!(characters[..], [('Ã' | 'Â', _), (' ', _), ..]);
     begins
-        || (0..characters.len())
-            .any(|i| SEQUENCES.iter().any(|sequence| fits(&characters[i..], sequence)))
+        || (0..characters.len()).any(|i| {
+            SEQUENCES
+                .iter()
+                .any(|sequence| fits(&characters[i..], sequence))
+        })
 }

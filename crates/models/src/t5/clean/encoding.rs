@@ -41,7 +41,9 @@ fn fix_once(text: &str) -> String {
     }
     // Latin-1 that was meant to be Windows-1252, whose quotation marks are control characters.
     if let Some(bytes) = LATIN_1.encode_all(text)
-        && !bytes.iter().any(|byte| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
+        && !bytes
+            .iter()
+            .any(|byte| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
     {
         let fixed: String = bytes.into_iter().map(decode_windows_1252).collect();
         if fixed != text {
@@ -62,7 +64,11 @@ pub(super) fn fix_c1_controls(text: &str) -> String {
 
 fn decode_windows_1252(byte: u8) -> char {
     // Byte 1A stands for the replacement character only where that was encoded.
-    if byte < 0x80 { char::from(byte) } else { WINDOWS_1252.decode(byte) }
+    if byte < 0x80 {
+        char::from(byte)
+    } else {
+        WINDOWS_1252.decode(byte)
+    }
 }
 
 /// Ranges of bytes.
@@ -104,8 +110,22 @@ const ALTERED: &[&[Bytes]] = &[
 const LOSSY: &[&[Bytes]] = &[
     &[&[(0xc2, 0xdf)], LOST],
     &[&[(0xc2, 0xc3)], &[(0x3f, 0x3f)]],
-    &[ED, HIGH_SURROGATE, LOST_OR_MARK, ED, LOW_SURROGATE, ANY_LOST],
-    &[ED, HIGH_SURROGATE, ANY_LOST, ED, LOW_SURROGATE, LOST_OR_MARK],
+    &[
+        ED,
+        HIGH_SURROGATE,
+        LOST_OR_MARK,
+        ED,
+        LOW_SURROGATE,
+        ANY_LOST,
+    ],
+    &[
+        ED,
+        HIGH_SURROGATE,
+        ANY_LOST,
+        ED,
+        LOW_SURROGATE,
+        LOST_OR_MARK,
+    ],
     &[THREE, LOST_OR_MARK, MAYBE_LOST],
     &[THREE, MAYBE_LOST, LOST_OR_MARK],
     &[FOURS, LOST_OR_MARK, MAYBE_LOST, MAYBE_LOST],
@@ -116,7 +136,9 @@ const LOSSY: &[&[Bytes]] = &[
 
 fn fits(bytes: &[u8], pattern: &[Bytes]) -> bool {
     let within = |(byte, ranges): (&u8, &Bytes)| {
-        ranges.iter().any(|(first, last)| (first..=last).contains(&byte))
+        ranges
+            .iter()
+            .any(|(first, last)| (first..=last).contains(&byte))
     };
     bytes.len() >= pattern.len() && bytes.iter().zip(pattern).all(within)
 }
@@ -182,8 +204,8 @@ fn decode_utf8(bytes: &[u8]) -> Option<String> {
     let mut result = String::with_capacity(bytes.len());
     let mut rest = bytes;
     while !rest.is_empty() {
-        let special = (0..rest.len())
-            .find(|&i| rest[i..].starts_with(b"\xc0\x80") || fits(&rest[i..], PAIR));
+        let special =
+            (0..rest.len()).find(|&i| rest[i..].starts_with(b"\xc0\x80") || fits(&rest[i..], PAIR));
         let (plain, after) = rest.split_at(special.unwrap_or(rest.len()));
         result.push_str(std::str::from_utf8(plain).ok()?);
         rest = match after {
@@ -214,7 +236,11 @@ fn fix_places(text: &str) -> String {
     let mut i = 0;
     while i < characters.len() {
         let inside = i > 0 && has_byte(characters[i - 1], is_strict_continuation);
-        let length = if inside { 0 } else { misread_length(&characters[i..]) };
+        let length = if inside {
+            0
+        } else {
+            misread_length(&characters[i..])
+        };
         if length == 0 {
             result.push(characters[i]);
             i += 1;

@@ -10,7 +10,9 @@ use super::charmap::WINDOWS_1252;
 /// Characters by the name of their entity: `&amp;`, and `&amp` for the few that stand without the
 /// semicolon too.
 static NAMED: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
-    let pairs = ENTITIES.iter().map(|entity| (entity.entity, entity.characters));
+    let pairs = ENTITIES
+        .iter()
+        .map(|entity| (entity.entity, entity.characters));
     pairs.collect()
 });
 
@@ -86,7 +88,10 @@ fn push_named(reference: &str, result: &mut String) {
         result.push_str(characters);
         return;
     }
-    let beginnings = reference.char_indices().rev().map(|(end, _)| reference.split_at(end));
+    let beginnings = reference
+        .char_indices()
+        .rev()
+        .map(|(end, _)| reference.split_at(end));
     // Names have two letters at least.
     let mut beginnings = beginnings.take_while(|(name, _)| name.chars().count() > 2);
     let found = beginnings.find_map(|(name, rest)| Some((NAMED.get(name)?, rest)));
@@ -110,8 +115,8 @@ pub(super) fn unescape_unambiguous(text: &str) -> String {
         let mark = if rest.starts_with("&#") { 2 } else { 1 };
         let is_part = |c: &char| c.is_ascii_alphanumeric();
         let length = rest[mark..].chars().take_while(is_part).count();
-        let is_reference = (1..=LONGEST_PLAIN_NAME).contains(&length)
-            && rest[mark + length..].starts_with(';');
+        let is_reference =
+            (1..=LONGEST_PLAIN_NAME).contains(&length) && rest[mark + length..].starts_with(';');
         let end = if is_reference { mark + length + 1 } else { 1 };
         let (reference, after) = rest.split_at(end);
         match plain(reference).filter(|_| is_reference) {
@@ -145,7 +150,9 @@ mod tests {
     fn all_entities_are_those_of_python() {
         let mut names: Vec<&str> = ENTITIES.iter().map(|entity| entity.entity).collect();
         names.sort_unstable();
-        let lines = names.iter().map(|name| format!("{}={}\n", &name, unescape(name)));
+        let lines = names
+            .iter()
+            .map(|name| format!("{}={}\n", &name, unescape(name)));
         let digest = kinora_nn::sha256_hex([lines.collect::<String>().as_bytes()]);
         let expected = include_str!("../../../fixtures/t5/entities.sha256");
         assert_eq!(digest, expected.trim());

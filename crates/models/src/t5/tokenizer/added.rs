@@ -83,7 +83,10 @@ fn find<'a>(text: &str, from: usize, tokens: &'a [AddedToken]) -> Option<(usize,
         let fits = |token: &&AddedToken| {
             !token.content.is_empty() && rest.starts_with(token.content.as_str())
         };
-        let longest = tokens.iter().filter(fits).max_by_key(|token| token.content.len());
+        let longest = tokens
+            .iter()
+            .filter(fits)
+            .max_by_key(|token| token.content.len());
         longest.map(|token| (from + place, token))
     })
 }

@@ -24,7 +24,11 @@ impl Charsmap {
             let (size, rest) = bytes.split_first_chunk()?;
             let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
             let (units, replacements) = rest.split_at_checked(size)?;
-            let units = units.as_chunks().0.iter().map(|unit| u32::from_le_bytes(*unit));
+            let units = units
+                .as_chunks()
+                .0
+                .iter()
+                .map(|unit| u32::from_le_bytes(*unit));
             Some(Self {
                 units: units.collect(),
                 replacements: String::from_utf8(replacements.to_vec()).ok()?,

@@ -120,7 +120,9 @@ pub(super) fn read(json: &[u8], as_t5: bool) -> Result<Tokenizer, TokenizerError
     }
     let (before, after) = template(file.post_processor)?;
     let added = |text: &str| file.added_tokens.iter().find(|token| token.content == text);
-    let pad = added("<pad>").map(|token| token.id).or_else(|| model.id("<pad>"));
+    let pad = added("<pad>")
+        .map(|token| token.id)
+        .or_else(|| model.id("<pad>"));
     Ok(Tokenizer {
         normalizers,
         splitters,

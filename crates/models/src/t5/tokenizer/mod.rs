@@ -261,7 +261,9 @@ impl Tokenizer {
         charsmap: Option<&[u8]>,
         extra_ids: usize,
     ) -> Result<Self, TokenizerError> {
-        let unknown = pieces.iter().position(|piece| piece.kind == PieceKind::Unknown);
+        let unknown = pieces
+            .iter()
+            .position(|piece| piece.kind == PieceKind::Unknown);
         let unknown = unknown.ok_or_else(|| TokenizerError::NoPiece {
             name: "an unknown token".to_owned(),
         })?;
@@ -333,6 +335,20 @@ impl Tokenizer {
     /// The id that fills up short prompts: that of `<pad>`, 0 in all published vocabularies.
     pub fn pad_id(&self) -> u32 {
         self.pad.unwrap_or(0)
+    }
+
+    /// One more than the greatest id that a text can have: an encoder's table needs as many rows.
+    pub fn num_ids(&self) -> usize {
+        let added = self
+            .raw
+            .iter()
+            .chain(&self.normalized)
+            .map(|token| token.id);
+        let ends = self.before.iter().chain(&self.after).copied();
+        let others = added.chain(ends).chain(self.pad).max();
+        self.model
+            .num_ids()
+            .max(others.map_or(0, |id| id as usize + 1))
     }
 
     fn encode_text(&self, text: &str, ids: &mut Vec<u32>) {

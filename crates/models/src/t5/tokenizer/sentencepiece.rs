@@ -203,7 +203,12 @@ mod tests {
             let cut = read(&whole[..length]);
             assert_eq!(cut.is_ok(), ends.contains(&length), "cut at {length}");
         }
-        for broken in [&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f][..], b"{}", b"hello", &[0; 64]] {
+        for broken in [
+            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f][..],
+            b"{}",
+            b"hello",
+            &[0; 64],
+        ] {
             assert!(read(broken).is_err(), "{broken:?}");
         }
         let bpe = [0x0a, 3, 0x0a, 1, b'a', 0x12, 2, 0x18, 2];

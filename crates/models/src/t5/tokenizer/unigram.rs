@@ -57,7 +57,9 @@ impl Unigram {
             });
         }
         let counted = entries.iter().filter(|entry| entry.counted);
-        let least = counted.map(|entry| entry.score).fold(f64::INFINITY, f64::min);
+        let least = counted
+            .map(|entry| entry.score)
+            .fold(f64::INFINITY, f64::min);
         let scores = entries.iter().map(|entry| entry.score).collect();
         let mut pieces: Vec<(Box<str>, u32)> = entries
             .into_iter()
@@ -82,9 +84,22 @@ impl Unigram {
         Ok(model)
     }
 
+    /// One more than the greatest id of a piece that texts may contain.
+    pub(super) fn num_ids(&self) -> usize {
+        let greatest = self
+            .pieces
+            .iter()
+            .map(|(_, id)| *id)
+            .chain([self.unknown])
+            .max();
+        greatest.map_or(0, |id| id as usize + 1)
+    }
+
     /// The id of a piece.
     pub(super) fn id(&self, text: &str) -> Option<u32> {
-        let found = self.pieces.binary_search_by(|(piece, _)| (**piece).cmp(text));
+        let found = self
+            .pieces
+            .binary_search_by(|(piece, _)| (**piece).cmp(text));
         found.ok().map(|i| self.pieces[i].1)
     }
 
@@ -122,7 +137,11 @@ impl Unigram {
     fn best_path(&self, text: &str) -> Vec<(usize, u32)> {
         let mut best: Vec<Option<Node>> = vec![None; text.len() + 1];
         for (start, c) in text.char_indices() {
-            let here = if start == 0 { 0.0 } else { best[start].map_or(0.0, |node| node.score) };
+            let here = if start == 0 {
+                0.0
+            } else {
+                best[start].map_or(0.0, |node| node.score)
+            };
             let mut offer = |end: usize, id: u32, score: f64| {
                 let score = score + here;
                 if best[end].is_none_or(|node| score > node.score) {
