@@ -16,7 +16,7 @@ use serde_json::Value;
 const F32_BOUND: f32 = 2e-5;
 /// The same for bf16 matrices (8 bits of mantissa through three blocks), against the reference in
 /// f32. The reference's own bf16 is off by up to 0.05.
-const BF16_BOUND: f32 = 3e-2;
+const BF16_BOUND: f32 = 4e-2;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/t5")

@@ -235,7 +235,7 @@ impl Config {
 
 fn check(
     key: &'static str,
-    found: impl ToString,
+    found: impl std::fmt::Display + Copy,
     possible: bool,
     expected: &'static str,
 ) -> Result<(), ConfigError> {
@@ -279,7 +279,12 @@ fn check_derived(raw: &Raw, projection: &str, derived: FeedForward) -> Result<()
         let same = feed_forward(&format!("{prefix}{name}")).is_ok_and(|other| other == derived)
             // Written by hand: `gelu` is the exact form here, also when gated.
             && (name != "gelu" || projection == "gelu");
-        check("dense_act_fn", name, same, "not that of feed_forward_proj")?;
+        check(
+            "dense_act_fn",
+            name.as_str(),
+            same,
+            "not that of feed_forward_proj",
+        )?;
     }
     if let Some(gated) = raw.is_gated_act {
         let same = gated == derived.gated;

@@ -25,7 +25,7 @@ impl Config {
     /// `None` when they are no T5's.
     ///
     /// What shapes do not tell is as in every published T5-v1.1 and UMT5: epsilon 1e-6, distances up
-    /// to 128, the tanh form of GELU between gated matrices, else ReLU.
+    /// to 128, the tanh form of GELU between gated matrices, else `max(x, 0)`.
     pub fn from_shapes(weights: &Weights) -> Option<Self> {
         let block = |index: usize, name: &str| format!("encoder.block.{index}.layer.{name}.weight");
         let rows_and_columns = |name: &str| <[usize; 2]>::try_from(weights.shape(name)?).ok();
@@ -34,7 +34,10 @@ impl Config {
         let [buckets, num_heads] = rows_and_columns(&block(0, bias))?;
         let [inner, _] = rows_and_columns(&block(0, "0.SelfAttention.q"))?;
         let [_, d_ff] = rows_and_columns(&block(0, "1.DenseReluDense.wo"))?;
-        let has_block = |&i: &usize| weights.has(&block(i, "0.layer_norm"));
+        let mut num_layers = 0;
+        while weights.has(&block(num_layers, "0.layer_norm")) {
+            num_layers += 1;
+        }
         let gated = weights.has(&block(0, "1.DenseReluDense.wi_0"));
         let config = Self {
             variant: if weights.has(&block(1, bias)) {
@@ -46,7 +49,7 @@ impl Config {
             d_model,
             d_kv: inner.checked_div(num_heads)?,
             d_ff,
-            num_layers: (0..).take_while(has_block).count(),
+            num_layers,
             num_heads,
             relative_attention_num_buckets: buckets,
             relative_attention_max_distance: 128,
