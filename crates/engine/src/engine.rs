@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, Job};
 use crate::model::{Family, ModelInfo, Reading, VideoModel};
 use crate::native::Native;
+use crate::open;
 use crate::pipeline::{Clip, Output, Run, Timings};
 use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
@@ -61,6 +62,7 @@ impl Engine {
         let mut known: Vec<Bundle> = Bundle::embedded().collect();
         let bundle = match known.iter().position(|bundle| bundle.name == name) {
             Some(found) => known.swap_remove(found),
+            None if open::is_at(Path::new(name)) => return open::open(Path::new(name)),
             None if Path::new(name).is_dir() => Bundle::folder(Path::new(name)),
             None => {
                 let known: Vec<String> = known.into_iter().map(|bundle| bundle.name).collect();
@@ -152,7 +154,7 @@ impl Engine {
             let effective = &job.recipe.effective;
             let latent_shape =
                 family.latent_shape(effective.framing.native, effective.timing.native_frames);
-            let sampling = family.sampling(effective.steps, effective.shift, latent_shape);
+            let sampling = family.sampling(effective.steps, Some(effective.shift), latent_shape);
             let timings = Timings {
                 load: began.elapsed(),
                 ..Timings::default()

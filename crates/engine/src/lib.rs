@@ -23,6 +23,7 @@ mod job;
 pub mod model;
 mod native;
 mod noise;
+mod open;
 mod picture;
 mod pipeline;
 mod plan;

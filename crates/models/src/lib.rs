@@ -3,3 +3,5 @@
 
 pub mod ltx;
 pub mod native;
+pub mod t5;
+pub mod wan;

@@ -11,5 +11,7 @@ mod weights;
 
 pub use layers::{Conv, Conv3d, Embedding, LayerNorm, Linear, RmsNorm, SwiGlu};
 pub use rope::{Rope, RopeAxis, frequencies, split_interleaved};
-pub use weights::{Rule, TensorName, WeightFile, Weights, WeightsError, sha256_hex};
+pub use weights::{
+    Lora, LoraReport, Rule, TensorName, Value, WeightFile, Weights, WeightsError, sha256_hex,
+};
 pub mod tokenizer;

@@ -3,19 +3,39 @@
 //! A [`WeightFile`] counts what is read from it. Loading a model ends with
 //! [`WeightFile::finish`], so a tensor that the model does not know is an error like one that it
 //! misses. A published layout becomes the model's own by a table of [`Rule`]s.
+//!
+//! ```text
+//! open, open_all, open_folder      safetensors or GGUF, by its first bytes; shards
+//!   .without_prefix(..)            names as the model's authors gave them
+//!   .with_rules(..)                or by a key map
+//!   .with_lora(..)                 what adapters add, when a tensor is read
+//!   .weights(precision)            decoded, checked, merged, rounded: tensor by tensor
+//!   .finish()                      nothing is left over
+//! ```
 
 mod bytes;
 mod encoding;
+mod entry;
 mod error;
 mod file;
 mod folder;
+mod gguf;
+mod hash;
+mod lora;
+mod nearest;
+mod reading;
 mod rules;
 mod safetensors;
+mod scaled;
 mod shapes;
+mod value;
 
 pub use error::{TensorName, WeightsError};
-pub use file::{WeightFile, sha256_hex};
+pub use file::WeightFile;
+pub use hash::sha256_hex;
+pub use lora::{Lora, LoraReport};
 pub use rules::Rule;
+pub use value::Value;
 
 use kinora_tensor::{DType, Precision, Tensor};
 

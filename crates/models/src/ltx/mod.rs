@@ -21,6 +21,6 @@ mod vae_config;
 pub use config::{ConfigError, TransformerConfig};
 pub use keys::FROM_DIFFUSERS;
 pub use rope::TimeRule;
-pub use transformer::{Conditioning, Transformer};
+pub use transformer::{Conditioning, Positions, Transformer};
 pub use vae::{DecodeOptions, Decoder, Encoder, Stream, Tiling};
 pub use vae_config::{DownsampleType, VaeConfig};

@@ -107,7 +107,10 @@ impl TransformerConfig {
             }
         }
         if time != 1 {
-            return Err(unsupported("patch_size", format!("{:?}", config.patch_size)));
+            return Err(unsupported(
+                "patch_size",
+                format!("{:?}", config.patch_size),
+            ));
         }
         if config.num_layers > MOST {
             return Err(unsupported("num_layers", config.num_layers));
@@ -232,7 +235,10 @@ impl VaeConfig {
             check_sizes(&[("dim_mult", factor)])?;
         }
         if !config.attn_scales.is_empty() {
-            return Err(unsupported("attn_scales", format!("{:?}", config.attn_scales)));
+            return Err(unsupported(
+                "attn_scales",
+                format!("{:?}", config.attn_scales),
+            ));
         }
         config.check_lengths()?;
         config.check_scales()?;
@@ -243,10 +249,18 @@ impl VaeConfig {
     fn check_lengths(&self) -> Result<(), ConfigError> {
         let levels = self.dim_mult.len();
         let (mean, std) = (self.latents_mean.len(), self.latents_std.len());
-        expect("temperal_downsample has entries", self.temperal_downsample.len(), levels - 1)?;
+        expect(
+            "temperal_downsample has entries",
+            self.temperal_downsample.len(),
+            levels - 1,
+        )?;
         expect("latents_mean has entries", mean, self.z_dim)?;
         expect("latents_std has entries", std, self.z_dim)?;
-        match self.latents_std.iter().find(|std| !(**std > 0.0 && std.is_finite())) {
+        match self
+            .latents_std
+            .iter()
+            .find(|std| !(**std > 0.0 && std.is_finite()))
+        {
             Some(std) => Err(unsupported("latents_std", std)),
             None => Ok(()),
         }
@@ -254,16 +268,25 @@ impl VaeConfig {
 
     fn check_scales(&self) -> Result<(), ConfigError> {
         if self.dim_mult.len() > 8 {
-            return Err(unsupported("dim_mult", format!("{} levels", self.dim_mult.len())));
+            return Err(unsupported(
+                "dim_mult",
+                format!("{} levels", self.dim_mult.len()),
+            ));
         }
-        let halvings = self.temperal_downsample.iter().filter(|down| **down).count();
+        let halvings = self
+            .temperal_downsample
+            .iter()
+            .filter(|down| **down)
+            .count();
         let frames = self.scale_factor_temporal.unwrap_or(4);
         expect("scale_factor_temporal is", frames, 1 << halvings)?;
         let side = self.patch() << (self.dim_mult.len() - 1);
         expect("scale_factor_spatial is", self.pixel_stride(), side)?;
         let area = self.patch().pow(2);
-        for (key, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)]
-        {
+        for (key, channels) in [
+            ("in_channels", self.in_channels),
+            ("out_channels", self.out_channels),
+        ] {
             if channels % area != 0 {
                 return Err(unsupported(key, channels));
             }
@@ -276,30 +299,46 @@ impl VaeConfig {
         if !self.is_residual {
             return Ok(());
         }
-        let factor = |down: bool| if down { 8 } else { 4 };
+        let factor = |down: Option<&bool>| down.map_or(1, |down| if *down { 8 } else { 4 });
         let widths = self.widths(self.base_dim);
-        for (pair, &down) in widths.windows(2).zip(&self.temperal_downsample) {
-            if pair[0] * factor(down) % pair[1] != 0 {
-                return Err(unsupported("dim_mult", format!("{:?}", self.dim_mult)));
-            }
+        let downs = widths.windows(2).enumerate().all(|(level, pair)| {
+            pair[0] * factor(self.temperal_downsample.get(level)) % pair[1] == 0
+        });
+        let ups = self.decoder_levels();
+        let ups = ups.iter().zip(self.temperal_downsample.iter().rev());
+        let ups = ups
+            .map(|((input, output), up)| output * factor(Some(up)) % input == 0)
+            .all(|fits| fits);
+        if downs && ups {
+            Ok(())
+        } else {
+            Err(unsupported("dim_mult", format!("{:?}", self.dim_mult)))
         }
-        let mut widths = self.widths(self.decoder_width());
-        widths.reverse();
-        let ups = self.temperal_downsample.iter().rev();
-        let coarsest = widths.first().copied().unwrap_or(1);
-        let inputs = std::iter::once(coarsest).chain(widths.iter().copied());
-        for ((input, &output), &up) in inputs.zip(&widths).zip(ups) {
-            if output * factor(up) % input != 0 {
-                return Err(unsupported("dim_mult", format!("{:?}", self.dim_mult)));
-            }
-        }
-        Ok(())
     }
 
-    /// Widths of an encoder's levels, from the first layer's on, or a decoder's backwards.
+    /// Widths of the encoder: of its first layer and of each level's result.
     pub(super) fn widths(&self, base: usize) -> Vec<usize> {
         let factors = std::iter::once(1).chain(self.dim_mult.iter().copied());
         factors.map(|factor| base * factor).collect()
+    }
+
+    /// Channels that each level of the decoder takes and its blocks give, from the coarsest on. In
+    /// 2.1 the way to the next level halves them.
+    pub(super) fn decoder_levels(&self) -> Vec<(usize, usize)> {
+        let widths = || {
+            self.dim_mult
+                .iter()
+                .rev()
+                .map(|factor| self.decoder_width() * factor)
+        };
+        let inputs = widths().take(1).chain(widths());
+        let levels = inputs.zip(widths()).enumerate();
+        levels
+            .map(|(level, (input, output))| {
+                let halved = level > 0 && !self.is_residual;
+                (if halved { input / 2 } else { input }, output)
+            })
+            .collect()
     }
 
     /// Width of the decoder's last level.
@@ -404,7 +443,10 @@ mod tests {
     fn missing_keys_take_the_defaults_of_the_class() {
         let config = TransformerConfig::from_json("{}").unwrap();
         assert_eq!(config, TransformerConfig::default());
-        assert_eq!((config.hidden_size(), config.velocity_channels()), (5120, 16));
+        assert_eq!(
+            (config.hidden_size(), config.velocity_channels()),
+            (5120, 16)
+        );
         let config = VaeConfig::from_json(r#"{"_class_name": "AutoencoderKLWan"}"#).unwrap();
         assert_eq!(config, VaeConfig::default());
     }
@@ -422,10 +464,19 @@ mod tests {
         check_transformer(r#"{"image_dim": 1280}"#, "`image_dim` is 1280");
         check_transformer(r#"{"qk_norm": null}"#, "`qk_norm` is None");
         check_transformer(r#"{"patch_size": [2, 2, 2]}"#, "`patch_size` is [2, 2, 2]");
-        check_transformer(r#"{"attention_head_dim": 15}"#, "`attention_head_dim` is 15");
-        check_transformer(r#"{"num_attention_heads": 0}"#, "`num_attention_heads` is 0");
+        check_transformer(
+            r#"{"attention_head_dim": 15}"#,
+            "`attention_head_dim` is 15",
+        );
+        check_transformer(
+            r#"{"num_attention_heads": 0}"#,
+            "`num_attention_heads` is 0",
+        );
         check_transformer(r#"{"ffn_dim": 99999999999}"#, "`ffn_dim` is 99999999999");
-        check_transformer(r#"{"num_layers": 99999999999}"#, "`num_layers` is 99999999999");
+        check_transformer(
+            r#"{"num_layers": 99999999999}"#,
+            "`num_layers` is 99999999999",
+        );
         check_vae(r#"{"attn_scales": [0.5]}"#, "`attn_scales` is [0.5]");
         check_vae(r#"{"shift": 1}"#, "unknown field `shift`");
         check_vae(r#"{"dim_mult": []}"#, "`dim_mult` is 0");
@@ -433,10 +484,22 @@ mod tests {
 
     #[test]
     fn numbers_fit_each_other() {
-        check_vae(r#"{"z_dim": 4}"#, "latents_mean has entries 16, the other keys ask for 4");
-        check_vae(r#"{"temperal_downsample": [true]}"#, "temperal_downsample has entries 1");
-        check_vae(r#"{"patch_size": 2}"#, "scale_factor_spatial is 8, the other keys ask for 16");
-        check_vae(r#"{"scale_factor_temporal": 8}"#, "scale_factor_temporal is 8");
+        check_vae(
+            r#"{"z_dim": 4}"#,
+            "latents_mean has entries 16, the other keys ask for 4",
+        );
+        check_vae(
+            r#"{"temperal_downsample": [true]}"#,
+            "temperal_downsample has entries 1",
+        );
+        check_vae(
+            r#"{"patch_size": 2}"#,
+            "scale_factor_spatial is 8, the other keys ask for 16",
+        );
+        check_vae(
+            r#"{"scale_factor_temporal": 8}"#,
+            "scale_factor_temporal is 8",
+        );
         let odd = r#"{"is_residual": true, "dim_mult": [1, 7, 7, 7]}"#;
         check_vae(odd, "`dim_mult` is [1, 7, 7, 7]");
     }

@@ -11,11 +11,23 @@ use kinora_nn::Rule::Rename;
 ///
 /// Reference: `TRANSFORMER_KEYS_RENAME_DICT`, diffusers `scripts/convert_wan_to_diffusers.py`.
 pub const FROM_DIFFUSERS: &[Rule] = &[
-    Rename("condition_embedder.time_embedder.linear_1.{}", "time_embedding.0.{}"),
-    Rename("condition_embedder.time_embedder.linear_2.{}", "time_embedding.2.{}"),
+    Rename(
+        "condition_embedder.time_embedder.linear_1.{}",
+        "time_embedding.0.{}",
+    ),
+    Rename(
+        "condition_embedder.time_embedder.linear_2.{}",
+        "time_embedding.2.{}",
+    ),
     Rename("condition_embedder.time_proj.{}", "time_projection.1.{}"),
-    Rename("condition_embedder.text_embedder.linear_1.{}", "text_embedding.0.{}"),
-    Rename("condition_embedder.text_embedder.linear_2.{}", "text_embedding.2.{}"),
+    Rename(
+        "condition_embedder.text_embedder.linear_1.{}",
+        "text_embedding.0.{}",
+    ),
+    Rename(
+        "condition_embedder.text_embedder.linear_2.{}",
+        "text_embedding.2.{}",
+    ),
     Rename("scale_shift_table", "head.modulation"),
     Rename("proj_out.{}", "head.head.{}"),
     Rename("blocks.{}.scale_shift_table", "blocks.{}.modulation"),
@@ -47,22 +59,67 @@ pub const VAE_FROM_DIFFUSERS: &[Rule] = &[
     Rename("{}.norm_out.gamma", "{}.head.0.gamma"),
     Rename("{}.conv_out.{}", "{}.head.2.{}"),
     Rename("{}.mid_block.attentions.0.{*}", "{}.middle.1.{*}"),
-    Rename("{}.mid_block.resnets.0.norm1.gamma", "{}.middle.0.residual.0.gamma"),
-    Rename("{}.mid_block.resnets.0.conv1.{}", "{}.middle.0.residual.2.{}"),
-    Rename("{}.mid_block.resnets.0.norm2.gamma", "{}.middle.0.residual.3.gamma"),
-    Rename("{}.mid_block.resnets.0.conv2.{}", "{}.middle.0.residual.6.{}"),
-    Rename("{}.mid_block.resnets.1.norm1.gamma", "{}.middle.2.residual.0.gamma"),
-    Rename("{}.mid_block.resnets.1.conv1.{}", "{}.middle.2.residual.2.{}"),
-    Rename("{}.mid_block.resnets.1.norm2.gamma", "{}.middle.2.residual.3.gamma"),
-    Rename("{}.mid_block.resnets.1.conv2.{}", "{}.middle.2.residual.6.{}"),
+    Rename(
+        "{}.mid_block.resnets.0.norm1.gamma",
+        "{}.middle.0.residual.0.gamma",
+    ),
+    Rename(
+        "{}.mid_block.resnets.0.conv1.{}",
+        "{}.middle.0.residual.2.{}",
+    ),
+    Rename(
+        "{}.mid_block.resnets.0.norm2.gamma",
+        "{}.middle.0.residual.3.gamma",
+    ),
+    Rename(
+        "{}.mid_block.resnets.0.conv2.{}",
+        "{}.middle.0.residual.6.{}",
+    ),
+    Rename(
+        "{}.mid_block.resnets.1.norm1.gamma",
+        "{}.middle.2.residual.0.gamma",
+    ),
+    Rename(
+        "{}.mid_block.resnets.1.conv1.{}",
+        "{}.middle.2.residual.2.{}",
+    ),
+    Rename(
+        "{}.mid_block.resnets.1.norm2.gamma",
+        "{}.middle.2.residual.3.gamma",
+    ),
+    Rename(
+        "{}.mid_block.resnets.1.conv2.{}",
+        "{}.middle.2.residual.6.{}",
+    ),
     // The encoder of 2.1 is one list of blocks in both layouts.
-    Rename("encoder.down_blocks.{}.norm1.gamma", "encoder.downsamples.{}.residual.0.gamma"),
-    Rename("encoder.down_blocks.{}.conv1.{}", "encoder.downsamples.{}.residual.2.{}"),
-    Rename("encoder.down_blocks.{}.norm2.gamma", "encoder.downsamples.{}.residual.3.gamma"),
-    Rename("encoder.down_blocks.{}.conv2.{}", "encoder.downsamples.{}.residual.6.{}"),
-    Rename("encoder.down_blocks.{}.conv_shortcut.{}", "encoder.downsamples.{}.shortcut.{}"),
-    Rename("encoder.down_blocks.{}.time_conv.{}", "encoder.downsamples.{}.time_conv.{}"),
-    Rename("encoder.down_blocks.{}.resample.{*}", "encoder.downsamples.{}.resample.{*}"),
+    Rename(
+        "encoder.down_blocks.{}.norm1.gamma",
+        "encoder.downsamples.{}.residual.0.gamma",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.conv1.{}",
+        "encoder.downsamples.{}.residual.2.{}",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.norm2.gamma",
+        "encoder.downsamples.{}.residual.3.gamma",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.conv2.{}",
+        "encoder.downsamples.{}.residual.6.{}",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.conv_shortcut.{}",
+        "encoder.downsamples.{}.shortcut.{}",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.time_conv.{}",
+        "encoder.downsamples.{}.time_conv.{}",
+    ),
+    Rename(
+        "encoder.down_blocks.{}.resample.{*}",
+        "encoder.downsamples.{}.resample.{*}",
+    ),
     Rename(
         "encoder.down_blocks.{}.resnets.{}.norm1.gamma",
         "encoder.downsamples.{}.downsamples.{}.residual.0.gamma",
@@ -83,7 +140,10 @@ pub const VAE_FROM_DIFFUSERS: &[Rule] = &[
         "encoder.down_blocks.{}.resnets.{}.conv_shortcut.{}",
         "encoder.downsamples.{}.downsamples.{}.shortcut.{}",
     ),
-    Rename("encoder.down_blocks.{}.downsampler.{*}", "encoder.downsamples.{}.downsampler.{*}"),
+    Rename(
+        "encoder.down_blocks.{}.downsampler.{*}",
+        "encoder.downsamples.{}.downsampler.{*}",
+    ),
     Rename(
         "decoder.up_blocks.{}.resnets.{}.norm1.gamma",
         "decoder.upsamples.{}.upsamples.{}.residual.0.gamma",
@@ -104,6 +164,12 @@ pub const VAE_FROM_DIFFUSERS: &[Rule] = &[
         "decoder.up_blocks.{}.resnets.{}.conv_shortcut.{}",
         "decoder.upsamples.{}.upsamples.{}.shortcut.{}",
     ),
-    Rename("decoder.up_blocks.{}.upsamplers.0.{*}", "decoder.upsamples.{}.upsampler.{*}"),
-    Rename("decoder.up_blocks.{}.upsampler.{*}", "decoder.upsamples.{}.upsampler.{*}"),
+    Rename(
+        "decoder.up_blocks.{}.upsamplers.0.{*}",
+        "decoder.upsamples.{}.upsampler.{*}",
+    ),
+    Rename(
+        "decoder.up_blocks.{}.upsampler.{*}",
+        "decoder.upsamples.{}.upsampler.{*}",
+    ),
 ];

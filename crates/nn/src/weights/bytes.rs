@@ -44,6 +44,11 @@ impl Bytes {
         }
     }
 
+    /// Whether all elements are zero, as in a file of shapes alone.
+    pub(super) fn are_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
     /// Tells the system that `range` was read and will not be soon again. Without it every page of
     /// a mapped file stays in the process's resident memory beside the weights made from it.
     #[cfg_attr(

@@ -8,14 +8,14 @@ pub struct TensorName {
     /// The name that the model asks for.
     pub name: String,
     /// The name in the file, when a rule renamed the tensor.
-    pub stored: Option<String>,
+    pub stored: Option<Box<str>>,
 }
 
 impl TensorName {
     pub(super) fn new(name: &str, stored: &str) -> Self {
         Self {
             name: name.to_owned(),
-            stored: (stored != name).then(|| stored.to_owned()),
+            stored: (stored != name).then(|| stored.into()),
         }
     }
 }
@@ -112,6 +112,32 @@ pub enum WeightsError {
         value: f32,
         /// Its place, row-major.
         index: usize,
+    },
+    /// A LoRA changes nothing of the model: it was made for another.
+    #[error("{file}: no layer of the LoRA is one of {model}: it has `{key}`{}", hint(nearest.as_ref()))]
+    LoraUnmatched {
+        /// The LoRA's file.
+        file: String,
+        /// The model's file.
+        model: String,
+        /// The first of its layers.
+        key: String,
+        /// The most similar name of the model.
+        nearest: Option<TensorName>,
+    },
+    /// A LoRA's layer does not fit the model's: it was made for another.
+    #[error("{file}: `{key}` is for another model: {tensor} is {expected:?}, it changes {found:?}")]
+    LoraShape {
+        /// The LoRA's file.
+        file: String,
+        /// The LoRA's tensor.
+        key: String,
+        /// The model's tensor.
+        tensor: Box<TensorName>,
+        /// The model's shape.
+        expected: Vec<usize>,
+        /// The shape that the LoRA's tensor changes, or those of the two whose product it is.
+        found: Vec<Vec<usize>>,
     },
     /// The file holds tensors that the model does not know.
     #[error("{file}: {} unknown to the model: {}", count(tensors.len()), list(tensors))]

@@ -2,18 +2,17 @@
 
 use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use kinora_tensor::{DType, Precision, Tensor};
-use sha2::{Digest, Sha256};
+use kinora_tensor::Precision;
 
 use super::bytes::Bytes;
-use super::encoding::{DecodeError, Encoding};
-use super::error::TensorName;
+use super::entry::{Entry, Header};
+use super::lora::Delta;
 use super::rules::{self, Mapped, Rule};
-use super::{Weights, WeightsError, safetensors};
+use super::value::Value;
+use super::{Weights, WeightsError};
 
 /// The weights of a model: one file, or several that hold a part each, in memory or mapped.
 pub struct WeightFile {
@@ -21,7 +20,9 @@ pub struct WeightFile {
     pub(super) parts: Vec<Part>,
     /// By the names that the model asks for.
     pub(super) entries: BTreeMap<String, Entry>,
-    pub(super) metadata: BTreeMap<String, String>,
+    /// What LoRAs add, by the same names.
+    pub(super) deltas: BTreeMap<String, Vec<Delta>>,
+    pub(super) metadata: BTreeMap<String, Value>,
     pub(super) read: Mutex<BTreeSet<String>>,
 }
 
@@ -29,23 +30,6 @@ pub struct WeightFile {
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) bytes: Bytes,
-}
-
-/// A tensor of a file.
-pub(super) struct Entry {
-    pub(super) part: usize,
-    /// Its name in the file.
-    pub(super) stored: String,
-    pub(super) encoding: Encoding,
-    pub(super) shape: Vec<usize>,
-    pub(super) range: Range<usize>,
-}
-
-/// What the beginning of a file says.
-#[derive(Default)]
-pub(super) struct Header {
-    pub(super) entries: Vec<Entry>,
-    pub(super) metadata: BTreeMap<String, String>,
 }
 
 impl WeightFile {
@@ -92,13 +76,7 @@ impl WeightFile {
         let mut entries = BTreeMap::<String, Entry>::new();
         let mut metadata = BTreeMap::new();
         for (index, part) in parts.iter().enumerate() {
-            let header = safetensors::read(part.bytes.as_slice()).map_err(|reason| {
-                WeightsError::Format {
-                    file: part.name.clone(),
-                    format: "safetensors",
-                    reason,
-                }
-            })?;
+            let header = Header::read(&part.name, part.bytes.as_slice())?;
             metadata.extend(header.metadata);
             for entry in header.entries {
                 match entries.entry(entry.stored.clone()) {
@@ -127,6 +105,7 @@ impl WeightFile {
             name,
             parts,
             entries,
+            deltas: BTreeMap::new(),
             metadata,
             read: Mutex::default(),
         })
@@ -138,18 +117,29 @@ impl WeightFile {
     /// Where two tensors would take one name the first in the order of names gets it; the other
     /// keeps its own, so that [`WeightFile::finish`] reports it.
     #[must_use]
-    pub fn with_rules(mut self, tables: &[&[Rule]]) -> Self {
+    pub fn with_rules(self, tables: &[&[Rule]]) -> Self {
+        self.renamed(|name| rules::apply(tables, name))
+    }
+
+    /// Takes `prefix` from the names that begin with it, such as the `model.diffusion_model.` of
+    /// single files that hold a whole pipeline. To be called before rules and reading.
+    #[must_use]
+    pub fn without_prefix(self, prefix: &str) -> Self {
+        self.renamed(|name| Mapped::Name(name.strip_prefix(prefix).unwrap_or(name).to_owned()))
+    }
+
+    fn renamed(mut self, rename: impl Fn(&str) -> Mapped) -> Self {
         let mut kept = Vec::new();
         let mut entries = BTreeMap::new();
         for (name, entry) in std::mem::take(&mut self.entries) {
-            match rules::apply(tables, &name) {
-                Mapped::Ignored => {}
-                Mapped::Name(mapped) => match entries.entry(mapped) {
-                    Place::Vacant(place) => {
-                        place.insert(entry);
-                    }
-                    Place::Occupied(_) => kept.push((name, entry)),
-                },
+            let Mapped::Name(mapped) = rename(&name) else {
+                continue;
+            };
+            match entries.entry(mapped) {
+                Place::Vacant(place) => {
+                    place.insert(entry);
+                }
+                Place::Occupied(_) => kept.push((name, entry)),
             }
         }
         for (name, entry) in kept {
@@ -169,9 +159,9 @@ impl WeightFile {
         self.parts.iter().map(|part| part.bytes.as_slice())
     }
 
-    /// The text under `key` in the file's own description, such as a configuration.
-    pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.get(key).map(String::as_str)
+    /// What the file says of itself under `key`, such as a configuration or a vocabulary.
+    pub fn metadata(&self, key: &str) -> Option<&Value> {
+        self.metadata.get(key)
     }
 
     /// The names of all tensors, as a model asks for them, in order.
@@ -216,51 +206,9 @@ impl WeightFile {
         })
     }
 
-    pub(super) fn tensor(
-        &self,
-        name: &str,
-        shape: &[usize],
-        dtype: Option<DType>,
-    ) -> Result<Tensor, WeightsError> {
-        let Some(entry) = self.entries.get(name) else {
-            return Err(self.missing(name));
-        };
-        let part = &self.parts[entry.part];
-        let (file, tensor) = (|| part.name.clone(), TensorName::new(name, &entry.stored));
-        if entry.shape != shape {
-            return Err(WeightsError::Shape {
-                file: file(),
-                tensor,
-                expected: shape.to_vec(),
-                found: entry.shape.clone(),
-            });
-        }
-        let result = if let Bytes::Absent = part.bytes {
-            Ok(Tensor::zeros(shape, dtype.unwrap_or(DType::Bf16)))
-        } else {
-            let data = &part.bytes.as_slice()[entry.range.clone()];
-            let result = entry.encoding.read(data, shape, dtype);
-            part.bytes.release(entry.range.clone());
-            result
-        };
-        let result = result.map_err(|error| match error {
-            DecodeError::Unknown(dtype) => WeightsError::Dtype {
-                file: file(),
-                tensor,
-                dtype,
-            },
-            DecodeError::NotFinite { value, index } => WeightsError::NotFinite {
-                file: file(),
-                tensor,
-                value,
-                index,
-            },
-        })?;
-        self.read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned());
-        Ok(result)
+    /// The name of the file in errors.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Checks that each shard holds the tensors that an index promises of it.
@@ -276,49 +224,14 @@ impl WeightFile {
             None => Ok(()),
         }
     }
-
-    fn missing(&self, name: &str) -> WeightsError {
-        let nearest = self
-            .entries
-            .iter()
-            .min_by_key(|(other, _)| (distance(name, other), *other));
-        WeightsError::Missing {
-            file: self.name.clone(),
-            tensor: name.to_owned(),
-            nearest: nearest.map(|(name, entry)| TensorName::new(name, &entry.stored)),
-        }
-    }
-}
-/// Levenshtein's edit distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// SHA-256 of files one after the other, in hexadecimal: the name of a model's exact weights.
-pub fn sha256_hex<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(file);
-    }
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
 mod tests {
     use ::safetensors::tensor::{Dtype, TensorView};
     use half::bf16;
+
+    use kinora_tensor::{DType, Tensor};
 
     use super::*;
 
@@ -442,11 +355,5 @@ mod tests {
             file.weights(Precision::F32).tensor("x", [3]),
             "tiny: `x` holds NaN at element 1: the file is damaged",
         );
-    }
-
-    #[test]
-    fn the_hash_is_that_of_the_files_joined() {
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(sha256_hex([&b"a"[..], b"bc"]), abc);
     }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
-use super::file::{Entry, Header};
+use super::entry::{Entry, Header};
+use super::value::Value;
 
 /// What the header says of one tensor.
 #[derive(Deserialize)]
@@ -43,8 +44,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, String> {
     let mut found = Header::default();
     for (name, value) in header {
         if name == "__metadata__" {
-            found.metadata = serde_json::from_value(value)
+            let texts: BTreeMap<String, String> = serde_json::from_value(value)
                 .map_err(|error| format!("`__metadata__`: {error}"))?;
+            let texts = texts.into_iter();
+            found.metadata = texts.map(|(key, text)| (key, Value::Text(text))).collect();
             continue;
         }
         let info: Info =
@@ -66,13 +69,7 @@ fn entry(name: &str, info: Info, start: usize, file: usize) -> Result<Entry, Str
         .ok_or_else(|| format!("`{name}` lies at {from}..{to}, outside of the file"))?;
     let encoding = Encoding::of_safetensors(&info.dtype);
     check_length(name, &encoding, &info.shape, &range)?;
-    Ok(Entry {
-        part: 0,
-        stored: name.to_owned(),
-        encoding,
-        shape: info.shape,
-        range,
-    })
+    Ok(Entry::new(name.to_owned(), encoding, info.shape, range))
 }
 
 /// Checks that a tensor is as long as its shape says. A type that is unknown is refused when the
@@ -83,13 +80,14 @@ pub(super) fn check_length(
     shape: &[usize],
     range: &Range<usize>,
 ) -> Result<(), String> {
-    let Some((elements, bytes)) = encoding.block() else {
-        return Ok(());
-    };
     let all = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
-    let needed = all
-        .filter(|all| all.is_multiple_of(elements))
-        .and_then(|all| (all / elements).checked_mul(bytes));
+    let needed = match (all, encoding.block()) {
+        (Some(_), None) => Some(range.len()),
+        (Some(all), Some((elements, bytes))) if all.is_multiple_of(elements) => {
+            (all / elements).checked_mul(bytes)
+        }
+        _ => None,
+    };
     if needed == Some(range.len()) {
         Ok(())
     } else {

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use super::WeightFile;
 use super::bytes::Bytes;
 use super::encoding::Encoding;
-use super::file::{Entry, Part};
+use super::entry::Entry;
+use super::file::Part;
 
 impl WeightFile {
     /// A file that has tensors of these names and shapes, all zero, and takes no memory for them:
@@ -17,13 +18,7 @@ impl WeightFile {
         tensors: impl IntoIterator<Item = (String, Vec<usize>)>,
     ) -> Self {
         let entry = |(stored, shape): (String, Vec<usize>)| {
-            let entry = Entry {
-                part: 0,
-                stored: stored.clone(),
-                encoding: Encoding::Bf16,
-                shape,
-                range: 0..0,
-            };
+            let entry = Entry::new(stored.clone(), Encoding::Bf16, shape, 0..0);
             (stored, entry)
         };
         Self {
@@ -33,6 +28,7 @@ impl WeightFile {
                 bytes: Bytes::Absent,
             }],
             entries: tensors.into_iter().map(entry).collect(),
+            deltas: BTreeMap::new(),
             metadata: BTreeMap::new(),
             read: Mutex::default(),
         }

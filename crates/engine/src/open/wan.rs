@@ -1,0 +1,377 @@
+//! Wan as the pipeline sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use kinora_diffusion::{Sampler, Schedule};
+use kinora_models::t5::clean_wan;
+use kinora_models::wan::{
+    Conditioning, Decoder, ENCODER_KEYS, FROM_DIFFUSERS, Stream, Transformer, TransformerConfig,
+    VAE_FROM_DIFFUSERS, VaeConfig, is_high_noise, timestep,
+};
+use kinora_tensor::Tensor;
+
+use super::directory::Directory;
+use super::scheduler::Scheduler;
+use super::text::{ENCODER, Padding, TOKENIZER, Text};
+use super::{SCHEDULER, TRANSFORMER, VAE, packed_bytes};
+use crate::error::Result;
+use crate::model::{
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    VideoModel,
+};
+use crate::prompt::Knowledge;
+use crate::recipe::Effective;
+use crate::request::Dtype;
+use crate::size::Size;
+
+/// The expert for low noise.
+const TRANSFORMER_2: &str = "transformer_2";
+/// Length of a prompt in tokens.
+///
+/// Reference: `max_sequence_length` of `WanPipeline.__call__`.
+const TEXT_TOKENS: u32 = 512;
+/// Steps and guidance where the caller says nothing.
+///
+/// Reference: `WanPipeline.__call__`.
+const STEPS: u32 = 50;
+const GUIDANCE: f64 = 5.0;
+/// Most seconds of a clip; the published models were trained on about five.
+const LONGEST_SECONDS: f64 = 10.0;
+
+/// A Wan in a diffusers directory.
+pub(crate) struct Wan {
+    info: ModelInfo,
+    parts: Arc<Parts>,
+}
+
+/// What every use of the model shares.
+struct Parts {
+    directory: Directory,
+    transformer: TransformerConfig,
+    vae: VaeConfig,
+    scheduler: Scheduler,
+    text: Text,
+    /// Weights of the transformer, of all experts together, of the VAE and of the text encoder.
+    numbers: [u64; 3],
+}
+
+impl Wan {
+    /// Reads the small files of a directory.
+    pub(crate) fn open(directory: Directory) -> Result<Self> {
+        let json = |part: &str| directory.text(&format!("{part}/config.json"));
+        let failed = |part: &str, error: &dyn std::fmt::Display| directory.failed(part, error);
+        let transformer = TransformerConfig::from_json(&json(TRANSFORMER)?)
+            .map_err(|error| failed(TRANSFORMER, &error))?;
+        let vae = VaeConfig::from_json(&json(VAE)?).map_err(|error| failed(VAE, &error))?;
+        let scheduler = Scheduler::from_json(&directory.text(SCHEDULER)?)
+            .map_err(|error| failed(SCHEDULER, &error))?;
+        let text = Text::open(&directory)?;
+        let has_pair = directory.class_of(TRANSFORMER_2).is_some();
+        if has_pair != directory.boundary_ratio().is_some() {
+            let reason = "two experts and `boundary_ratio` come together or not at all";
+            return Err(failed(super::directory::INDEX, &reason));
+        }
+        let experts: &[&str] = if has_pair {
+            &[TRANSFORMER, TRANSFORMER_2]
+        } else {
+            &[TRANSFORMER]
+        };
+        let numbers = |parts: &[&str]| -> Result<u64> {
+            parts.iter().map(|part| directory.numbers(part)).sum()
+        };
+        let numbers = [numbers(experts)?, numbers(&[VAE])?, numbers(&[ENCODER])?];
+        let mut parts = vec![VAE, ENCODER, TOKENIZER, "scheduler"];
+        parts.extend(experts);
+        let hash = directory.fingerprint(&parts)?.finish();
+        let weight_bytes = [VAE, ENCODER].iter().chain(experts);
+        let info = ModelInfo {
+            name: directory.name(),
+            about: about(&transformer, has_pair),
+            hash,
+            weight_bytes: weight_bytes.map(|part| directory.weight_bytes(part)).sum(),
+            shortest_seconds: 1.0 / f64::from(fps(&vae)),
+            longest_seconds: LONGEST_SECONDS,
+            fps: fps(&vae),
+            fps_is_free: false,
+            frame_stride: vae.latent_stride() as u32,
+            sizes: sizes(&vae),
+            size_step: Some((vae.pixel_stride() * transformer.patch_size[1]) as u32),
+            max_words: usize::MAX,
+            defaults: Defaults {
+                steps: STEPS,
+                draft_steps: STEPS / 2,
+                guidance: GUIDANCE,
+                guidance_interval: (0.0, 1.0),
+                shift: scheduler.shift(),
+                guidance_2: has_pair.then_some(GUIDANCE),
+                text_tokens: Some(TEXT_TOKENS),
+                decode_timestep: None,
+                decode_noise_scale: None,
+            },
+        };
+        let parts = Parts {
+            directory,
+            transformer,
+            vae,
+            scheduler,
+            text,
+            numbers,
+        };
+        Ok(Self {
+            info,
+            parts: Arc::new(parts),
+        })
+    }
+}
+
+/// Which of the published models the shape is.
+fn about(config: &TransformerConfig, has_pair: bool) -> String {
+    let which = match (config.hidden_size(), config.num_layers, has_pair) {
+        (1536, 30, false) => "Wan 2.1 with 1.3 billion weights",
+        (3072, 30, false) => "Wan 2.2 with 5 billion weights",
+        (5120, 40, false) => "Wan 2.1 with 14 billion weights",
+        (5120, 40, true) => "Wan 2.2, two experts of 14 billion weights",
+        _ => "a model of Wan's family",
+    };
+    format!("{which}, by Alibaba")
+}
+
+/// Rates that the published models were trained at: 24 with the VAE of 2.2, else 16.
+fn fps(vae: &VaeConfig) -> u32 {
+    if vae.is_residual { 24 } else { 16 }
+}
+
+/// Sizes that the published models were trained at.
+fn sizes(vae: &VaeConfig) -> Vec<Size> {
+    if vae.is_residual {
+        vec![Size::new(1280, 704), Size::new(704, 1280)]
+    } else {
+        vec![
+            Size::new(832, 480),
+            Size::new(480, 832),
+            Size::new(1280, 720),
+            Size::new(720, 1280),
+        ]
+    }
+}
+
+impl Family for Wan {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn knowledge(&self) -> Option<&Knowledge> {
+        None
+    }
+
+    fn count_words(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(self.parts.scheduler.shift());
+        let steps = steps as usize;
+        let (sampler, schedule) = match self.parts.scheduler {
+            Scheduler::UniPc { .. } => (Sampler::UniPc, Schedule::unipc(steps, shift)),
+            Scheduler::Euler(_) => (Sampler::Euler, Schedule::shifted(steps, shift)),
+        };
+        Sampling {
+            sampler,
+            schedule,
+            shift,
+        }
+    }
+
+    fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
+        let vae = &self.parts.vae;
+        let side = |pixels: u32| pixels as usize / vae.pixel_stride();
+        let t = 1 + (frames as usize - 1) / vae.latent_stride();
+        [t, side(size.height), side(size.width), vae.z_dim]
+    }
+
+    fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes("vae", self.parts.numbers[1], dtype)]
+    }
+
+    fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes("text encoder", self.parts.numbers[2], dtype)]
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
+        let config = &self.parts.transformer;
+        let tokens = t * (h / config.patch_size[1]) * (w / config.patch_size[2]);
+        // Stream, norm, queries, keys and values, heads and their outputs beside the feed-forward.
+        let width = 10 * config.hidden_size() + config.ffn_dim;
+        // Keys and values of the words in every block, for the prompt and its negative.
+        let text = 2 * 2 * config.num_layers * TEXT_TOKENS as usize * config.hidden_size();
+        vec![
+            packed_bytes("transformer", self.parts.numbers[0], dtype),
+            Part {
+                name: "activations",
+                bytes: (tokens * width * 4) as u64,
+            },
+            Part {
+                name: "text",
+                bytes: (text * 4) as u64,
+            },
+        ]
+    }
+
+    fn decode_memory(&self, size: Size) -> Vec<Part> {
+        let vae = &self.parts.vae;
+        // The last level's maps of one group of frames: before, after and beside a convolution.
+        let width = vae.decoder_base_dim.unwrap_or(vae.base_dim);
+        let maps = size.area() * vae.latent_stride() * width * 4 * 4;
+        vec![Part {
+            name: "feature maps",
+            bytes: maps as u64,
+        }]
+    }
+
+    fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
+        Ok(Box::new(Opened {
+            parts: Arc::clone(&self.parts),
+            dtype,
+            decoder: OnceLock::new(),
+        }))
+    }
+}
+
+/// A Wan whose large parts are read when they are needed and given back after.
+struct Opened {
+    parts: Arc<Parts>,
+    dtype: Dtype,
+    /// Small beside the others, and kept.
+    decoder: OnceLock<Decoder>,
+}
+
+impl Opened {
+    fn transformer(&self, part: &str) -> Result<Transformer> {
+        let Parts {
+            directory,
+            transformer,
+            ..
+        } = &*self.parts;
+        let file = directory.weights(part, &[FROM_DIFFUSERS])?;
+        let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
+        let model = model.and_then(|model| file.finish().map(|()| model));
+        model.map_err(|error| directory.weights_error(part, &error))
+    }
+
+    fn load_decoder(&self) -> Result<Decoder> {
+        let Parts { directory, vae, .. } = &*self.parts;
+        let file = directory.weights(VAE, &[VAE_FROM_DIFFUSERS])?;
+        let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
+        let decoder =
+            decoder.and_then(|decoder| file.finish_without(ENCODER_KEYS).map(|()| decoder));
+        decoder.map_err(|error| directory.weights_error(VAE, &error))
+    }
+}
+
+impl VideoModel for Opened {
+    fn read(&self, _text: &str) -> Vec<Reading> {
+        Vec::new()
+    }
+
+    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+        let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
+        let is_guided = clip.guidance > 1.0;
+        let texts = [&clip.prompt, &clip.negative];
+        let texts: Vec<String> = texts[..1 + usize::from(is_guided)]
+            .iter()
+            .map(|text| clean_wan(text))
+            .collect();
+        let states = self
+            .parts
+            .text
+            .encode(&texts, rows, Padding::Masked, self.dtype)?;
+        let expert = |part| -> Result<Expert> {
+            let model = self.transformer(part)?;
+            let condition = |states: &Tensor| model.condition(states, rows);
+            Ok(Expert {
+                prompt: condition(&states[0]),
+                negative: states.get(1).map(condition),
+                model,
+            })
+        };
+        let boundary = self.parts.directory.boundary_ratio();
+        Ok(Box::new(Guided {
+            high: expert(TRANSFORMER)?,
+            low: boundary
+                .map(|ratio| expert(TRANSFORMER_2).map(|expert| (ratio, expert)))
+                .transpose()?,
+            is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
+        }))
+    }
+
+    fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        let decoder = match self.decoder.get() {
+            Some(decoder) => decoder,
+            None => {
+                let decoder = self.load_decoder()?;
+                self.decoder.get_or_init(|| decoder)
+            }
+        };
+        Ok(Box::new(decoder.stream()))
+    }
+
+    fn glance(&self, _latents: &Tensor) -> Option<Tensor> {
+        None
+    }
+}
+
+/// A transformer with its prompts.
+struct Expert {
+    model: Transformer,
+    prompt: Conditioning,
+    negative: Option<Conditioning>,
+}
+
+/// A clip being denoised.
+struct Guided {
+    high: Expert,
+    /// From which share of the timesteps down, and who.
+    low: Option<(f64, Expert)>,
+    /// Whether timesteps keep their fraction, as the Euler scheduler's do.
+    is_float: bool,
+}
+
+impl Guided {
+    fn timestep(&self, sigma: f64) -> f32 {
+        if self.is_float {
+            (sigma * 1000.0) as f32
+        } else {
+            timestep(sigma)
+        }
+    }
+}
+
+impl Denoiser for Guided {
+    fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
+        let timestep = self.timestep(sigma);
+        let expert = match &self.low {
+            Some((ratio, low)) if !is_high_noise(timestep, *ratio) => low,
+            _ => &self.high,
+        };
+        let text = match towards {
+            Towards::Prompt => &expert.prompt,
+            Towards::Negative => expert.negative.as_ref().expect("encoded for a guided clip"),
+        };
+        expert.model.forward(latents, &[timestep], text)
+    }
+
+    fn is_guided(&self) -> bool {
+        self.high.negative.is_some()
+    }
+
+    fn is_low_noise(&self, sigma: f64) -> bool {
+        let boundary = self.low.as_ref().map(|(ratio, _)| *ratio);
+        boundary.is_some_and(|ratio| !is_high_noise(self.timestep(sigma), ratio))
+    }
+}
+
+impl FrameStream for Stream<'_> {
+    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
+        Stream::push(self, latents)
+    }
+}
