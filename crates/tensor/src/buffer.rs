@@ -16,6 +16,10 @@ use crate::Element;
 const ALIGNMENT: usize = 64;
 /// What every allocator aligns to without further work.
 const NARROW: usize = 8;
+/// Zeros from this size on are worth pages of their own.
+const LARGE_BYTES: usize = 1 << 20;
+/// The GNU allocator never has more than 32 MiB of one allocation in its heap.
+const OUTSIDE_HEAP_BYTES: usize = 33 << 20;
 /// Sizes are rounded up to this, so that near sizes share buffers.
 const GRANULE_BYTES: usize = 4096;
 /// What the store may hold before it gives memory back to the system.
@@ -42,10 +46,16 @@ impl Buffer {
     }
 
     /// At least `bytes` bytes of zeros, fresh from the system and never recycled. Pages that nobody
-    /// touches cost nothing: the allocator clears memory itself only for wide alignments, so this
-    /// asks for a narrow one and skips to the next line.
+    /// touches cost nothing. The allocator clears memory itself for wide alignments, so this asks for
+    /// a narrow one and skips to the next line; and it does so for what it keeps in its heap, so
+    /// this asks for more than that.
     pub(crate) fn zeroed(bytes: usize) -> Self {
         let bytes = bytes.max(1).next_multiple_of(GRANULE_BYTES);
+        let bytes = if bytes < LARGE_BYTES {
+            bytes
+        } else {
+            bytes.max(OUTSIDE_HEAP_BYTES)
+        };
         let layout = Self::narrow_layout(bytes);
         // SAFETY: the layout has a non-zero size; the result is checked.
         let start = unsafe { alloc_zeroed(layout) };

@@ -3,7 +3,7 @@
 //! Dimension key: n tokens, m rows of text, d hidden size.
 
 use kinora_nn::{Linear, RmsNorm, Weights, WeightsError, split_interleaved};
-use kinora_tensor::{Attention, DType, Heads, Rotary, Tensor};
+use kinora_tensor::{Attention, Heads, Rotary, Tensor};
 
 use super::config::TransformerConfig;
 
@@ -137,30 +137,5 @@ impl CrossAttention {
         let q = self.0.queries(x, None);
         let (y, _) = q.attention_with(&text.k, &text.v, &options); // [1, n, d]
         self.0.o.forward_residual(&y, residual, None)
-    }
-}
-
-/// A norm with mean, weight and bias.
-pub(super) struct AffineNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f32,
-}
-
-impl AffineNorm {
-    pub(super) fn load(
-        weights: &Weights,
-        config: &TransformerConfig,
-    ) -> Result<Self, WeightsError> {
-        let read = |name| weights.tensor(name, [config.hidden_size()]);
-        Ok(Self {
-            weight: read("weight")?.to_dtype(DType::F32),
-            bias: read("bias")?.to_dtype(DType::F32),
-            eps: config.eps,
-        })
-    }
-
-    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(Some((&self.weight, &self.bias)), self.eps)
     }
 }

@@ -1,5 +1,7 @@
 //! Configurations of Wan, as `config.json` beside the published weights holds them.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -305,10 +307,8 @@ impl VaeConfig {
             pair[0] * factor(self.temperal_downsample.get(level)) % pair[1] == 0
         });
         let ups = self.decoder_levels();
-        let ups = ups.iter().zip(self.temperal_downsample.iter().rev());
-        let ups = ups
-            .map(|((input, output), up)| output * factor(Some(up)) % input == 0)
-            .all(|fits| fits);
+        let mut ups = ups.iter().zip(self.temperal_downsample.iter().rev());
+        let ups = ups.all(|((input, output), up)| output * factor(Some(up)) % input == 0);
         if downs && ups {
             Ok(())
         } else {
@@ -397,10 +397,10 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ConfigError> {
     Ok(serde_json::from_value(value)?)
 }
 
-fn unsupported(key: &'static str, value: impl ToString) -> ConfigError {
+fn unsupported(key: &'static str, value: impl Display) -> ConfigError {
     ConfigError::Unsupported {
         key,
-        value: value.to_string(),
+        value: format!("{value}"),
     }
 }
 

@@ -4,6 +4,9 @@ use kinora_nn::Weights;
 
 use super::config::{ConfigError, TransformerConfig, VaeConfig};
 
+/// More blocks are counted as these.
+const MOST_BLOCKS: usize = 1 << 10;
+
 /// A published transformer, or a pair of experts.
 #[derive(Debug)]
 pub struct Preset {
@@ -140,7 +143,7 @@ impl Preset {
             return Err(other(own));
         }
         let block = |i: &usize| weights.has(&format!("blocks.{i}.self_attn.norm_q.weight"));
-        let num_layers = (0..).take_while(block).count();
+        let num_layers = (0..MOST_BLOCKS).take_while(block).count();
         let found = [hidden_size, in_channels, num_layers];
         let same = |preset: &&Self| {
             preset.transformer_config().is_ok_and(|config| {

@@ -3,10 +3,10 @@
 //! Dimension key: t latent frames, h and w latent rows and columns, c channels, p patch,
 //! n = t (h/p) (w/p) tokens, m rows of text, d hidden size, l distinct timesteps.
 
-use kinora_nn::{Linear, Rope, RopeAxis, Weights, WeightsError};
+use kinora_nn::{LayerNorm, Linear, Rope, RopeAxis, Weights, WeightsError};
 use kinora_tensor::{Activation, DType, Modulation, Precision, Rotary, Tensor};
 
-use super::attention::{AffineNorm, CrossAttention, SelfAttention, TextKeys};
+use super::attention::{CrossAttention, SelfAttention, TextKeys};
 use super::config::TransformerConfig;
 
 /// Base of the rotary wavelengths and of the timestep's.
@@ -38,7 +38,7 @@ struct Block {
     eps: f32,
     modulation: Tensor,
     self_attn: SelfAttention,
-    norm3: Option<AffineNorm>,
+    norm3: Option<LayerNorm>,
     cross_attn: CrossAttention,
     ffn: [Linear; 2],
 }
@@ -63,7 +63,7 @@ impl Block {
             .to_dtype(DType::F32);
         let norm3 = config
             .cross_attn_norm
-            .then(|| AffineNorm::load(&weights.at("norm3"), config));
+            .then(|| LayerNorm::load(&weights.at("norm3"), d, config.eps));
         Ok(Self {
             dtype: activations(weights.precision()),
             eps: config.eps,
