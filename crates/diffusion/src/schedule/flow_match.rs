@@ -15,6 +15,10 @@ const MAX_STEPS: usize = 10_000;
 /// Reference: its `__init__`, whose defaults stand for missing keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the keys are those of the published file"
+)]
 pub struct FlowMatchConfig {
     /// What a noise level of 1 is as a timestep.
     pub num_train_timesteps: f64,
