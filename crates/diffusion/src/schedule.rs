@@ -79,25 +79,6 @@ impl Schedule {
         Self { sigmas }
     }
 
-    /// The same schedule with its last level before 0 moved to `terminal`, and the others in
-    /// proportion to their distance from 1. One step has no such level and stays.
-    ///
-    /// Reference: `stretch_shift_to_terminal`, diffusers
-    /// `schedulers/scheduling_flow_match_euler_discrete.py`.
-    #[must_use]
-    pub fn stretched_to(self, terminal: f64) -> Self {
-        let mut sigmas = self.sigmas;
-        if let [levels @ .., last, _] = &mut sigmas[..]
-            && *last < 1.0
-        {
-            let factor = (1.0 - terminal) / (1.0 - *last);
-            for sigma in levels.iter_mut().chain([last]) {
-                *sigma = 1.0 - (1.0 - *sigma) * factor;
-            }
-        }
-        Self { sigmas }
-    }
-
     /// The noise levels, from 1 to 0, one more than there are steps.
     pub fn sigmas(&self) -> &[f64] {
         &self.sigmas

@@ -15,6 +15,10 @@ const MAX_STEPS: usize = 10_000;
 /// Reference: its `__init__`, whose defaults stand for missing keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the keys are those of the published file"
+)]
 pub struct FlowMatchConfig {
     /// What a noise level of 1 is as a timestep.
     pub num_train_timesteps: f64,
@@ -200,7 +204,7 @@ impl FlowMatchConfig {
     /// Even steps, shifted and stretched as the configuration says.
     ///
     /// Reference: `set_timesteps` of the scheduler with sigmas `linspace(1, 1 / steps, steps)`, as
-    /// `LTXPipeline` calls it.
+    /// `LTXPipeline` calls it; `stretch_shift_to_terminal`.
     ///
     /// # Errors
     /// When there are no steps or too many, or the shift is not positive for so many tokens.
@@ -213,11 +217,42 @@ impl FlowMatchConfig {
             shift > 0.0 && shift.is_finite(),
             "the shift is not positive",
         )?;
-        let schedule = Schedule::shifted(steps, shift);
-        Ok(match self.shift_terminal {
-            Some(terminal) if terminal > 0.0 => schedule.stretched_to(terminal),
-            _ => schedule,
-        })
+        // The reference counts in f64 and rounds once.
+        let even = (0..steps).map(|i| {
+            let stride = (1.0 / steps as f64 - 1.0) / steps.saturating_sub(1).max(1) as f64;
+            (1.0 + i as f64 * stride) as f32
+        });
+        Ok(self.levels(even, shift))
+    }
+
+    /// Levels shifted and stretched, then 0.
+    ///
+    /// In the reference's own order of f32 operations: long clips are shifted so far that the
+    /// rounding of a level near 1 is seen after it is stretched.
+    fn levels(&self, even: impl Iterator<Item = f32>, shift: f64) -> Schedule {
+        let shift = shift as f32;
+        let mut levels: Vec<f32> = if self.use_dynamic_shifting {
+            even.map(|sigma| shift / (shift + (1.0 / sigma - 1.0)))
+                .collect()
+        } else {
+            even.map(|sigma| shift * sigma / (1.0 + (shift - 1.0) * sigma))
+                .collect()
+        };
+        let terminal = self.shift_terminal.unwrap_or(0.0);
+        // A single level of 1 cannot be stretched to anything.
+        if let Some(&last) = levels.last()
+            && terminal > 0.0
+            && last < 1.0
+        {
+            let scale = (1.0 - last) / (1.0 - terminal) as f32;
+            for sigma in &mut levels {
+                *sigma = 1.0 - (1.0 - *sigma) / scale;
+            }
+        }
+        let sigmas = levels.into_iter().map(f64::from).chain([0.0]);
+        Schedule {
+            sigmas: sigmas.collect(),
+        }
     }
 
     /// The steps between given timesteps and then to 0, shifted and stretched as the configuration
@@ -237,19 +272,10 @@ impl FlowMatchConfig {
                 timesteps: timesteps.to_vec(),
             });
         }
-        let shifted = |t: &f64| {
-            let sigma = t / self.num_train_timesteps;
-            self.shift * sigma / (1.0 + (self.shift - 1.0) * sigma)
-        };
         // A last timestep of 0 would be a step that goes nowhere.
-        let sigmas = timesteps.iter().filter(|t| **t > 0.0).map(shifted);
-        let schedule = Schedule {
-            sigmas: sigmas.chain([0.0]).collect(),
-        };
-        Ok(match self.shift_terminal {
-            Some(terminal) if terminal > 0.0 => schedule.stretched_to(terminal),
-            _ => schedule,
-        })
+        let moving = timesteps.iter().filter(|t| **t > 0.0);
+        let even = moving.map(|t| *t as f32 / self.num_train_timesteps as f32);
+        Ok(self.levels(even, self.shift))
     }
 }
 

@@ -184,7 +184,7 @@ impl TransformerConfig {
         check(
             "attention_head_dim",
             dim,
-            dim % 2 == 0,
+            dim.is_multiple_of(2),
             "rotary embedding needs pairs",
         )?;
         let width = self.cross_attention_dim;

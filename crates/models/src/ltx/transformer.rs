@@ -84,13 +84,21 @@ impl Attention {
         let d = config.inner_dim();
         let heads = config.num_attention_heads;
         let order = split_interleaved(heads, config.attention_head_dim);
-        let turned = |name| match rotary {
-            true => Linear::load_in_order(&weights.at(name), d, &order),
-            false => Linear::load(&weights.at(name), d, d),
+        let turned = |name| {
+            let at = weights.at(name);
+            if rotary {
+                Linear::load_in_order(&at, d, &order)
+            } else {
+                Linear::load(&at, d, d)
+            }
         };
-        let norm = |name| match rotary {
-            true => RmsNorm::load_in_order(&weights.at(name), QK_NORM_EPS, &order),
-            false => RmsNorm::load(&weights.at(name), d, QK_NORM_EPS),
+        let norm = |name| {
+            let at = weights.at(name);
+            if rotary {
+                RmsNorm::load_in_order(&at, QK_NORM_EPS, &order)
+            } else {
+                RmsNorm::load(&at, d, QK_NORM_EPS)
+            }
         };
         Ok(Self {
             heads,
@@ -315,7 +323,7 @@ impl Transformer {
 fn distinct(timesteps: &[f32], n: usize) -> (Vec<f32>, Vec<u32>) {
     let count = timesteps.len();
     assert!(
-        count > 0 && n % count == 0,
+        count > 0 && n.is_multiple_of(count),
         "{count} timesteps for {n} tokens"
     );
     let mut levels: Vec<f32> = Vec::new();

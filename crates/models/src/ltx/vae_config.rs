@@ -436,7 +436,7 @@ impl VaeConfig {
                 };
             let needs = "levels do not join";
             require(CLASS, "decoder_block_out_channels", level, joins, needs)?;
-            let unfolds = !level.residual || (channels % 8 == 0 && 8 % level.factor == 0);
+            let unfolds = !level.residual || (channels.is_multiple_of(8) && 8 % level.factor == 0);
             let needs = "the channels do not unfold that way";
             require(
                 CLASS,

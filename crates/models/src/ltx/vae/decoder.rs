@@ -93,11 +93,11 @@ impl Upsampler {
         })
     }
 
-    fn push(&self, part: Part, state: &mut LevelState) -> Part {
+    fn push(&self, part: &Part, state: &mut LevelState) -> Part {
         if self.repeats.is_some() {
             state.shortcut.push(part.frames.as_ref());
         }
-        self.conv.push(&part, &mut state.past).map(|y| {
+        self.conv.push(part, &mut state.past).map(|y| {
             let mut y = unfold(&y, 2, 2);
             if let Some(repeats) = self.repeats {
                 let x = unfold(&state.shortcut.pop(y.shape()[0] / 2), 2, 2);
@@ -153,7 +153,7 @@ impl Level {
             part = block.push(part, state, draws);
         }
         if let Some(upsampler) = &self.upsampler {
-            part = upsampler.push(part, state);
+            part = upsampler.push(&part, state);
         }
         self.resnets.push(part, &mut state.resnets, draws)
     }
@@ -268,12 +268,12 @@ impl Decoder {
     /// The next part of a clip; frames that are ready are added to `out`, F32 `[n, H, W, 3]` each.
     pub(super) fn push(
         &self,
-        part: Part,
+        part: &Part,
         state: &mut State,
         draws: &mut Draws,
         out: &mut Vec<Tensor>,
     ) {
-        let part = self.stem.push(&part, &mut state.stem);
+        let part = self.stem.push(part, &mut state.stem);
         let part = self.middle.push(part, &mut state.middle, draws);
         let mut levels: Vec<_> = self.levels.iter().zip(&mut state.levels).collect();
         let (past, modulation) = (&mut state.head, state.head_modulation.as_ref());

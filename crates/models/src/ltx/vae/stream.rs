@@ -78,12 +78,12 @@ impl<'a> Stream<'a> {
             let mut of_tile = |draw: usize, size: [usize; 2]| draws(first + draw, size);
             let mut frames = Vec::new();
             self.decoder
-                .push(part(tile), state, &mut of_tile, &mut frames);
+                .push(&part(tile), state, &mut of_tile, &mut frames);
             if frames.is_empty() {
                 continue;
             }
             decoded.push(Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0));
         }
-        tiles.join(decoded)
+        tiles.join(&decoded)
     }
 }

@@ -99,12 +99,12 @@ impl Tiles {
     }
 
     /// The picture from its tiles, F32 `[t, h, w, 3]` each and in order; `None` without any.
-    pub fn join(&self, decoded: Vec<Tensor>) -> Option<Tensor> {
+    pub fn join(&self, decoded: &[Tensor]) -> Option<Tensor> {
         let t = decoded.first()?.shape()[0];
-        if let [whole] = &decoded[..] {
+        if let [whole] = decoded {
             return Some(whole.clone());
         }
-        let mut maps: Vec<Map> = decoded.into_iter().map(Map::new).collect();
+        let mut maps: Vec<Map> = decoded.iter().map(Map::new).collect();
         let [height, width] = self.size;
         let mut picture = Map::blank([t, height, width, 3]);
         for i in 0..maps.len() {
@@ -133,7 +133,7 @@ struct Map {
 }
 
 impl Map {
-    fn new(frames: Tensor) -> Self {
+    fn new(frames: &Tensor) -> Self {
         Self {
             values: frames.to_vec(),
             dims: frames.dims(),
@@ -253,7 +253,7 @@ mod tests {
             Tensor::full(value, &[1, 1, width, 3], kinora_tensor::DType::F32)
         };
         let picture = tiles
-            .join(vec![tile(0.0, 4), tile(4.0, 4), tile(8.0, 2)])
+            .join(&[tile(0.0, 4), tile(4.0, 4), tile(8.0, 2)])
             .unwrap();
         let first: Vec<f32> = picture.as_f32().iter().step_by(3).copied().collect();
         assert_eq!(first, [0.0, 0.0, 0.0, 2.0, 4.0, 6.0]);
