@@ -6,9 +6,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kinora_engine::{
-    Cancel, Dtype, Engine, Error, ModelOptions, Output, Recipe, Request, Result, Size,
-};
+use kinora_engine::{Cancel, Dtype, Engine, ModelOptions, Output, Request, Result, Size};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use support::Folder;
