@@ -67,11 +67,11 @@ pub(crate) fn read(root: &Path) -> Result<Source> {
         }
         let place = root.join(part.folder());
         let rules = match part {
-            Name::Transformer | Name::Transformer2 => vec![transformer],
-            Name::Vae => vec![vae],
+            Name::Transformer | Name::Transformer2 => vec![vec![transformer]],
+            Name::Vae => vec![vec![vae]],
             Name::TextEncoder => {
                 let file = open(&place).map_err(|error| about(part.folder(), &chain(&error)))?;
-                layout(&file).into_iter().collect()
+                layout(&file).into_iter().map(|table| vec![table]).collect()
             }
         };
         let config = text(root, &format!("{}/config.json", part.folder()), &name)?;

@@ -1,6 +1,6 @@
 //! The identity of a model whose files are too large to be hashed whole before every clip.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -61,6 +61,8 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn of(bytes: &[u8]) -> String {

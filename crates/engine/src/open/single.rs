@@ -50,7 +50,11 @@ pub(crate) fn read(file: &Path, files: &ModelFiles) -> Result<Source> {
         let diffusers = names
             .names()
             .any(|name| name.starts_with("blocks.") && name.contains(".attn1."));
-        if diffusers { vec![rules] } else { Vec::new() }
+        if diffusers {
+            vec![vec![rules]]
+        } else {
+            Vec::new()
+        }
     };
     if let Some(config) = ltx_presets::transformer_of(shapes) {
         return parts.ltx(config);
@@ -62,7 +66,7 @@ pub(crate) fn read(file: &Path, files: &ModelFiles) -> Result<Source> {
         let renamed = parts
             .open(file, "file")?
             .without_prefix(PREFIX)
-            .with_rules(&rules);
+            .with_rules(&rules[0]);
         Preset::detect(&renamed.weights(Precision::F32))
     };
     match detected {
@@ -84,12 +88,12 @@ impl Parts<'_> {
     fn ltx(&self, transformer: &str) -> Result<Source> {
         let given = self.files.vae.as_deref();
         let place = given.unwrap_or(self.file);
-        let mut rules: Vec<&'static [Rule]> = vec![ltx::keys::VAE_OF_FILE];
-        let names = self.open(place, "vae")?.with_rules(&rules);
+        let mut rules = vec![vec![ltx::keys::VAE_OF_FILE]];
+        let mut names = self.open(place, "vae")?.with_rules(&rules[0]);
         if let Some(original) = ltx::keys::original_vae(|name| names.shape(name).is_some()) {
-            rules.extend(original);
+            names = names.with_rules(original);
+            rules.push(original.to_vec());
         }
-        let names = self.open(place, "vae")?.with_rules(&rules);
         let vae = ltx_presets::vae_of(|name| names.shape(name).is_some());
         let vae = vae.ok_or_else(|| {
             self.failed(
@@ -106,7 +110,10 @@ impl Parts<'_> {
         let part = Weighty {
             place: self.file.to_path_buf(),
             prefix: "",
-            rules: vec![ltx::keys::TRANSFORMER_OF_FILE, ltx::FROM_DIFFUSERS],
+            rules: vec![
+                vec![ltx::keys::TRANSFORMER_OF_FILE],
+                vec![ltx::FROM_DIFFUSERS],
+            ],
             config: transformer.into(),
         };
         let vae = Weighty {
@@ -118,7 +125,7 @@ impl Parts<'_> {
         self.source(class, scheduler, part, vae)
     }
 
-    fn wan(&self, preset: &Preset, rules: Vec<&'static [Rule]>) -> Result<Source> {
+    fn wan(&self, preset: &Preset, rules: Vec<Vec<&'static [Rule]>>) -> Result<Source> {
         let place = self.beside("vae", self.files.vae.as_deref(), "--vae")?;
         let names = self.open(&place, "vae")?;
         let is_original = VaePreset::detect(&names.weights(Precision::F32)).is_ok();
@@ -146,7 +153,7 @@ impl Parts<'_> {
         let vae = Weighty {
             place,
             prefix: "",
-            rules: vae_rules,
+            rules: vec![vae_rules],
             config: found.config.into(),
         };
         let scheduler = if preset.expand_timesteps {
@@ -179,10 +186,8 @@ impl Parts<'_> {
         let given = self.files.text_encoder.as_deref();
         let place = self.beside("text_encoder", given, "--text-encoder")?;
         let file = self.open(&place, "text_encoder")?;
-        let rules: Vec<&'static [Rule]> = t5::layout(&file).into_iter().collect();
-        if rules.is_empty() {
-            return Err(self.failed("text_encoder", "it holds no T5 or UMT5"));
-        }
+        let rules = t5::layout(&file);
+        let rules = rules.ok_or_else(|| self.failed("text_encoder", "it holds no T5 or UMT5"))?;
         let config = std::fs::read_to_string(place.join("config.json"));
         let preset = if is_umt5 {
             t5::UMT5_XXL
@@ -192,7 +197,7 @@ impl Parts<'_> {
         Ok(Weighty {
             place,
             prefix: "",
-            rules,
+            rules: vec![vec![rules]],
             config: config.unwrap_or_else(|_| preset.into()),
         })
     }

@@ -42,7 +42,8 @@ pub(crate) struct Weighty {
     pub(crate) place: PathBuf,
     /// What every name begins with, where that is so.
     pub(crate) prefix: &'static str,
-    pub(crate) rules: Vec<&'static [Rule]>,
+    /// Key maps, applied one after the other; of the tables of one, the first that fits decides.
+    pub(crate) rules: Vec<Vec<&'static [Rule]>>,
     pub(crate) config: String,
 }
 
@@ -95,12 +96,15 @@ impl Source {
         let part = self.part(name)?;
         let failed = |error: WeightsError| self.weights_error(name, &error);
         let file = open(&part.place).map_err(failed)?;
-        let mut file = file.without_prefix(part.prefix).with_rules(&part.rules);
+        let mut file = file.without_prefix(part.prefix);
+        for tables in &part.rules {
+            file = file.with_rules(tables);
+        }
         let mut unmatched = Vec::new();
         if matches!(name, Name::Transformer | Name::Transformer2) {
             for (path, strength) in &self.loras {
                 let lora = Lora::open(path).map_err(failed)?;
-                let merged = file.with_lora(&lora, *strength as f32, &part.rules);
+                let merged = file.with_lora(&lora, *strength as f32, &part.rules.concat());
                 let (changed, report) = merged.map_err(failed)?;
                 unmatched.extend(report.unmatched);
                 file = changed;

@@ -1,27 +1,27 @@
 //! Whole open models, text in and frames out, against what diffusers made of the same prompt
 //! (`oracle/open_models/directories.py`).
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kinora_engine::{Cancel, Dtype, Engine, ModelOptions, Output, Request, Result, Size};
+use kinora_engine::{Dtype, ModelFiles, ModelOptions, Output, Request, Size};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use support::Folder;
+
+use crate::support::Folder;
+use crate::{fixtures, make};
 
 /// Largest error of the latents allowed in f32, relative to the largest value.
 const LATENTS_BOUND: f32 = 1e-3;
 /// Largest mean error of the frames in f32, which are in [0, 1].
 const FRAMES_BOUND: f32 = 1.0 / 255.0;
 
+/// The same in bf16.
+const BF16_LATENTS_BOUND: f32 = 0.1;
+const BF16_FRAMES_BOUND: f32 = 0.03;
+
 const PROMPT: &str = "A red sailboat on a calm sea at golden hour, slow push in";
 const NEGATIVE: &str = "rain, text";
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/open")
-}
 
 fn array(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
     let bytes = fs::read(path).unwrap();
@@ -120,12 +120,6 @@ impl Case {
     }
 }
 
-fn make(request: &Request, output: &Output) -> Result<kinora_engine::Clip> {
-    let engine = Engine::new();
-    let job = engine.resolve(request)?;
-    engine.run(request, &job, output, &mut (), &Cancel::default())
-}
-
 #[track_caller]
 fn check(case: &Case) {
     // The cache of text states would hide a text encoder that has changed.
@@ -196,4 +190,69 @@ fn wan_with_the_vae_of_the_second_version() {
         size: Size::new(96, 64),
         ..WAN
     });
+}
+
+/// A LoRA of rank 1 on one layer, in diffusers' names.
+fn lora(path: &Path, layer: &str, width: usize) {
+    let ones = vec![1.0_f32; width];
+    let bytes: Vec<u8> = ones.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let view = |shape| TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap();
+    let tensors = [
+        (
+            format!("transformer.{layer}.lora_A.weight"),
+            view(vec![1, width]),
+        ),
+        (
+            format!("transformer.{layer}.lora_B.weight"),
+            view(vec![width, 1]),
+        ),
+    ];
+    fs::write(path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+}
+
+#[test]
+fn a_lora_changes_the_clip_by_its_factor_and_the_hash_tells() {
+    let folder = Folder::new();
+    let file = folder.0.join("lora.safetensors");
+    lora(&file, "transformer_blocks.0.attn1.to_q", 20);
+    let run = |loras: Vec<(PathBuf, f64)>, name: &str| {
+        let request = Request {
+            files: ModelFiles {
+                loras,
+                ..ModelFiles::default()
+            },
+            ..OLD.request(Dtype::F32)
+        };
+        let latents = folder.0.join(format!("{name}.safetensors"));
+        let output = Output {
+            path: folder.0.join(format!("{name}.mp4")),
+            save_latents: Some(latents.clone()),
+            ..Output::default()
+        };
+        let clip = make(&request, &output).unwrap();
+        (array(&latents, "latents").1, clip.model_hash)
+    };
+    let (plain, plain_hash) = run(Vec::new(), "plain");
+    let (nothing, _) = run(vec![(file.clone(), 0.0)], "nothing");
+    let (changed, hash) = run(vec![(file, 0.5)], "changed");
+    assert_eq!(plain, nothing);
+    assert!(plain != changed && plain_hash != hash);
+}
+
+#[test]
+fn bf16_stays_near_the_reference() {
+    // Weights are exact in bf16; activations meet them rounded, five steps long.
+    for case in [&OLD, &WAN] {
+        let [latents, frames] = case.errors(Dtype::Bf16);
+        assert!(
+            latents <= BF16_LATENTS_BOUND,
+            "{}: latents off by {latents}",
+            case.model
+        );
+        assert!(
+            frames <= BF16_FRAMES_BOUND,
+            "{}: frames off by {frames}",
+            case.model
+        );
+    }
 }
