@@ -1,6 +1,6 @@
 """Writes the fixtures of the text encoders: T5 and UMT5, their tokenizers, Wan's prompt cleaning.
 
-    python open_models/t5.py
+    python -m open_models.t5        # in oracle/
 
 Encoders are tiny and random, in f32; tokenizers are trained here on the prose of `prompts.py`.
 References: transformers (T5EncoderModel, UMT5EncoderModel, T5Tokenizer), tokenizers, and the
@@ -11,13 +11,15 @@ import hashlib
 import html.entities
 import io
 import json
+import re
 import tempfile
 from pathlib import Path
 
+import gguf
 import sentencepiece
 import torch
-from common import FIXTURES, randomize, save, weights
-from prompts import PROSE, dirty, prompts
+from .common import FIXTURES, randomize, save, weights
+from .prompts import PROSE, dirty, prompts
 from tokenizers import Tokenizer
 from transformers import T5Config, T5EncoderModel, T5Tokenizer, UMT5Config, UMT5EncoderModel
 
@@ -52,18 +54,14 @@ def encoder(name: str, seed: int):
     rows = REAL if name == "umt5" else PADDED
 
     parts = {"ids": ids[0, :rows].float()}
-    keep = lambda key: lambda _module, _inputs, output: parts.__setitem__(
-        key, (output[0] if isinstance(output, tuple) else output)[0, :rows])
+    stream = lambda output: output[0] if isinstance(output, tuple) else output
+    keep = lambda key: lambda _module, _inputs, output: parts.__setitem__(key, stream(output)[0, :rows])
     hooks = [stack.embed_tokens.register_forward_hook(keep("embedded"))]
-    for i, block in enumerate(stack.block):
-        hooks.append(block.layer[0].register_forward_hook(keep(f"attended.{i}")))
-        hooks.append(block.register_forward_hook(keep(f"block.{i}")))
+    hooks += [block.register_forward_hook(keep(f"block.{i}")) for i, block in enumerate(stack.block)]
     states = model(input_ids=ids, attention_mask=mask).last_hidden_state
     for hook in hooks:
         hook.remove()
     parts["states"] = states[0, :rows]
-    owner = stack.block[0].layer[0].SelfAttention
-    parts["bias.0"] = owner.compute_bias(rows, rows)[0]
     kept = {f"weights.{key}": value for key, value in weights(model).items() if "embed_tokens" not in key}
     save(OUT / f"{name}.safetensors", parts | kept)
     bf16 = model.bfloat16()(input_ids=ids, attention_mask=mask).last_hidden_state[0, :rows].float()
@@ -79,6 +77,44 @@ def buckets():
     table = {f"{n}_{far}": T5Attention._relative_position_bucket(distance, True, n, far).tolist()
              for n, far in [(32, 128), (16, 20), (64, 500), (10, 7)]}
     (OUT / "buckets.json").write_text(json.dumps(table, separators=(",", ":")) + "\n")
+
+
+def names():
+    """Names and shapes of the published encoders in each layout; `{}` stands for the block."""
+    layouts = {}
+
+    def add(layout: str, tensors: dict[str, list[int]], last: int):
+        first = re.compile(r"\bblocks?\.0\.|\bblk\.0\.")
+        other = re.compile(rf"\bblocks?\.(?!0\.)\d+\.|\bblk\.(?!0\.)\d+\.")
+        apart = {name: shape for name, shape in tensors.items() if not first.search(name) and not other.search(name)}
+        of = lambda i: {re.sub(rf"\b(blocks?|blk)\.{i}\.", r"\1.{}.", name): shape
+                        for name, shape in tensors.items() if re.search(rf"\b(blocks?|blk)\.{i}\.", name)}
+        assert all(of(i) == of(1) for i in range(1, last + 1)), layout
+        assert len(apart) + len(of(0)) + last * len(of(1)) == len(tensors), layout
+        layouts[layout] = {"apart": apart, "first": of(0), "others": of(1), "blocks": last + 1}
+
+    for name, kind, config_type, size in [("t5", T5EncoderModel, T5Config, 32128),
+                                          ("umt5", UMT5EncoderModel, UMT5Config, 256384)]:
+        config = config_type(vocab_size=size, d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24,
+                             feed_forward_proj="gated-gelu")
+        with torch.device("meta"):
+            tensors = {name: list(value.shape) for name, value in kind(config).state_dict().items()}
+        add(f"transformers_{name}", tensors, 23)
+        # `get_tensor_name_map` knows the names that transformers gives.
+        gguf_names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.T5ENCODER, 24)
+        # Converters leave the second name of the embedding out.
+        renamed = {gguf_names.get_name(key, try_suffixes=[".weight"]): shape
+                   for key, shape in tensors.items() if key != "encoder.embed_tokens.weight"}
+        add(f"gguf_{name}", renamed, 23)
+    wan = {"token_embedding.weight": tensors["shared.weight"], "norm.weight": [4096]}
+    for i in range(24):
+        block = f"blocks.{i}."
+        wan |= {block + f"attn.{part}.weight": [4096, 4096] for part in "qkvo"}
+        wan |= {block + f"norm{k}.weight": [4096] for k in (1, 2)}
+        wan |= {block + "pos_embedding.embedding.weight": [32, 64], block + "ffn.gate.0.weight": [10240, 4096],
+                block + "ffn.fc1.weight": [10240, 4096], block + "ffn.fc2.weight": [4096, 10240]}
+    add("wan_umt5", wan, 23)
+    (OUT / "names.json").write_text(json.dumps(layouts, separators=(",", ":")) + "\n")
 
 
 def train(path: Path, vocab_size: int, byte_fallback: bool):
@@ -158,5 +194,6 @@ if __name__ == "__main__":
     for seed, name in enumerate(CONFIGS):
         encoder(name, seed)
     buckets()
+    names()
     tokenizers()
     cleaning()

@@ -1,6 +1,6 @@
 """Writes everything the tests of Wan need: presets, key lists, and parity fixtures.
 
-    python wan.py
+    python -m open_models.wan        # in oracle/
 
 Needs diffusers; reads no file and no network. All weights are random and exact in bf16, all
 arithmetic is f32. `*.original` and `*.diffusers` hold the same weights under the two layouts'
@@ -21,9 +21,9 @@ from diffusers import (
     WanTransformer3DModel,
 )
 
-from common import CRATES, FIXTURES, channels_last, randomize, save, weights
-from wan_names import check, original_transformer, original_vae
-from wan_published import TRANSFORMERS, VAES
+from .common import CRATES, FIXTURES, channels_last, randomize, save, weights
+from .wan_names import check, original_transformer, original_vae
+from .wan_published import TRANSFORMERS, VAES
 
 OUT = FIXTURES / "wan"
 PRESETS = CRATES / "models/src/wan/presets"

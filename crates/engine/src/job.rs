@@ -85,7 +85,8 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     effective.shift = sampling.shift;
     effective.sampler = sampling.sampler.name().to_owned();
     effective.steps = sampling.schedule.steps().len() as u32;
-    let notes = notes(&effective, &analysis, request);
+    let mut notes = notes(&effective, &analysis, request);
+    notes.extend_from_slice(family.notes());
     // A folder's path is no part of what a clip follows from.
     let request = Request {
         model: Some(info.name.clone()),

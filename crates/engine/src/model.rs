@@ -120,6 +120,10 @@ pub trait Family: Send + Sync {
     fn info(&self) -> &ModelInfo;
     /// What it knows of words; `None` for a model whose world was not measured.
     fn knowledge(&self) -> Option<&Knowledge>;
+    /// What the user should know of the files.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
     /// How many words of its own counting a text has.
     fn count_words(&self, text: &str) -> usize;
     /// How `steps` steps over latents of this shape are taken; with the model's own shift where

@@ -2,183 +2,122 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use kinora_nn::{Rule, WeightFile, WeightsError};
+use kinora_models::t5::layout;
+use kinora_models::{ltx, wan};
+use kinora_nn::Rule;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::fingerprint::Fingerprint;
-use crate::error::{Error, Result};
+use super::source::{Name, Source, Weighty, failed, name_of, open};
+use crate::error::{Error, Result, chain};
 
 /// The file that makes a folder a model.
 pub(crate) const INDEX: &str = "model_index.json";
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
 /// Larger descriptions are refused: the published ones have a few kilobytes.
 const MOST_JSON_BYTES: u64 = 1 << 20;
 
 /// `model_index.json`: the pipeline's class, its switches, and the class of each part.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Deserialize)]
 struct Index {
     #[serde(rename = "_class_name")]
     class: String,
-    /// Share of the timesteps from which on the expert for low noise works.
+    /// Share of the timesteps from which down the expert for low noise works.
     #[serde(default)]
     boundary_ratio: Option<f64>,
-    /// Whether every token has a timestep of its own.
-    #[serde(default)]
-    expand_timesteps: Option<bool>,
     #[serde(flatten)]
     parts: BTreeMap<String, Value>,
 }
 
-/// The folder and what its index says.
-#[derive(Debug, Clone)]
-pub(crate) struct Directory {
-    root: PathBuf,
-    index: Index,
+/// Whether a folder is one.
+pub(crate) fn is_at(root: &Path) -> bool {
+    root.join(INDEX).is_file()
 }
 
-impl Directory {
-    /// Whether a folder is one.
-    pub(crate) fn is_at(root: &Path) -> bool {
-        root.join(INDEX).is_file()
-    }
-
-    /// Reads the index.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when it is missing or not an index.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        let mut directory = Self {
-            root: root.to_path_buf(),
-            index: Index {
-                class: String::new(),
-                boundary_ratio: None,
-                expand_timesteps: None,
-                parts: BTreeMap::new(),
+/// Reads the descriptions.
+///
+/// # Errors
+/// [`Error::Model`] for a pipeline that Kinora does not run, or a description that is missing or is
+/// none.
+pub(crate) fn read(root: &Path) -> Result<Source> {
+    let name = name_of(root);
+    let about = |file: &str, reason: &dyn std::fmt::Display| failed(&name, file, reason);
+    let index: Index =
+        serde_json::from_str(&text(root, INDEX, &name)?).map_err(|error| about(INDEX, &error))?;
+    let (transformer, vae) = rules(&index.class).map_err(|reason| about(INDEX, &reason))?;
+    let has = |part: Name| {
+        // `["library", "Class"]`, or nulls for a part that the model does without.
+        let class = index
+            .parts
+            .get(part.folder())
+            .and_then(|class| class.get(1)?.as_str());
+        class.is_some()
+    };
+    let mut parts = BTreeMap::new();
+    for part in [
+        Name::Transformer,
+        Name::Transformer2,
+        Name::Vae,
+        Name::TextEncoder,
+    ] {
+        if part == Name::Transformer2 && !has(part) {
+            continue;
+        }
+        let place = root.join(part.folder());
+        let rules = match part {
+            Name::Transformer | Name::Transformer2 => vec![transformer],
+            Name::Vae => vec![vae],
+            Name::TextEncoder => {
+                let file = open(&place).map_err(|error| about(part.folder(), &chain(&error)))?;
+                layout(&file).into_iter().collect()
+            }
+        };
+        let config = text(root, &format!("{}/config.json", part.folder()), &name)?;
+        let part = (
+            part,
+            Weighty {
+                place,
+                prefix: "",
+                rules,
+                config,
             },
-        };
-        let json = directory.text(INDEX)?;
-        directory.index =
-            serde_json::from_str(&json).map_err(|error| directory.failed(INDEX, error))?;
-        Ok(directory)
+        );
+        parts.insert(part.0, part.1);
     }
+    Ok(Source {
+        class: index.class,
+        parts,
+        tokenizer: root.join("tokenizer"),
+        scheduler: text(root, SCHEDULER, &name)?,
+        boundary_ratio: index.boundary_ratio,
+        loras: Vec::new(),
+        name,
+    })
+}
 
-    /// Name of the folder, which is the model's.
-    pub(crate) fn name(&self) -> String {
-        // `.` and `dir/..` have no last part of their own.
-        let whole = fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
-        let name = whole.file_name().map(|name| name.to_string_lossy().into());
-        name.unwrap_or_else(|| "model".into())
-    }
-
-    /// The pipeline's class.
-    pub(crate) fn class(&self) -> &str {
-        &self.index.class
-    }
-
-    /// Share of the timesteps from which on the expert for low noise works.
-    pub(crate) fn boundary_ratio(&self) -> Option<f64> {
-        self.index.boundary_ratio
-    }
-
-    /// Whether every token has a timestep of its own.
-    pub(crate) fn expand_timesteps(&self) -> bool {
-        self.index.expand_timesteps.unwrap_or(false)
-    }
-
-    /// The class of a part, if the model has it: `["library", "Class"]` in the index.
-    pub(crate) fn class_of(&self, part: &str) -> Option<&str> {
-        self.index.parts.get(part)?.get(1)?.as_str()
-    }
-
-    /// The folder of a part.
-    pub(crate) fn folder(&self, part: &str) -> PathBuf {
-        self.root.join(part)
-    }
-
-    /// A small text file, by its path in the folder.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when it cannot be read or is not small.
-    pub(crate) fn text(&self, file: &str) -> Result<String> {
-        let path = self.root.join(file);
-        let failed = |error| self.failed(file, error);
-        let bytes = fs::metadata(&path).map_err(failed)?.len();
-        if bytes > MOST_JSON_BYTES {
-            return Err(self.failed(
-                file,
-                format!("{bytes} bytes, a description has a few thousand"),
-            ));
+/// The key maps of a pipeline's transformer and VAE.
+fn rules(class: &str) -> std::result::Result<(&'static [Rule], &'static [Rule]), String> {
+    match class {
+        "LTXPipeline" | "LTXImageToVideoPipeline" | "LTXConditionPipeline" => {
+            Ok((ltx::FROM_DIFFUSERS, &[]))
         }
-        fs::read_to_string(&path).map_err(failed)
+        "WanPipeline" => Ok((wan::FROM_DIFFUSERS, wan::VAE_FROM_DIFFUSERS)),
+        class => Err(format!(
+            "the pipeline `{class}` is not known; LTXPipeline, LTXConditionPipeline and WanPipeline are"
+        )),
     }
+}
 
-    /// The weights of a part, whose names `rules` turn into the model's.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when they are missing or damaged.
-    pub(crate) fn weights(&self, part: &str, rules: &[&[Rule]]) -> Result<WeightFile> {
-        let file = WeightFile::open_folder(&self.folder(part));
-        let file = file.map_err(|error| self.weights_error(part, &error))?;
-        Ok(file.with_rules(rules))
+/// A small text file.
+fn text(root: &Path, file: &str, name: &str) -> Result<String> {
+    let path = root.join(file);
+    let about = |error| -> Error { failed(name, file, error) };
+    let bytes = fs::metadata(&path).map_err(about)?.len();
+    if bytes > MOST_JSON_BYTES {
+        let reason = format!("{bytes} bytes, a description has a few thousand");
+        return Err(failed(name, file, reason));
     }
-
-    /// Bytes of the weight files of a part.
-    pub(crate) fn weight_bytes(&self, part: &str) -> u64 {
-        let files = fs::read_dir(self.folder(part))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let weights = files.filter(|file| {
-            file.path()
-                .extension()
-                .is_some_and(|extension| extension == "safetensors")
-        });
-        weights
-            .filter_map(|file| Some(file.metadata().ok()?.len()))
-            .sum()
-    }
-
-    /// How many numbers the weights of a part are.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when they are missing or damaged.
-    pub(crate) fn numbers(&self, part: &str) -> Result<u64> {
-        let file = self.weights(part, &[])?;
-        let count = |name| {
-            file.shape(name)
-                .map_or(0, |shape| shape.iter().product::<usize>())
-        };
-        Ok(file.names().map(count).sum::<usize>() as u64)
-    }
-
-    /// What the parts' files look like, and the index itself.
-    ///
-    /// # Errors
-    /// [`Error::Model`] for a part that cannot be read.
-    pub(crate) fn fingerprint(&self, parts: &[&str]) -> Result<Fingerprint> {
-        let mut print = Fingerprint::default();
-        print.text(&self.text(INDEX)?);
-        for part in parts {
-            print
-                .folder(&self.folder(part))
-                .map_err(|error| self.failed(part, error))?;
-        }
-        Ok(print)
-    }
-
-    /// An error about one of the files.
-    pub(crate) fn failed(&self, file: &str, reason: impl std::fmt::Display) -> Error {
-        Error::Model {
-            model: self.name(),
-            file: file.into(),
-            reason: reason.to_string(),
-        }
-    }
-
-    /// An error about the tensors of a part.
-    pub(crate) fn weights_error(&self, part: &str, error: &WeightsError) -> Error {
-        self.failed(part, crate::error::chain(error))
-    }
+    fs::read_to_string(&path).map_err(about)
 }

@@ -133,7 +133,7 @@ mod tests {
         let cache = Embeddings::at(folder.path());
         for i in 0..MOST_PROMPTS + 3 {
             let computed = || Ok::<_, Infallible>(states(0.0));
-            cache.get(print(&i.to_string()), [2, 3], computed).unwrap();
+            let _ = cache.get(print(&i.to_string()), [2, 3], computed).unwrap();
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), MOST_PROMPTS);
     }

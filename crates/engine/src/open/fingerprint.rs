@@ -29,15 +29,6 @@ impl Fingerprint {
         self.hash.update(text);
     }
 
-    /// Adds the files of a folder, not of those in it.
-    pub(crate) fn folder(&mut self, folder: &Path) -> io::Result<()> {
-        let files = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-        let mut files: Vec<_> = files.into_iter().map(|file| file.path()).collect();
-        files.retain(|file| file.is_file());
-        files.sort_unstable();
-        files.iter().try_for_each(|file| self.file(file))
-    }
-
     /// Adds a file.
     pub(crate) fn file(&mut self, path: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default();

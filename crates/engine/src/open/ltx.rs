@@ -8,15 +8,15 @@ use kinora_models::ltx::pipeline::{
     DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS, GUIDANCE_SCALE, Pipeline, STEPS,
 };
 use kinora_models::ltx::{
-    Conditioning, DecodeOptions, Decoder, FROM_DIFFUSERS, Positions, Stream, Transformer,
-    TransformerConfig, VaeConfig,
+    Conditioning, DecodeOptions, Decoder, Positions, Stream, Transformer, TransformerConfig,
+    VaeConfig,
 };
 use kinora_tensor::{DType, Tensor};
 
-use super::directory::Directory;
+use super::packed_bytes;
 use super::scheduler::Scheduler;
-use super::text::{ENCODER, Padding, TOKENIZER, Text};
-use super::{SCHEDULER, TRANSFORMER, VAE, packed_bytes};
+use super::source::{Name, Source};
+use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
     Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
@@ -40,56 +40,59 @@ const SIZES: [Size; 4] = [
 /// Told apart from the seed's noise of the clip itself.
 const DECODE_STREAM: u64 = 0x6465_636f_6465;
 
-/// An LTX-Video in a diffusers directory.
+/// An LTX-Video.
 pub(crate) struct Ltx {
     info: ModelInfo,
+    notes: Vec<String>,
     parts: Arc<Parts>,
 }
 
 /// What every use of the model shares.
 struct Parts {
-    directory: Directory,
+    source: Source,
     pipeline: Pipeline,
     transformer: TransformerConfig,
     vae: VaeConfig,
     schedule: FlowMatchConfig,
     text: Text,
-    /// Weights of the transformer, of the VAE and of the text encoder.
-    numbers: [u64; 3],
+    /// Weights of the transformer and of the VAE.
+    numbers: [u64; 2],
 }
 
 impl Ltx {
-    /// Reads the small files of a directory.
-    pub(crate) fn open(directory: Directory) -> Result<Self> {
-        let json = |part: &str| directory.text(&format!("{part}/config.json"));
-        let failed = |part: &str, error: &dyn std::fmt::Display| directory.failed(part, error);
-        let transformer = TransformerConfig::from_json(&json(TRANSFORMER)?)
-            .map_err(|error| failed(TRANSFORMER, &error))?;
-        let vae = VaeConfig::from_json(&json(VAE)?).map_err(|error| failed(VAE, &error))?;
-        let scheduler = Scheduler::from_json(&directory.text(SCHEDULER)?)
-            .map_err(|error| failed(SCHEDULER, &error))?;
-        let Scheduler::Euler(schedule) = scheduler else {
-            let reason = "LTX-Video is sampled by FlowMatchEulerDiscreteScheduler";
-            return Err(failed(SCHEDULER, &reason));
+    /// Reads the descriptions.
+    pub(crate) fn open(source: Source) -> Result<Self> {
+        let transformer = TransformerConfig::from_json(source.config(Name::Transformer)?)
+            .map_err(|error| source.failed(Name::Transformer.folder(), error))?;
+        let vae = VaeConfig::from_json(source.config(Name::Vae)?)
+            .map_err(|error| source.failed(Name::Vae.folder(), error))?;
+        let scheduler = Scheduler::from_json(&source.scheduler);
+        let schedule = match scheduler.map_err(|error| source.failed("scheduler", error))? {
+            Scheduler::Euler(schedule) if !schedule.stochastic_sampling => schedule,
+            Scheduler::Euler(_) => {
+                return Err(source.failed("scheduler", "stochastic_sampling is not known here"));
+            }
+            Scheduler::UniPc { .. } => {
+                let reason = "LTX-Video is sampled by FlowMatchEulerDiscreteScheduler";
+                return Err(source.failed("scheduler", reason));
+            }
         };
-        if schedule.stochastic_sampling {
-            return Err(failed(SCHEDULER, &"stochastic_sampling is not known here"));
-        }
-        let pipeline = Pipeline::of_class(directory.class()).expect("one of LTX-Video's classes");
-        let text = Text::open(&directory)?;
-        let numbers = [TRANSFORMER, VAE, ENCODER].map(|part| directory.numbers(part));
-        let [a, b, c] = numbers;
+        let pipeline = Pipeline::of_class(&source.class).expect("one of LTX-Video's classes");
         let parts = Parts {
-            numbers: [a?, b?, c?],
+            numbers: [
+                source.numbers(Name::Transformer)?,
+                source.numbers(Name::Vae)?,
+            ],
+            text: Text::open(&source)?,
             pipeline,
             transformer,
             vae,
             schedule,
-            text,
-            directory,
+            source,
         };
         Ok(Self {
             info: parts.info()?,
+            notes: parts.source.lora_notes()?,
             parts: Arc::new(parts),
         })
     }
@@ -97,14 +100,13 @@ impl Ltx {
 
 impl Parts {
     fn info(&self) -> Result<ModelInfo> {
-        let directory = &self.directory;
-        let all = [TRANSFORMER, VAE, ENCODER, TOKENIZER, "scheduler"];
+        let source = &self.source;
         let is_told_time = self.vae.timestep_conditioning;
         Ok(ModelInfo {
-            name: directory.name(),
+            name: source.name.clone(),
             about: about(&self.transformer),
-            hash: directory.fingerprint(&all)?.finish(),
-            weight_bytes: all.iter().map(|part| directory.weight_bytes(part)).sum(),
+            hash: source.hash()?,
+            weight_bytes: source.weight_bytes(),
             shortest_seconds: 1.0 / FPS,
             longest_seconds: LONGEST_SECONDS,
             fps: FPS as u32,
@@ -151,6 +153,10 @@ impl Family for Ltx {
         None
     }
 
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     fn count_words(&self, text: &str) -> usize {
         text.split_whitespace().count()
     }
@@ -194,7 +200,11 @@ impl Family for Ltx {
     }
 
     fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes("text encoder", self.parts.numbers[2], dtype)]
+        vec![packed_bytes(
+            "text encoder",
+            self.parts.text.numbers(),
+            dtype,
+        )]
     }
 
     fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
@@ -254,23 +264,23 @@ struct Opened {
 impl Opened {
     fn transformer(&self) -> Result<Transformer> {
         let Parts {
-            directory,
+            source,
             transformer,
             ..
         } = &*self.parts;
-        let file = directory.weights(TRANSFORMER, &[FROM_DIFFUSERS])?;
+        let file = source.weights(Name::Transformer)?;
         let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
         let model = model.and_then(|model| file.finish().map(|()| model));
-        model.map_err(|error| directory.weights_error(TRANSFORMER, &error))
+        model.map_err(|error| source.weights_error(Name::Transformer, &error))
     }
 
     fn load_decoder(&self) -> Result<Decoder> {
-        let Parts { directory, vae, .. } = &*self.parts;
-        let file = directory.weights(VAE, &[])?;
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
         let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
         let decoder =
             decoder.and_then(|decoder| file.finish_without(&["encoder."]).map(|()| decoder));
-        decoder.map_err(|error| directory.weights_error(VAE, &error))
+        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
     }
 }
 

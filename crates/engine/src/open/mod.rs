@@ -1,8 +1,9 @@
 //! Published open models, from the files that people have.
 //!
 //! ```text
-//! folder ──► Directory (model_index.json, each part's config.json) ──► Ltx | Wan : Family
-//! a clip: Text (T5, read, used, given back; states cached on disk) ──► transformer ──► VAE
+//! diffusers directory ─┐
+//! single file ─────────┴─► Source: each part's weights, key map and description ─► Ltx | Wan : Family
+//! a clip: Text (T5, read block by block; states cached on disk) ─► transformer ─► VAE
 //! ```
 
 mod directory;
@@ -10,44 +11,51 @@ mod embeddings;
 mod fingerprint;
 mod ltx;
 mod scheduler;
+mod single;
+mod source;
 mod text;
 mod wan;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Family, Part};
-use crate::request::Dtype;
-use directory::{Directory, INDEX};
+use crate::request::{Dtype, ModelFiles};
+use source::Source;
 
-/// Parts of every model.
-const TRANSFORMER: &str = "transformer";
-const VAE: &str = "vae";
-const SCHEDULER: &str = "scheduler/scheduler_config.json";
+pub use embeddings::CACHE_VARIABLE;
 
-/// Whether a folder holds an open model.
-pub(crate) fn is_at(folder: &Path) -> bool {
-    Directory::is_at(folder)
-}
-
-/// Opens the model in a folder.
+/// Opens the model at a path; `None` when there is no open model.
 ///
 /// # Errors
-/// [`crate::Error::Model`] for a pipeline that Kinora does not run, or files that do not fit it.
-pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Family>> {
-    let directory = Directory::open(folder)?;
-    Ok(match directory.class() {
-        "LTXPipeline" | "LTXImageToVideoPipeline" | "LTXConditionPipeline" => {
-            Arc::new(ltx::Ltx::open(directory)?)
+/// [`Error::Model`] for a model that Kinora does not run, or files that do not fit each other;
+/// [`Error::Value`] for files that a directory has of its own.
+pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Family>>> {
+    let mut source = if directory::is_at(path) {
+        if let Some(name) = files.first_part() {
+            let hint = "a folder with a model_index.json brings its own parts".into();
+            return Err(Error::Value {
+                name,
+                value: String::new(),
+                hint,
+            });
         }
-        "WanPipeline" => Arc::new(wan::Wan::open(directory)?),
-        class => {
-            let reason = format!(
-                "the pipeline `{class}` is not known; LTXPipeline, LTXConditionPipeline and WanPipeline are"
-            );
-            return Err(directory.failed(INDEX, reason));
-        }
+        directory::read(path)?
+    } else if let Some(file) = single::at(path) {
+        single::read(&file, files)?
+    } else {
+        return Ok(None);
+    };
+    source.loras.clone_from(&files.loras);
+    family(source).map(Some)
+}
+
+fn family(source: Source) -> Result<Arc<dyn Family>> {
+    Ok(if source.class == "WanPipeline" {
+        Arc::new(wan::Wan::open(source)?)
+    } else {
+        Arc::new(ltx::Ltx::open(source)?)
     })
 }
 

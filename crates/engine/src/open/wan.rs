@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::t5::clean_wan;
 use kinora_models::wan::{
-    Conditioning, Decoder, ENCODER_KEYS, FROM_DIFFUSERS, Stream, Transformer, TransformerConfig,
-    VAE_FROM_DIFFUSERS, VaeConfig, is_high_noise, timestep,
+    Conditioning, Decoder, ENCODER_KEYS, Stream, Transformer, TransformerConfig, VaeConfig,
+    is_high_noise, timestep,
 };
 use kinora_tensor::Tensor;
 
-use super::directory::Directory;
+use super::packed_bytes;
 use super::scheduler::Scheduler;
-use super::text::{ENCODER, Padding, TOKENIZER, Text};
-use super::{SCHEDULER, TRANSFORMER, VAE, packed_bytes};
+use super::source::{Name, Source};
+use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
     Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
@@ -24,8 +24,6 @@ use crate::recipe::Effective;
 use crate::request::Dtype;
 use crate::size::Size;
 
-/// The expert for low noise.
-const TRANSFORMER_2: &str = "transformer_2";
 /// Length of a prompt in tokens.
 ///
 /// Reference: `max_sequence_length` of `WanPipeline.__call__`.
@@ -38,88 +36,97 @@ const GUIDANCE: f64 = 5.0;
 /// Most seconds of a clip; the published models were trained on about five.
 const LONGEST_SECONDS: f64 = 10.0;
 
-/// A Wan in a diffusers directory.
+/// A Wan.
 pub(crate) struct Wan {
     info: ModelInfo,
+    notes: Vec<String>,
     parts: Arc<Parts>,
 }
 
 /// What every use of the model shares.
 struct Parts {
-    directory: Directory,
+    source: Source,
     transformer: TransformerConfig,
+    /// The expert for low noise and the share of the timesteps from which down it works.
+    low: Option<(TransformerConfig, f64)>,
     vae: VaeConfig,
     scheduler: Scheduler,
     text: Text,
-    /// Weights of the transformer, of all experts together, of the VAE and of the text encoder.
-    numbers: [u64; 3],
+    /// Weights of all transformers together and of the VAE.
+    numbers: [u64; 2],
 }
 
 impl Wan {
-    /// Reads the small files of a directory.
-    pub(crate) fn open(directory: Directory) -> Result<Self> {
-        let json = |part: &str| directory.text(&format!("{part}/config.json"));
-        let failed = |part: &str, error: &dyn std::fmt::Display| directory.failed(part, error);
-        let transformer = TransformerConfig::from_json(&json(TRANSFORMER)?)
-            .map_err(|error| failed(TRANSFORMER, &error))?;
-        let vae = VaeConfig::from_json(&json(VAE)?).map_err(|error| failed(VAE, &error))?;
-        let scheduler = Scheduler::from_json(&directory.text(SCHEDULER)?)
-            .map_err(|error| failed(SCHEDULER, &error))?;
-        let text = Text::open(&directory)?;
-        let has_pair = directory.class_of(TRANSFORMER_2).is_some();
-        if has_pair != directory.boundary_ratio().is_some() {
-            let reason = "two experts and `boundary_ratio` come together or not at all";
-            return Err(failed(super::directory::INDEX, &reason));
+    /// Reads the descriptions.
+    pub(crate) fn open(source: Source) -> Result<Self> {
+        let config = |name: Name| {
+            TransformerConfig::from_json(source.config(name)?)
+                .map_err(|error| source.failed(name.folder(), error))
+        };
+        let transformer = config(Name::Transformer)?;
+        let low = match (source.has(Name::Transformer2), source.boundary_ratio) {
+            (true, Some(ratio)) => Some((config(Name::Transformer2)?, ratio)),
+            (false, None) => None,
+            _ => {
+                let reason = "two experts and `boundary_ratio` come together or not at all";
+                return Err(source.failed(Name::Transformer2.folder(), reason));
+            }
+        };
+        let vae = VaeConfig::from_json(source.config(Name::Vae)?)
+            .map_err(|error| source.failed(Name::Vae.folder(), error))?;
+        let scheduler = Scheduler::from_json(&source.scheduler)
+            .map_err(|error| source.failed("scheduler", error))?;
+        let mut numbers = [
+            source.numbers(Name::Transformer)?,
+            source.numbers(Name::Vae)?,
+        ];
+        if low.is_some() {
+            numbers[0] += source.numbers(Name::Transformer2)?;
         }
-        let experts: &[&str] = if has_pair {
-            &[TRANSFORMER, TRANSFORMER_2]
-        } else {
-            &[TRANSFORMER]
+        let parts = Parts {
+            text: Text::open(&source)?,
+            transformer,
+            low,
+            vae,
+            scheduler,
+            numbers,
+            source,
         };
-        let numbers = |parts: &[&str]| -> Result<u64> {
-            parts.iter().map(|part| directory.numbers(part)).sum()
-        };
-        let numbers = [numbers(experts)?, numbers(&[VAE])?, numbers(&[ENCODER])?];
-        let mut parts = vec![VAE, ENCODER, TOKENIZER, "scheduler"];
-        parts.extend(experts);
-        let hash = directory.fingerprint(&parts)?.finish();
-        let weight_bytes = [VAE, ENCODER].iter().chain(experts);
-        let info = ModelInfo {
-            name: directory.name(),
-            about: about(&transformer, has_pair),
-            hash,
-            weight_bytes: weight_bytes.map(|part| directory.weight_bytes(part)).sum(),
-            shortest_seconds: 1.0 / f64::from(fps(&vae)),
+        Ok(Self {
+            info: parts.info()?,
+            notes: parts.source.lora_notes()?,
+            parts: Arc::new(parts),
+        })
+    }
+}
+
+impl Parts {
+    fn info(&self) -> Result<ModelInfo> {
+        let (source, vae, has_pair) = (&self.source, &self.vae, self.low.is_some());
+        Ok(ModelInfo {
+            name: source.name.clone(),
+            about: about(&self.transformer, has_pair),
+            hash: source.hash()?,
+            weight_bytes: source.weight_bytes(),
+            shortest_seconds: 1.0 / f64::from(fps(vae)),
             longest_seconds: LONGEST_SECONDS,
-            fps: fps(&vae),
+            fps: fps(vae),
             fps_is_free: false,
             frame_stride: vae.latent_stride() as u32,
-            sizes: sizes(&vae),
-            size_step: Some((vae.pixel_stride() * transformer.patch_size[1]) as u32),
+            sizes: sizes(vae),
+            size_step: Some((vae.pixel_stride() * self.transformer.patch_size[1]) as u32),
             max_words: usize::MAX,
             defaults: Defaults {
                 steps: STEPS,
                 draft_steps: STEPS / 2,
                 guidance: GUIDANCE,
                 guidance_interval: (0.0, 1.0),
-                shift: scheduler.shift(),
+                shift: self.scheduler.shift(),
                 guidance_2: has_pair.then_some(GUIDANCE),
                 text_tokens: Some(TEXT_TOKENS),
                 decode_timestep: None,
                 decode_noise_scale: None,
             },
-        };
-        let parts = Parts {
-            directory,
-            transformer,
-            vae,
-            scheduler,
-            text,
-            numbers,
-        };
-        Ok(Self {
-            info,
-            parts: Arc::new(parts),
         })
     }
 }
@@ -164,6 +171,10 @@ impl Family for Wan {
         None
     }
 
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     fn count_words(&self, text: &str) -> usize {
         text.split_whitespace().count()
     }
@@ -194,7 +205,11 @@ impl Family for Wan {
     }
 
     fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes("text encoder", self.parts.numbers[2], dtype)]
+        vec![packed_bytes(
+            "text encoder",
+            self.parts.text.numbers(),
+            dtype,
+        )]
     }
 
     fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
@@ -246,25 +261,21 @@ struct Opened {
 }
 
 impl Opened {
-    fn transformer(&self, part: &str) -> Result<Transformer> {
-        let Parts {
-            directory,
-            transformer,
-            ..
-        } = &*self.parts;
-        let file = directory.weights(part, &[FROM_DIFFUSERS])?;
-        let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
+    fn transformer(&self, name: Name, config: &TransformerConfig) -> Result<Transformer> {
+        let source = &self.parts.source;
+        let file = source.weights(name)?;
+        let model = Transformer::load(&file.weights(self.dtype.into()), config);
         let model = model.and_then(|model| file.finish().map(|()| model));
-        model.map_err(|error| directory.weights_error(part, &error))
+        model.map_err(|error| source.weights_error(name, &error))
     }
 
     fn load_decoder(&self) -> Result<Decoder> {
-        let Parts { directory, vae, .. } = &*self.parts;
-        let file = directory.weights(VAE, &[VAE_FROM_DIFFUSERS])?;
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
         let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
         let decoder =
             decoder.and_then(|decoder| file.finish_without(ENCODER_KEYS).map(|()| decoder));
-        decoder.map_err(|error| directory.weights_error(VAE, &error))
+        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
     }
 }
 
@@ -285,8 +296,8 @@ impl VideoModel for Opened {
             .parts
             .text
             .encode(&texts, rows, Padding::Masked, self.dtype)?;
-        let expert = |part| -> Result<Expert> {
-            let model = self.transformer(part)?;
+        let expert = |name, config| -> Result<Expert> {
+            let model = self.transformer(name, config)?;
             let condition = |states: &Tensor| model.condition(states, rows);
             Ok(Expert {
                 prompt: condition(&states[0]),
@@ -294,12 +305,14 @@ impl VideoModel for Opened {
                 model,
             })
         };
-        let boundary = self.parts.directory.boundary_ratio();
+        let high = expert(Name::Transformer, &self.parts.transformer)?;
+        let low = match &self.parts.low {
+            Some((config, ratio)) => Some((*ratio, expert(Name::Transformer2, config)?)),
+            None => None,
+        };
         Ok(Box::new(Guided {
-            high: expert(TRANSFORMER)?,
-            low: boundary
-                .map(|ratio| expert(TRANSFORMER_2).map(|expert| (ratio, expert)))
-                .transpose()?,
+            high,
+            low,
             is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
         }))
     }

@@ -131,6 +131,7 @@ const BOOKKEEPING: &[&str] = &[
 
 /// The file's keys that compute; what is missing takes the default of the class.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Raw {
     model_type: Option<String>,
     vocab_size: Option<usize>,
@@ -200,7 +201,7 @@ impl Config {
         self.num_heads * self.d_kv
     }
 
-    fn check_sizes(&self) -> Result<(), ConfigError> {
+    pub(super) fn check_sizes(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("d_model", self.d_model),
@@ -234,7 +235,7 @@ impl Config {
 
 fn check(
     key: &'static str,
-    found: impl ToString,
+    found: impl std::fmt::Display + Copy,
     possible: bool,
     expected: &'static str,
 ) -> Result<(), ConfigError> {
@@ -278,7 +279,12 @@ fn check_derived(raw: &Raw, projection: &str, derived: FeedForward) -> Result<()
         let same = feed_forward(&format!("{prefix}{name}")).is_ok_and(|other| other == derived)
             // Written by hand: `gelu` is the exact form here, also when gated.
             && (name != "gelu" || projection == "gelu");
-        check("dense_act_fn", name, same, "not that of feed_forward_proj")?;
+        check(
+            "dense_act_fn",
+            name.as_str(),
+            same,
+            "not that of feed_forward_proj",
+        )?;
     }
     if let Some(gated) = raw.is_gated_act {
         let same = gated == derived.gated;
@@ -339,7 +345,7 @@ mod tests {
     fn what_would_compute_something_else_is_refused() {
         check(
             "[]",
-            "config.json of the text encoder does not parse: invalid type: sequence, expected a map at line 1 column 0",
+            "config.json of the text encoder does not parse: invalid type: sequence, expected an object at line 1 column 0",
         );
         check(
             "{}",

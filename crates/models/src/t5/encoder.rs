@@ -3,7 +3,7 @@
 //!
 //! Dimension key: n tokens, d width of the stream, h heads.
 
-use kinora_nn::{Embedding, Linear, RmsNorm, Weights, WeightsError};
+use kinora_nn::{Linear, RmsNorm, Weights, WeightsError};
 use kinora_tensor::{self as tensor, Attention, DType, Heads, Tensor};
 
 use super::config::{Activation, Config, FeedForward, Variant};
@@ -14,7 +14,8 @@ use super::config::{Activation, Config, FeedForward, Variant};
 /// not scaled. The stream stays in F32 at every precision of the weights.
 pub struct Encoder {
     config: Config,
-    embedding: Embedding,
+    /// `[vocabulary, d]`.
+    table: Tensor,
     blocks: Vec<Block>,
     norm: RmsNorm,
 }
@@ -51,7 +52,7 @@ impl Encoder {
     pub fn load(weights: &Weights, config: &Config) -> Result<Self, WeightsError> {
         Ok(Self {
             config: config.clone(),
-            embedding: embedding(weights, config)?,
+            table: table(weights, config)?,
             blocks: (0..config.num_layers)
                 .map(|i| Block::load(weights, config, i))
                 .collect::<Result<_, _>>()?,
@@ -70,13 +71,19 @@ impl Encoder {
     /// # Panics
     /// When there are no ids, or an id is no row of the table.
     pub fn encode(&self, ids: &[u32]) -> Tensor {
-        let x = embed(&self.embedding, ids); // [1, n, d]
-        let bias = |block: &Block| block.attention.bias(&self.config, ids.len());
-        let mut shared = None;
-        let x = self.blocks.iter().fold(x, |x, block| {
-            shared = bias(block).or(shared.take());
-            block.forward(&x, shared.as_ref(), &self.config)
-        });
+        self.encode_watched(ids, |_, _| {})
+    }
+
+    /// [`Encoder::encode`], showing the stream on the way: F32 `[1, n, d]`, first the embedded ids as
+    /// number 0, then after each block.
+    pub fn encode_watched(&self, ids: &[u32], mut watch: impl FnMut(usize, &Tensor)) -> Tensor {
+        let mut x = embed(&self.table, ids); // [1, n, d]
+        watch(0, &x);
+        let mut bias = None;
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &mut bias, &self.config);
+            watch(i + 1, &x);
+        }
         finish(&self.norm, &x)
     }
 }
@@ -98,24 +105,23 @@ pub fn encode_by_block(
     prompts: &[&[u32]],
 ) -> Result<Vec<Tensor>, WeightsError> {
     let mut streams: Vec<Tensor> = {
-        let embedding = embedding(weights, config)?;
-        prompts.iter().map(|ids| embed(&embedding, ids)).collect()
+        let table = table(weights, config)?;
+        prompts.iter().map(|ids| embed(&table, ids)).collect()
     };
-    let mut shared: Vec<Option<Tensor>> = vec![None; prompts.len()];
+    let mut biases: Vec<Option<Tensor>> = vec![None; prompts.len()];
     for i in 0..config.num_layers {
         let block = Block::load(weights, config, i)?;
-        for (x, shared) in streams.iter_mut().zip(&mut shared) {
-            let [_, n, _] = x.dims();
-            *shared = block.attention.bias(config, n).or(shared.take());
-            *x = block.forward(x, shared.as_ref(), config);
+        for (x, bias) in streams.iter_mut().zip(&mut biases) {
+            *x = block.forward(x, bias, config);
         }
     }
     let norm = final_norm(weights, config)?;
     Ok(streams.iter().map(|x| finish(&norm, x)).collect())
 }
 
-fn embedding(weights: &Weights, config: &Config) -> Result<Embedding, WeightsError> {
-    Embedding::load(&weights.at("shared"), config.vocab_size, config.d_model)
+fn table(weights: &Weights, config: &Config) -> Result<Tensor, WeightsError> {
+    let shape = [config.vocab_size, config.d_model];
+    weights.at("shared").factor("weight", shape)
 }
 
 fn final_norm(weights: &Weights, config: &Config) -> Result<RmsNorm, WeightsError> {
@@ -124,9 +130,9 @@ fn final_norm(weights: &Weights, config: &Config) -> Result<RmsNorm, WeightsErro
 }
 
 /// `[1, n, d]`.
-fn embed(embedding: &Embedding, ids: &[u32]) -> Tensor {
+fn embed(table: &Tensor, ids: &[u32]) -> Tensor {
     assert!(!ids.is_empty(), "a prompt has at least its end");
-    let x = embedding.forward(ids).to_dtype(DType::F32);
+    let x = table.gather(ids).to_dtype(DType::F32);
     x.reshape(&[1, ids.len(), x.last_dim()])
 }
 
@@ -146,9 +152,12 @@ impl Block {
         })
     }
 
-    /// `x` and the result `[1, n, d]`, `bias` `[h, n, n]`.
-    fn forward(&self, x: &Tensor, bias: Option<&Tensor>, config: &Config) -> Tensor {
-        let x = self.attention.forward(x, bias, config.num_heads);
+    /// `x` and the result `[1, n, d]`. `bias` `[h, n, n]` is that of the blocks before, and becomes
+    /// this block's if it has its own.
+    fn forward(&self, x: &Tensor, bias: &mut Option<Tensor>, config: &Config) -> Tensor {
+        let [_, n, _] = x.dims();
+        *bias = self.attention.bias(config, n).or(bias.take());
+        let x = self.attention.forward(x, bias.as_ref(), config.num_heads);
         self.ffn.forward(&x)
     }
 }

@@ -13,8 +13,13 @@ pub const FROM_TRANSFORMERS: &[Rule] = &[
     Rule::Ignore("spiece_model", "the tokenizer, which is no weight"),
 ];
 
-/// Files that hold the embedding table under the name of the stack alone.
-pub const FROM_STACK: &[Rule] = &[Rule::Rename("encoder.embed_tokens.weight", "shared.weight")];
+/// The same where the embedding table has the name of the stack alone.
+pub const FROM_STACK: &[Rule] = &[
+    Rule::Rename("encoder.embed_tokens.weight", "shared.weight"),
+    Rule::Ignore("decoder.{*}", "only the encoder runs"),
+    Rule::Ignore("lm_head.weight", "only the encoder runs"),
+    Rule::Ignore("spiece_model", "the tokenizer, which is no weight"),
+];
 
 /// The layout of Wan's own `models_t5_umt5-xxl-enc-bf16`.
 ///

@@ -6,11 +6,13 @@
 
 mod clean;
 mod config;
+mod detect;
 mod encoder;
 pub mod keys;
 mod tokenizer;
 
 pub use clean::clean_wan;
 pub use config::{Activation, Config, ConfigError, FeedForward, T5_V1_1_XXL, UMT5_XXL, Variant};
+pub use detect::layout;
 pub use encoder::{Encoder, bucket, encode_by_block};
 pub use tokenizer::{Piece, PieceKind, Tokenizer, TokenizerError};

@@ -11,12 +11,14 @@ mod keys;
 mod presets;
 mod transformer;
 mod vae;
+mod vae_config;
 
-pub use config::{ConfigError, TransformerConfig, VaeConfig};
+pub use config::{ConfigError, TransformerConfig};
 pub use keys::{FROM_DIFFUSERS, VAE_FROM_DIFFUSERS};
 pub use presets::{DetectError, PRESETS, Preset, VAE_PRESETS, VaePreset};
 pub use transformer::{Conditioning, Transformer};
 pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Tiling};
+pub use vae_config::VaeConfig;
 
 /// Timesteps of the training schedule.
 const TRAINING_TIMESTEPS: f64 = 1000.0;

@@ -2,7 +2,8 @@
 
 use kinora_nn::Weights;
 
-use super::config::{ConfigError, TransformerConfig, VaeConfig};
+use super::config::{ConfigError, TransformerConfig};
+use super::vae_config::VaeConfig;
 
 /// More blocks are counted as these.
 const MOST_BLOCKS: usize = 1 << 10;

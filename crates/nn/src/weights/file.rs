@@ -81,10 +81,7 @@ impl WeightFile {
             for entry in header.entries {
                 match entries.entry(entry.stored.clone()) {
                     Place::Vacant(place) => {
-                        place.insert(Entry {
-                            part: index,
-                            ..entry
-                        });
+                        place.insert(entry.in_part(index));
                     }
                     Place::Occupied(place) => {
                         return Err(WeightsError::Twice {

@@ -152,16 +152,14 @@ fn replace(bytes: &[u8], patterns: &[&[Bytes]], with: impl Fn(&[u8]) -> Vec<u8>)
     let mut result = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((first, after)) = rest.split_first() {
-        match patterns.iter().find(|pattern| fits(rest, pattern)) {
-            Some(pattern) => {
-                let (found, after) = rest.split_at(pattern.len());
-                result.extend(with(found));
-                rest = after;
-            }
-            None => {
-                result.push(*first);
-                rest = after;
-            }
+        let pattern = patterns.iter().find(|pattern| fits(rest, pattern));
+        if let Some(pattern) = pattern {
+            let (found, after) = rest.split_at(pattern.len());
+            result.extend(with(found));
+            rest = after;
+        } else {
+            result.push(*first);
+            rest = after;
         }
     }
     result

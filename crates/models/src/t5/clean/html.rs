@@ -72,11 +72,10 @@ fn numbered(reference: &str) -> Option<char> {
     };
     let number = u32::from_str_radix(digits, radix).unwrap_or(u32::MAX);
     match number {
-        0 => Some('\u{fffd}'),
+        0 | 0x11_0000.. => Some('\u{fffd}'),
         0x0d => Some('\r'),
         0x80..=0x9f => Some(WINDOWS_1252.decode(number as u8)),
         0x01..=0x08 | 0x0b | 0x0e..=0x1f | 0x7f | 0xfdd0..=0xfdef => None,
-        0x11_0000.. => Some('\u{fffd}'),
         _ if number & 0xfffe == 0xfffe => None,
         _ => Some(char::from_u32(number).unwrap_or('\u{fffd}')),
     }

@@ -6,6 +6,10 @@ use serde::Deserialize;
 
 /// One such token, as `tokenizer.json` describes it.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields of the file's own format"
+)]
 pub(super) struct AddedToken {
     pub id: u32,
     pub content: String,

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::added::AddedToken;
 use super::charsmap::Charsmap;
 use super::unigram::{Entry, Unigram};
-use super::{Normalizer, Splitter, Tokenizer, TokenizerError};
+use super::words::{Normalizer, Splitter};
+use super::{Tokenizer, TokenizerError};
 
 #[derive(Deserialize)]
 struct File {

@@ -9,19 +9,24 @@
 
 mod added;
 mod charsmap;
+mod error;
 mod json;
 mod sentencepiece;
 mod unigram;
+mod words;
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use added::{AddedToken, Part};
 use charsmap::Charsmap;
 use unigram::{Entry, Unigram};
+use words::{Normalizer, Splitter};
+
+pub use error::TokenizerError;
 
 /// Cuts prompts into the pieces of a vocabulary.
 pub struct Tokenizer {
@@ -80,112 +85,8 @@ impl PieceKind {
     }
 }
 
-/// Why a tokenizer cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenizerError {
-    /// The file cannot be read.
-    #[error("{}: cannot be read", file.display())]
-    Open {
-        /// The file.
-        file: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A folder without a tokenizer.
-    #[error("{}: neither tokenizer.json nor spiece.model is there", folder.display())]
-    Absent {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// More bytes than a vocabulary has.
-    #[error("{}: more than {limit} bytes, too much for a tokenizer", file.display())]
-    TooLarge {
-        /// The file.
-        file: PathBuf,
-        /// The limit.
-        limit: u64,
-    },
-    /// `tokenizer.json` or `tokenizer_config.json` is broken, or has a component that T5's do not.
-    #[error("the tokenizer's JSON does not parse: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Neither JSON nor a sentencepiece model.
-    #[error("the tokenizer is not a sentencepiece model")]
-    Sentencepiece,
-    /// The table of character replacements is broken.
-    #[error("the tokenizer's character map is broken")]
-    Charsmap,
-    /// A part that T5 and UMT5 do without.
-    #[error("tokenizers with {what} are not supported")]
-    Unsupported {
-        /// The part.
-        what: String,
-    },
-    /// A piece that must be there.
-    #[error("the tokenizer's vocabulary lacks {name}")]
-    NoPiece {
-        /// Its name.
-        name: String,
-    },
-    /// The unknown token is not in the vocabulary.
-    #[error("the unknown token {id} is not among the tokenizer's {size} pieces")]
-    Unknown {
-        /// Its id.
-        id: u32,
-        /// Pieces in the vocabulary.
-        size: usize,
-    },
-    /// A score that is no number.
-    #[error("piece {id} of the tokenizer has the score {score}")]
-    Score {
-        /// The piece.
-        id: usize,
-        /// Its score.
-        score: f64,
-    },
-}
-
 /// Above the largest tokenizer file published with these models, 17 MB, by far.
 const LIMIT_BYTES: u64 = 256 << 20;
-
-enum Normalizer {
-    Charsmap(Charsmap),
-    Strip {
-        left: bool,
-        right: bool,
-    },
-    Replace {
-        from: String,
-        to: String,
-    },
-    /// Two spaces or more.
-    Spaces {
-        to: String,
-    },
-}
-
-#[derive(Clone, Copy)]
-enum Splitter {
-    /// At white space, which is dropped.
-    Whitespace,
-    /// Spaces become `mark`, with `prefix` one is put in front, with `split` it begins words.
-    Metaspace {
-        mark: char,
-        prefix: bool,
-        split: bool,
-    },
-}
-
-impl Splitter {
-    /// What `T5Tokenizer` uses, whatever the file says.
-    const T5: [Self; 2] = [
-        Self::Whitespace,
-        Self::Metaspace {
-            mark: '▁',
-            prefix: true,
-            split: true,
-        },
-    ];
-}
 
 /// `tokenizer_config.json`.
 #[derive(Default, Deserialize)]
@@ -337,6 +238,20 @@ impl Tokenizer {
         self.pad.unwrap_or(0)
     }
 
+    /// One more than the greatest id that a text can have: an encoder's table needs as many rows.
+    pub fn num_ids(&self) -> usize {
+        let added = self
+            .raw
+            .iter()
+            .chain(&self.normalized)
+            .map(|token| token.id);
+        let ends = self.before.iter().chain(&self.after).copied();
+        let others = added.chain(ends).chain(self.pad).max();
+        self.model
+            .num_ids()
+            .max(others.map_or(0, |id| id as usize + 1))
+    }
+
     fn encode_text(&self, text: &str, ids: &mut Vec<u32>) {
         for part in added::split(text, &self.raw) {
             let text = match part {
@@ -381,57 +296,6 @@ impl From<Piece> for Entry {
             used: piece.kind != Unused,
             // Converters give these a score of -1000.
             counted: !matches!(piece.kind, Unused | UserDefined),
-        }
-    }
-}
-
-impl Normalizer {
-    fn apply(&self, text: &str) -> String {
-        match self {
-            Self::Charsmap(map) => map.normalize(text),
-            Self::Strip { left, right } => {
-                let text = if *left { text.trim_start() } else { text };
-                let text = if *right { text.trim_end() } else { text };
-                text.to_owned()
-            }
-            Self::Replace { from, to } => text.replace(from.as_str(), to),
-            Self::Spaces { to } => {
-                let mut result = String::with_capacity(text.len());
-                let mut rest = text;
-                while let Some(start) = rest.find("  ") {
-                    result.push_str(&rest[..start]);
-                    result.push_str(to);
-                    rest = rest[start..].trim_start_matches(' ');
-                }
-                result + rest
-            }
-        }
-    }
-}
-
-impl Splitter {
-    fn split(self, text: &str) -> Vec<String> {
-        match self {
-            Self::Whitespace => text.split_whitespace().map(str::to_owned).collect(),
-            Self::Metaspace {
-                mark,
-                prefix,
-                split,
-            } => {
-                let mut text = text.replace(' ', mark.encode_utf8(&mut [0; 4]));
-                if prefix && !text.starts_with(mark) {
-                    text.insert(0, mark);
-                }
-                if !split {
-                    return vec![text];
-                }
-                let starts = text.match_indices(mark).map(|(start, _)| start);
-                let mut cuts: Vec<usize> = starts.chain([0, text.len()]).collect();
-                cuts.sort_unstable();
-                cuts.dedup();
-                let words = cuts.windows(2).map(|cut| text[cut[0]..cut[1]].to_owned());
-                words.collect()
-            }
         }
     }
 }

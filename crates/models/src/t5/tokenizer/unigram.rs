@@ -84,6 +84,17 @@ impl Unigram {
         Ok(model)
     }
 
+    /// One more than the greatest id of a piece that texts may contain.
+    pub(super) fn num_ids(&self) -> usize {
+        let greatest = self
+            .pieces
+            .iter()
+            .map(|(_, id)| *id)
+            .chain([self.unknown])
+            .max();
+        greatest.map_or(0, |id| id as usize + 1)
+    }
+
     /// The id of a piece.
     pub(super) fn id(&self, text: &str) -> Option<u32> {
         let found = self

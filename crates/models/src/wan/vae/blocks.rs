@@ -3,8 +3,29 @@
 use kinora_nn::{Conv, Conv3d, Weights, WeightsError};
 use kinora_tensor::{Conv as ConvOptions, DType, Heads, Tensor};
 
-/// The frames before the current ones, `[1 or 2, h, w, c]`, of each causal convolution.
-pub(super) type Cache = Vec<Option<Tensor>>;
+/// The last two frames that each causal convolution saw, `[1, h, w, c]` each, the older first.
+///
+/// They are joined only for the convolution: a frame by itself shares its memory with the map
+/// that it comes from, and all buffers of a level have one size, which the next frame takes again.
+pub(super) type Cache = Vec<Vec<Tensor>>;
+
+/// Joins the frames that a convolution keeps.
+fn join(frames: &[Tensor]) -> Option<Tensor> {
+    match frames {
+        [] => None,
+        [frame] => Some(frame.clone()),
+        _ => Some(Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0)),
+    }
+}
+
+/// Keeps the last of the frames that a convolution saw and those of `x`, up to `count`.
+pub(super) fn remember(frames: &mut Vec<Tensor>, x: &Tensor, count: usize) {
+    let t = x.shape()[0];
+    for i in t.saturating_sub(count)..t {
+        frames.push(x.slice(i..i + 1));
+    }
+    frames.drain(..frames.len().saturating_sub(count));
+}
 
 /// Numbers the causal convolutions: each has its place in a [`Cache`].
 #[derive(Default)]
@@ -18,7 +39,7 @@ impl Slots {
 
     /// A cache for all of them, at the beginning of a clip.
     pub(super) fn cache(&self) -> Cache {
-        vec![None; self.0]
+        vec![Vec::new(); self.0]
     }
 }
 
@@ -84,23 +105,15 @@ impl CausalConv {
         residual: Option<&Tensor>,
         cache: &mut Cache,
     ) -> Tensor {
-        let past = cache[self.slot].take();
+        let frames = &mut cache[self.slot];
+        let past = join(frames);
+        remember(frames, x, 2);
         let options = ConvOptions {
             past: past.as_ref(),
             residual,
             ..ConvOptions::default()
         };
-        let y = self.conv.forward_with(x, &options);
-        let t = x.shape()[0];
-        cache[self.slot] = Some(match past {
-            _ if t >= 2 => x.slice(t - 2..t),
-            None => x.clone(),
-            Some(past) => {
-                let before = past.shape()[0];
-                Tensor::concat(&[&past.slice(before - 1..before), x], 0)
-            }
-        });
-        y
+        self.conv.forward_with(x, &options)
     }
 }
 

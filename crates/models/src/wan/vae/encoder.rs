@@ -3,7 +3,7 @@
 use kinora_nn::{Conv, Conv3d, Weights, WeightsError};
 use kinora_tensor::{Conv as ConvOptions, DType, Pad, Tensor};
 
-use super::blocks::{Cache, CausalConv, Head, Middle, ResidualBlock, Slots};
+use super::blocks::{Cache, CausalConv, Head, Middle, ResidualBlock, Slots, remember};
 use super::{Place, Statistics, VaeConfig, activations, load_blocks};
 
 /// Frames to normalised latents.
@@ -59,7 +59,9 @@ impl Down {
             return x;
         };
         let [t, h, w, c] = x.dims();
-        let past = cache[*slot].replace(x.slice(t - 1..t));
+        let frames = &mut cache[*slot];
+        let past = frames.first().cloned();
+        remember(frames, &x, 1);
         if first {
             return x;
         }

@@ -18,7 +18,7 @@ pub use tiles::Tiling;
 use kinora_nn::{Weights, WeightsError};
 use kinora_tensor::{DType, Precision, Tensor};
 
-use super::config::VaeConfig;
+use super::vae_config::VaeConfig;
 
 /// Prefixes of the names that only the encoder reads.
 pub const ENCODER_KEYS: &[&str] = &["encoder.", "conv1."];
