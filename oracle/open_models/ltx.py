@@ -39,17 +39,6 @@ TRANSFORMER = dict(
     num_layers=2,
     caption_channels=12,
 )
-# The switches that no published model uses.
-PLAIN_TRANSFORMER = dict(
-    TRANSFORMER,
-    num_attention_heads=2,
-    attention_head_dim=8,
-    cross_attention_dim=16,
-    num_layers=1,
-    attention_bias=False,
-    attention_out_bias=False,
-    norm_elementwise_affine=True,
-)
 
 OLD_ENCODER = dict(
     latent_channels=CHANNELS,
@@ -191,16 +180,6 @@ def write_transformer():
     (OUT / "transformer.json").write_text(config_of(model))
     names = {original_transformer_name(name): name for name in model.state_dict()}
     (OUT / "transformer.names.json").write_text(json.dumps(names, indent=0) + "\n")
-
-    model = transformer(4, PLAIN_TRANSFORMER)
-    tensors = {f"weights.{name}": value for name, value in weights(model).items()}
-    tensors |= {
-        "latents": channels_last(x),
-        "text": text[0],
-        "masked": velocity(one, torch.ones_like(mask), **scaled),
-    }
-    save(OUT / "transformer_plain.safetensors", tensors)
-    (OUT / "transformer_plain.json").write_text(config_of(model))
 
 
 def intermediates(modules: dict[str, torch.nn.Module], run) -> dict[str, torch.Tensor]:

@@ -83,6 +83,24 @@ fn decoding_part_by_part_changes_no_bit() {
     }
 }
 
+#[test]
+fn frames_come_one_or_two_at_a_time() {
+    let file = vae("0.9.5");
+    let decoder = decoder(&file, "0.9.5", Precision::F32);
+    let mut stream = decoder.stream(OPTIONS, |_, _| unreachable!("0.9.5 adds no noise"));
+    assert!(stream.next_frames().is_none(), "no latents yet");
+    let (latents, noise) = (read(&file, "latents"), read(&file, "noise"));
+    for i in 0..3 {
+        let frame = |x: &Tensor| x.slice(i..i + 1);
+        stream.feed(&frame(&latents), Some(&frame(&noise)));
+    }
+    stream.end();
+    let frames: Vec<Tensor> = std::iter::from_fn(|| stream.next_frames()).collect();
+    assert!(frames.iter().all(|frames| frames.shape()[0] <= 2));
+    let all = Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0);
+    assert_close("frames", &all, &read(&file, "frames"), F32_BOUND);
+}
+
 fn check_encoder(precision: Precision, bound: f32) {
     for version in VERSIONS {
         let file = vae(version);

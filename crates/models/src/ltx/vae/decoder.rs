@@ -1,5 +1,7 @@
 //! Latents to frames.
 
+use std::collections::VecDeque;
+
 use kinora_nn::{Weights, WeightsError};
 use kinora_tensor::{DType, Tensor};
 
@@ -68,6 +70,8 @@ struct Head {
 
 /// What a decoder remembers of a clip, or of a tile of it.
 pub(super) struct State {
+    /// What waits for a stage: 0 is the middle, then come the levels and the head.
+    work: VecDeque<(usize, Part)>,
     stem: Past,
     middle: Vec<ResnetState>,
     levels: Vec<LevelState>,
@@ -253,6 +257,7 @@ impl Decoder {
     pub(super) fn start(&self, timestep: f32) -> State {
         let timestep = timestep * self.timestep_scale.unwrap_or(1.0);
         State {
+            work: VecDeque::new(),
             stem: Past::default(),
             middle: self.middle.start(timestep),
             levels: self
@@ -265,54 +270,49 @@ impl Decoder {
         }
     }
 
-    /// The next part of a clip; frames that are ready are added to `out`, F32 `[n, H, W, 3]` each.
-    pub(super) fn push(
-        &self,
-        part: &Part,
-        state: &mut State,
-        draws: &mut Draws,
-        out: &mut Vec<Tensor>,
-    ) {
-        let part = self.stem.push(part, &mut state.stem);
-        let part = self.middle.push(part, &mut state.middle, draws);
-        let mut levels: Vec<_> = self.levels.iter().zip(&mut state.levels).collect();
-        let (past, modulation) = (&mut state.head, state.head_modulation.as_ref());
-        descend(part, &mut levels, draws, &mut |part| {
-            let y = self
-                .head
-                .conv
-                .push(&part.map(|x| activate(&x, modulation)), past);
-            let frames = y
-                .frames
-                .map(|y| unpatchify(&y, self.patch_size).to_dtype(DType::F32));
-            out.extend(frames);
-        });
+    /// Works until frames are ready, F32 `[n, H, W, 3]`, n being 1 or 2; `None` when there is no
+    /// work left.
+    pub(super) fn next(&self, state: &mut State, draws: &mut Draws) -> Option<Tensor> {
+        while let Some((stage, part)) = state.next_work() {
+            let part = match stage.checked_sub(1) {
+                None => {
+                    let part = self.stem.push(&part, &mut state.stem);
+                    self.middle.push(part, &mut state.middle, draws)
+                }
+                Some(level) if level < self.levels.len() => {
+                    self.levels[level].push(part, &mut state.levels[level], draws)
+                }
+                Some(_) => {
+                    let part = part.map(|x| activate(&x, state.head_modulation.as_ref()));
+                    let pixels = self.head.conv.push(&part, &mut state.head).frames;
+                    if let Some(pixels) = pixels {
+                        return Some(unpatchify(&pixels, self.patch_size).to_dtype(DType::F32));
+                    }
+                    continue;
+                }
+            };
+            if part.frames.is_some() || part.last {
+                state.work.push_back((stage + 1, part));
+            }
+        }
+        None
     }
 }
 
-/// Takes a part through the levels, frame by frame, so that the large maps of the last levels are
-/// few at a time.
-fn descend(
-    part: Part,
-    levels: &mut [(&Level, &mut LevelState)],
-    draws: &mut Draws,
-    emit: &mut dyn FnMut(Part),
-) {
-    let Some(((level, state), rest)) = levels.split_first_mut() else {
-        return emit(part);
-    };
-    let Part { frames, last } = level.push(part, state, draws);
-    let Some(frames) = frames else {
-        if last {
-            descend(Part { frames: None, last }, rest, draws, emit);
+impl State {
+    /// More of the clip: prepared latents, or its end.
+    pub(super) fn feed(&mut self, part: Part) {
+        self.work.push_front((0, part));
+    }
+
+    /// The next frame to take a stage further. The deepest come first, so that the large maps of
+    /// the last stages are few at a time.
+    fn next_work(&mut self) -> Option<(usize, Part)> {
+        let (stage, mut part) = self.work.pop_back()?;
+        if let Some(rest) = part.split_first() {
+            self.work.push_back((stage, rest));
         }
-        return;
-    };
-    let t = frames.shape()[0];
-    for i in 0..t {
-        let frames = Some(frames.slice(i..i + 1));
-        let last = last && i + 1 == t;
-        descend(Part { frames, last }, rest, draws, emit);
+        Some((stage, part))
     }
 }
 

@@ -6,8 +6,13 @@ use super::decoder::{DecodeOptions, Decoder, State};
 use super::tiling::{Tile, Tiles};
 use super::time::Part;
 
-/// A clip being decoded. Frames come out later than their latents go in, because the decoder looks
-/// ahead; [`Stream::finish`] gives the rest.
+/// A clip being decoded.
+///
+/// Frames come out later than their latents go in, because the decoder looks some twenty latent
+/// frames ahead: of most clips nothing is ready before they end. So frames are to be taken one by
+/// one: [`Stream::feed`] latents, then [`Stream::next_frames`] until there are none, and at last
+/// [`Stream::end`] and the rest of them in the same way. [`Stream::push`] and [`Stream::finish`]
+/// hand over all at once.
 pub struct Stream<'a> {
     decoder: &'a Decoder,
     options: DecodeOptions,
@@ -29,61 +34,79 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Decodes the next latent frames.
+    /// Gives the next latent frames to the decoder, which does not work on them yet.
     ///
     /// `noise` is mixed in by `noise_scale` when [`Decoder::takes_noise`]; without it, nothing is.
     ///
     /// # Shapes
-    /// `latents` and `noise` F32 `[t, h, w, c]`, the latents normalised; the result F32
-    /// `[n, H, W, 3]` in [-1, 1] (not clamped), `None` while no frame is ready. A clip of `t`
-    /// latent frames has `(t - 1) ratio + 1` frames.
+    /// `latents` and `noise` F32 `[t, h, w, c]`, the latents normalised.
     ///
     /// # Panics
-    /// When the size differs from that of the part before.
-    pub fn push(&mut self, latents: &Tensor, noise: Option<&Tensor>) -> Option<Tensor> {
-        let x = self
-            .decoder
-            .prepare(latents, noise, self.options.noise_scale);
+    /// When the size differs from that of latents before.
+    pub fn feed(&mut self, latents: &Tensor, noise: Option<&Tensor>) {
+        let decoder = self.decoder;
+        let x = decoder.prepare(latents, noise, self.options.noise_scale);
         let [_, h, w, _] = x.dims();
-        if self.tiles.is_none() {
-            let tiles = Tiles::new(
-                [h, w],
-                self.options.tiling.as_ref(),
-                self.decoder.spatial_ratio,
-            );
-            let start = || self.decoder.start(self.options.timestep);
-            let states = tiles.all().iter().map(|_| start()).collect();
-            self.tiles = Some((tiles, states));
+        let (tiles, states) = self.tiles.get_or_insert_with(|| {
+            let tiling = self.options.tiling.as_ref();
+            let tiles = Tiles::new([h, w], tiling, decoder.spatial_ratio);
+            let start = |_: &Tile| decoder.start(self.options.timestep);
+            let states = tiles.all().iter().map(start).collect();
+            (tiles, states)
+        });
+        for (tile, state) in tiles.all().iter().zip(states) {
+            state.feed(Part {
+                frames: Some(tile.cut(&x)),
+                last: false,
+            });
         }
-        self.run(|tile| Part {
-            frames: Some(tile.cut(&x)),
-            last: false,
-        })
     }
 
-    /// The last frames of the clip; `None` when it had no latents.
-    pub fn finish(mut self) -> Option<Tensor> {
-        self.run(|_| Part {
-            frames: None,
-            last: true,
-        })
+    /// Says that the clip ends with the latents given so far.
+    pub fn end(&mut self) {
+        for state in self.tiles.iter_mut().flat_map(|(_, states)| states) {
+            state.feed(Part {
+                frames: None,
+                last: true,
+            });
+        }
     }
 
-    fn run(&mut self, part: impl Fn(&Tile) -> Part) -> Option<Tensor> {
+    /// Works until frames are ready; `None` when that takes more latents, or the clip is over.
+    ///
+    /// # Shapes
+    /// F32 `[n, H, W, 3]` in [-1, 1] (not clamped), n being 1 or 2. A clip of `t` latent frames has
+    /// `(t - 1) ratio + 1` frames.
+    pub fn next_frames(&mut self) -> Option<Tensor> {
         let (tiles, states) = self.tiles.as_mut()?;
-        let mut decoded = Vec::with_capacity(states.len());
-        for (i, (tile, state)) in tiles.all().iter().zip(states).enumerate() {
-            let first = i * self.decoder.draws;
-            let draws = &mut self.draws;
-            let mut of_tile = |draw: usize, size: [usize; 2]| draws(first + draw, size);
-            let mut frames = Vec::new();
-            self.decoder
-                .push(&part(tile), state, &mut of_tile, &mut frames);
-            if frames.is_empty() {
-                continue;
-            }
-            decoded.push(Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0));
+        let (decoder, draws) = (self.decoder, &mut self.draws);
+        let decode = |(i, state): (usize, &mut State)| {
+            let first = i * decoder.draws;
+            decoder.next(state, &mut |draw, size| draws(first + draw, size))
+        };
+        // Tiles of one clip are ready together.
+        let decoded: Vec<Option<Tensor>> = states.iter_mut().enumerate().map(decode).collect();
+        let decoded: Option<Vec<Tensor>> = decoded.into_iter().collect();
+        tiles.join(&decoded?)
+    }
+
+    /// [`Stream::feed`], and all frames that are ready then.
+    pub fn push(&mut self, latents: &Tensor, noise: Option<&Tensor>) -> Option<Tensor> {
+        self.feed(latents, noise);
+        self.all_frames()
+    }
+
+    /// [`Stream::end`], and all frames that are left.
+    pub fn finish(mut self) -> Option<Tensor> {
+        self.end();
+        self.all_frames()
+    }
+
+    fn all_frames(&mut self) -> Option<Tensor> {
+        let frames: Vec<Tensor> = std::iter::from_fn(|| self.next_frames()).collect();
+        if frames.is_empty() {
+            return None;
         }
-        tiles.join(&decoded)
+        Some(Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0))
     }
 }

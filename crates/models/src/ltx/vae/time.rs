@@ -20,6 +20,21 @@ impl Part {
         }
     }
 
+    /// Keeps the first frame and gives the others, if there are more.
+    pub fn split_first(&mut self) -> Option<Self> {
+        let frames = self.frames.as_ref()?;
+        let t = frames.shape()[0];
+        if t < 2 {
+            return None;
+        }
+        let rest = Self {
+            frames: Some(frames.slice(1..t)),
+            last: std::mem::take(&mut self.last),
+        };
+        self.frames = Some(frames.slice(0..1));
+        Some(rest)
+    }
+
     /// Applies a layer that knows no time.
     pub fn map(self, f: impl FnOnce(Tensor) -> Tensor) -> Self {
         Self {
