@@ -84,10 +84,26 @@ impl Recipe {
     /// [`crate::Error::Media`] when the file is no MP4 or holds no recipe, [`crate::Error::Array`]
     /// when it holds one of another layout.
     pub fn of_file(path: &std::path::Path) -> crate::Result<Self> {
-        let json = kinora_media::read_recipe(path)?;
-        serde_json::from_str(&json).map_err(|error| crate::Error::Array {
-            path: path.to_path_buf(),
-            reason: format!("its recipe is not one that this version reads: {error}"),
-        })
+        parse(path, &kinora_media::read_recipe(path)?)
     }
+
+    /// Reads the recipes of a cut, one for each of its clips; a clip has one.
+    ///
+    /// # Errors
+    /// As [`Recipe::of_file`].
+    pub fn all_of_file(path: &std::path::Path) -> crate::Result<Vec<Self>> {
+        let json = kinora_media::read_recipe(path)?;
+        if json.trim_start().starts_with('[') {
+            parse(path, &json)
+        } else {
+            Ok(vec![parse(path, &json)?])
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &std::path::Path, json: &str) -> crate::Result<T> {
+    serde_json::from_str(json).map_err(|error| crate::Error::Array {
+        path: path.to_path_buf(),
+        reason: format!("its recipe is not one that this version reads: {error}"),
+    })
 }

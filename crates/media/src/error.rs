@@ -108,6 +108,19 @@ pub enum MediaError {
         path: PathBuf,
     },
 
+    /// A clip does not fit the others of a cut.
+    #[error("{} cannot join the cut: {reason}", path.display())]
+    DoesNotFit {
+        /// The clip.
+        path: PathBuf,
+        /// What differs from the first clip, with both values.
+        reason: String,
+    },
+
+    /// A cut of no clips was asked for.
+    #[error("a cut needs at least one clip")]
+    NothingToJoin,
+
     /// The picture is in no format that this crate reads or writes, or is damaged or too large.
     #[error("cannot use picture {}: {reason}", path.display())]
     BadPicture {

@@ -5,6 +5,7 @@
 //! - [`Mp4Writer`] turns frames into a file that editors, browsers and phones accept: H.264 High,
 //!   4:2:0, BT.709 limited range, constant frame rate, `moov` in front. It also stores how the
 //!   clip was made, which [`read_recipe`] reads back.
+//! - [`Cut`] joins such files into one without encoding anything again.
 //! - [`Still`] and [`read_still`] handle single pictures, [`SpriteSheet`] many frames in one,
 //!   [`fit`] crops and resizes.
 //!
@@ -23,7 +24,9 @@
 //! H.264 is covered by patents in some countries. Cisco's licence covers its own binaries of
 //! `OpenH264` only, not a build from source such as this one.
 
+mod boxes;
 mod color;
+mod cut;
 mod error;
 mod h264;
 mod mp4;
@@ -34,8 +37,10 @@ mod settings;
 mod sheet;
 mod still;
 mod tags;
+mod track;
 mod writer;
 
+pub use cut::{Cut, Part};
 pub use error::{MediaError, Result};
 pub use recipe::read_recipe;
 pub use resize::fit;

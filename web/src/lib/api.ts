@@ -7,7 +7,9 @@ import type {
   Model,
   Page,
   PromptEntry,
+  Queue,
   Status,
+  Storyboard,
   Video,
 } from "./types";
 
@@ -23,18 +25,31 @@ export class ApiError extends Error {
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown, headers = {}): Promise<T> {
+async function send(
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<Response> {
   const init: RequestInit = { method, headers };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...headers, "content-type": "application/json" };
+    // What is stored while the page closes still arrives; browsers allow 64 KiB of that.
+    init.keepalive = method === "PUT" && init.body.length < 16_000;
   }
-  let response: Response;
   try {
-    response = await fetch(path, init);
+    return await fetch(path, init);
   } catch {
     throw new ApiError("The studio does not answer. Is kinora still running?", 0, "offline", null);
   }
+}
+
+async function call<T>(method: string, path: string, body?: unknown, headers = {}): Promise<T> {
+  return read(await send(method, path, body, headers));
+}
+
+async function read<T>(response: Response): Promise<T> {
   const text = await response.text();
   let document: unknown;
   try {
@@ -104,6 +119,29 @@ export const createVideo = (request: CreateRequest) => submit("/v1/videos", requ
 export const remixVideo = (id: string, request: CreateRequest) =>
   submit(`${video(id)}/remix`, request);
 export const cancelVideo = (id: string) => call<Video>("POST", `${video(id)}/cancel`);
+export const retryVideo = (id: string) => call<Video>("POST", `${video(id)}/retry`);
+export const moveVideo = (id: string, target: { to: "first" | "last" } | { before: string }) =>
+  call<Video>("POST", `${video(id)}/move`, target);
+export const queue = () => call<Queue>("GET", "/v1/queue");
+export const pauseQueue = (paused: boolean) => call<Queue>("PATCH", "/v1/queue", { paused });
+
+/** One MP4 of these clips in order, as it would be saved. */
+export async function cut(video_ids: string[], title: string): Promise<Blob> {
+  const response = await send("POST", "/v1/cuts", { video_ids, title }, {});
+  return response.ok ? response.blob() : read(response);
+}
+
+const board = (id: string) => `/v1/storyboards/${encodeURIComponent(id)}`;
+export type BoardDraft = Pick<Storyboard, "title" | "settings" | "shots">;
+export type BoardSummary = Omit<Storyboard, "settings" | "shots">;
+export const listBoards = () => call<Page<BoardSummary>>("GET", "/v1/storyboards?limit=100");
+export const getBoard = (id: string) => call<Storyboard>("GET", board(id));
+export const createBoard = (draft: BoardDraft) =>
+  call<Storyboard>("POST", "/v1/storyboards", draft);
+export const changeBoard = (id: string, draft: BoardDraft & { revision: number }) =>
+  call<Storyboard>("PUT", board(id), draft);
+export const deleteBoard = (id: string) => call<unknown>("DELETE", board(id));
+
 export const deleteVideo = (id: string) => call<unknown>("DELETE", video(id));
 export const starVideo = (id: string, starred: boolean) =>
   call<Video>("PATCH", video(id), { starred });

@@ -5,7 +5,7 @@ import { untrack } from "svelte";
 
 import * as api from "./api";
 import { announce, complain } from "./messages.svelte";
-import type { Live, Video } from "./types";
+import type { Live, Queue, Video } from "./types";
 
 /** Browsers allow six connections to one host; the rest is for pictures and calls. */
 const MOST_STREAMS = 3;
@@ -20,6 +20,11 @@ class Clips {
   live = $state<Record<string, Live>>({});
   /** Newest first. */
   recentIds = $state<string[]>([]);
+  isPaused = $state(false);
+  runningIds = $state<string[]>([]);
+  /** The next one first; the queue may be longer than what the page knows of it. */
+  waitingIds = $state<string[]>([]);
+  waitingCount = $state(0);
   /** False until the first answer, so that emptiness is not shown too early. */
   loaded = $state(false);
   reachable = $state(true);
@@ -29,6 +34,10 @@ class Clips {
   recent = $derived(
     this.recentIds.map((id) => this.all[id]).filter((video) => video !== undefined),
   );
+
+  running = $derived(this.known(this.runningIds, "in_progress"));
+  waiting = $derived(this.known(this.waitingIds, "queued"));
+  unfinishedCount = $derived(this.running.length + this.waitingCount);
 
   private streams = new Map<string, () => void>();
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,20 +56,87 @@ class Clips {
     };
   }
 
+  private known(ids: string[], status: Video["status"]): Video[] {
+    return ids.map((id) => this.all[id]).filter((video) => video?.status === status) as Video[];
+  }
+
   async refresh(): Promise<void> {
     clearTimeout(this.timer);
     try {
-      const page = await api.listVideos({ limit: RECENT });
+      const [page, queue] = await Promise.all([api.listVideos({ limit: RECENT }), api.queue()]);
       for (const video of page.data) this.put(video);
+      this.take(queue);
       this.recentIds = page.data.map((video) => video.id);
+      this.askForOthers(new Set([...this.recentIds, ...this.runningIds, ...this.waitingIds]));
       this.reachable = true;
       this.loaded = true;
     } catch {
       this.reachable = false;
     }
     this.follow();
-    const wait = !this.reachable ? 4000 : this.recent.some(isUnfinished) ? 2000 : 15_000;
+    const isBusy = this.runningIds.length > 0 || (this.waitingIds.length > 0 && !this.isPaused);
+    const wait = !this.reachable ? 4000 : isBusy ? 2000 : 15_000;
     if (!document.hidden) this.timer = setTimeout(() => void this.refresh(), wait);
+  }
+
+  /** A clip that left the queue without being seen has ended, or stands far behind. */
+  private askForOthers(seen: Set<string>): void {
+    const isAllSeen = this.waitingIds.length === this.waitingCount;
+    for (const { id, status } of Object.values(this.all)) {
+      if (seen.has(id) || !(status === "in_progress" || (status === "queued" && isAllSeen)))
+        continue;
+      this.fetch(id).catch(() => delete this.all[id]); // deleted elsewhere
+    }
+  }
+
+  private take(queue: Queue): void {
+    for (const video of [...queue.in_progress, ...queue.queued]) this.put(video);
+    this.isPaused = queue.paused;
+    this.runningIds = queue.in_progress.map((video) => video.id);
+    this.waitingIds = queue.queued.map((video) => video.id);
+    this.waitingCount = queue.queued_count;
+  }
+
+  /** Its number in line, from 1; undefined when it does not wait or stands too far behind. */
+  positionOf(id: string): number | undefined {
+    const index = this.waiting.findIndex((video) => video.id === id);
+    return index < 0 ? this.live[id]?.position : index + 1;
+  }
+
+  async pause(isPaused: boolean): Promise<void> {
+    await this.attempt(async () => this.take(await api.pauseQueue(isPaused)));
+    announce(this.isPaused ? "The queue is paused." : "The queue runs.");
+    void this.refresh();
+  }
+
+  /** Moves a waiting clip to the front, or by one. */
+  async move(id: string, where: "first" | "up" | "down"): Promise<void> {
+    const line = this.waiting.map((video) => video.id);
+    const at = line.indexOf(id);
+    // One down means that the clip behind it goes before it.
+    const moved = where === "down" ? line[at + 1] : id;
+    const before = where === "up" ? line[at - 1] : where === "down" ? id : undefined;
+    if (!moved || (where !== "first" && !before)) return;
+    await this.moveTo(moved, before ? { before } : { to: "first" });
+    const position = this.positionOf(id);
+    if (position) announce(position === 1 ? "Next in line." : `Number ${position} in line.`);
+  }
+
+  async moveBefore(id: string, before: string): Promise<void> {
+    await this.moveTo(id, { before });
+  }
+
+  private async moveTo(id: string, target: Parameters<typeof api.moveVideo>[1]): Promise<void> {
+    await this.attempt(async () => {
+      await api.moveVideo(id, target);
+      this.take(await api.queue());
+    });
+  }
+
+  /** The same request and seed once more. */
+  async retry(id: string): Promise<void> {
+    await this.attempt(async () => this.put(await api.retryVideo(id)));
+    void this.refresh();
   }
 
   put(video: Video): void {
@@ -107,6 +183,7 @@ class Clips {
       this.streams.get(id)?.();
       this.streams.delete(id);
       this.recentIds = this.recentIds.filter((other) => other !== id);
+      void this.refresh();
       delete this.all[id];
       delete this.live[id];
     }
@@ -128,11 +205,8 @@ class Clips {
     const focused = this.focus ? this.all[this.focus] : undefined;
     const wanted = new Set<string>();
     if (focused && isUnfinished(focused)) wanted.add(focused.id);
-    const waiting = this.recent.filter(isUnfinished).reverse(); // the oldest is next
-    for (const status of ["in_progress", "queued"]) {
-      for (const video of waiting) {
-        if (video.status === status && wanted.size < MOST_STREAMS) wanted.add(video.id);
-      }
+    for (const video of [...this.running, ...this.waiting]) {
+      if (wanted.size < MOST_STREAMS) wanted.add(video.id);
     }
     for (const [id, stop] of this.streams) {
       if (!wanted.has(id)) {
@@ -150,8 +224,10 @@ class Clips {
       live: (change) => {
         this.live[id] = { ...this.live[id], ...change };
         const video = this.all[id];
-        if (video?.status === "queued" && change.stage)
+        if (video?.status === "queued" && change.stage) {
           this.all[id] = { ...video, status: "in_progress" };
+          void this.refresh(); // the line has moved up
+        }
       },
       done: (video) => {
         this.put(video);

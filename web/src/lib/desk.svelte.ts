@@ -80,7 +80,8 @@ class Desk {
     }
   }
 
-  async generate(): Promise<void> {
+  /** Asks for the clip; `first` puts it in front of everything that waits. */
+  async generate(first = false): Promise<void> {
     if (this.isSending) return;
     this.refusal = null;
     if (!this.form.prompt.trim()) {
@@ -91,13 +92,16 @@ class Desk {
     this.isSending = true;
     try {
       const { remixOf } = this.form;
+      const form = $state.snapshot(this.form);
+      const request = remixOf ? remixRequestOf(form, this.model) : requestOf(form);
+      if (first) request.first = true;
       const video = remixOf
-        ? await api.remixVideo(remixOf, remixRequestOf($state.snapshot(this.form), this.model))
-        : await api.createVideo(requestOf($state.snapshot(this.form)));
+        ? await api.remixVideo(remixOf, request)
+        : await api.createVideo(request);
       this.form.remixOf = null;
       clips.add(video);
       await this.stage(video.id);
-      announce("In the queue.");
+      announce(first ? "First in the queue." : "In the queue.");
     } catch (error) {
       if (error instanceof api.ApiError) {
         this.refusal = error;

@@ -6,6 +6,7 @@ import { formOf, requestOf, DEFAULT_FORM } from "./form";
 import { ago, duration, timecode } from "./format";
 import { marks, replaced } from "./marks";
 import { actionOf } from "./shortcuts";
+import { moved, newShot, paragraphs, pendingOf, requestOfShot, takeOf } from "./treatment";
 import type { Model, Video } from "./types";
 
 describe("builder", () => {
@@ -180,11 +181,59 @@ describe("shortcuts", () => {
     expect(actionOf(key("r"), true)).toBeNull();
     expect(actionOf(key("?", { shiftKey: true }), true)).toBeNull();
     expect(actionOf(key("Enter", { ctrlKey: true }), true)).toBe("run");
+    expect(actionOf(key("Enter", { ctrlKey: true, shiftKey: true }), true)).toBe("runFirst");
     expect(actionOf(key("ArrowUp", { altKey: true }), true)).toBe("older");
   });
   it("leaves the browser's own keys alone", () => {
     expect(actionOf(key("r", { ctrlKey: true }), false)).toBeNull();
     expect(actionOf(key("X", { shiftKey: true }), false)).toBe("cancel");
     expect(actionOf(key("x"), false)).toBeNull();
+  });
+});
+
+describe("treatment", () => {
+  it("makes a shot of every paragraph", () => {
+    const text =
+      "1. A harbor at dawn,\n   fog.\r\n\r\n \t\n\nShot 2: A dog runs.\n\n- The sea.\n\n";
+    expect(paragraphs(text)).toEqual(["A harbor at dawn, fog.", "A dog runs.", "The sea."]);
+    expect(paragraphs("2 dogs run, 4.5 m apart")).toEqual(["2 dogs run, 4.5 m apart"]);
+    expect(paragraphs(" \n\n ")).toEqual([]);
+  });
+
+  it("asks with the shot's own values over the shared ones", () => {
+    const settings = { aspect: "9:16", seconds: 4 };
+    const shot = { ...newShot(" a dog "), seconds: 2 };
+    expect(requestOfShot(shot, settings, () => 5)).toEqual({
+      prompt: "a dog",
+      aspect: "9:16",
+      seconds: 2,
+      seed: 5,
+    });
+    expect(requestOfShot({ ...shot, seed: 0, seconds: null }, settings, () => 5)).toMatchObject({
+      seconds: 4,
+      seed: 0,
+    });
+  });
+
+  it("takes the chosen clip, else the newest finished one", () => {
+    const video = (id: string, status: Video["status"]) => ({ id, status }) as Video;
+    const videos = {
+      a: video("a", "completed"),
+      b: video("b", "completed"),
+      c: video("c", "queued"),
+      d: video("d", "failed"),
+    };
+    const shot = { ...newShot("x"), video_ids: ["a", "gone", "b", "c", "d"] };
+    expect(takeOf(shot, videos)?.id).toBe("b");
+    expect(takeOf({ ...shot, video_id: "a" }, videos)?.id).toBe("a");
+    expect(takeOf({ ...shot, video_id: "c" }, videos)?.id).toBe("b");
+    expect(pendingOf(shot, videos)?.id).toBe("c");
+    expect(takeOf(newShot("x"), videos)).toBeUndefined();
+  });
+
+  it("moves an element", () => {
+    expect(moved(["a", "b", "c"], 0, 2)).toEqual(["b", "c", "a"]);
+    expect(moved(["a", "b", "c"], 2, -1)).toEqual(["c", "a", "b"]);
+    expect(moved(["a"], 3, 0)).toEqual(["a"]);
   });
 });

@@ -5,6 +5,7 @@ export const VIEWS = [
   { id: "library", name: "Library" },
   { id: "prompts", name: "Prompt log" },
   { id: "compare", name: "Compare" },
+  { id: "storyboard", name: "Storyboard" },
 ] as const;
 export type View = (typeof VIEWS)[number]["id"];
 

@@ -8,6 +8,7 @@ export interface Shortcut {
 
 export const SHORTCUTS: Shortcut[] = [
   { action: "run", keys: "Ctrl Enter", about: "Generate" },
+  { action: "runFirst", keys: "Ctrl Shift Enter", about: "Generate, first in line" },
   { action: "cancel", keys: "Shift X", about: "Cancel the clip on the stage" },
   { action: "older", keys: "Alt ↑", about: "Older prompt" },
   { action: "newer", keys: "Alt ↓", about: "Newer prompt" },
@@ -22,10 +23,15 @@ export const SHORTCUTS: Shortcut[] = [
   { action: "recallSeed", keys: "S", about: "Recall only the seed" },
   { action: "star", keys: "F", about: "Star" },
   { action: "compare", keys: "M", about: "Compare this clip with another" },
+  { action: "retry", keys: "T", about: "Try a failed clip again" },
+  { action: "first", keys: "Shift F", about: "Make this waiting clip first" },
+  { action: "queue", keys: "Q", about: "Show the queue" },
+  { action: "pause", keys: "Shift Q", about: "Pause or resume the queue" },
   { action: "create", keys: "1", about: "Create" },
   { action: "library", keys: "2", about: "Library" },
   { action: "prompts", keys: "3", about: "Prompt log" },
   { action: "comparison", keys: "4", about: "Compare" },
+  { action: "storyboard", keys: "5", about: "Storyboard" },
   { action: "help", keys: "?", about: "These keys" },
   { action: "close", keys: "Esc", about: "Close" },
 ];
@@ -41,10 +47,20 @@ const PLAIN: Record<string, string> = {
   s: "recallSeed",
   f: "star",
   m: "compare",
+  t: "retry",
+  q: "queue",
   "1": "create",
   "2": "library",
   "3": "prompts",
   "4": "comparison",
+  "5": "storyboard",
+};
+
+const SHIFTED: Record<string, string> = {
+  X: "cancel",
+  A: "recallButSeed",
+  F: "first",
+  Q: "pause",
 };
 
 type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
@@ -53,12 +69,12 @@ type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shift
 export function actionOf(key: Key, writing: boolean): string | null {
   const command = key.ctrlKey || key.metaKey;
   if (key.key === "Escape") return "close";
-  if (command && !key.altKey && key.key === "Enter") return "run";
+  if (command && !key.altKey && key.key === "Enter") return key.shiftKey ? "runFirst" : "run";
   if (key.altKey && !command && key.key === "ArrowUp") return "older";
   if (key.altKey && !command && key.key === "ArrowDown") return "newer";
   if (writing || command || key.altKey) return null;
   if (key.key === "?") return "help";
-  if (key.shiftKey) return { X: "cancel", A: "recallButSeed" }[key.key] ?? null;
+  if (key.shiftKey) return SHIFTED[key.key] ?? null;
   return PLAIN[key.key] ?? null;
 }
 

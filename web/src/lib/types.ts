@@ -50,6 +50,40 @@ export interface Model {
   aliases: string[];
 }
 
+/** The queue; `queued` holds the next one first. */
+export interface Queue {
+  object: "queue";
+  paused: boolean;
+  in_progress: Video[];
+  queued: Video[];
+  queued_count: number;
+}
+
+export interface Shot {
+  id: string;
+  prompt: string;
+  /** Null is the length that the settings say. */
+  seconds: number | null;
+  /** Null is a new one for every take. */
+  seed: number | null;
+  /** Its takes, oldest first. */
+  video_ids: string[];
+  /** The take for the cut; null is the newest finished one. */
+  video_id: string | null;
+}
+
+export interface Storyboard {
+  id: string;
+  object: "storyboard";
+  title: string;
+  created_at: number;
+  updated_at: number;
+  revision: number;
+  shot_count: number;
+  settings: Omit<CreateRequest, "prompt" | "n" | "seed" | "first">;
+  shots: Shot[];
+}
+
 /** The body of a create or a remix. A field left out takes the prompt's or the model's value. */
 export interface CreateRequest {
   prompt: string;
@@ -65,6 +99,8 @@ export interface CreateRequest {
   finish?: string;
   draft?: boolean;
   n?: number;
+  /** To the front of the queue. */
+  first?: boolean;
 }
 
 export const LAYERS = ["subject", "action", "setting", "camera", "light"] as const;

@@ -5,5 +5,9 @@ use anyhow::Result;
 use crate::args::Recipe;
 
 pub fn run(arguments: &Recipe) -> Result<()> {
-    super::print_json(&kinora_engine::Recipe::of_file(&arguments.file)?)
+    // A cut has one for each of its clips.
+    match kinora_engine::Recipe::all_of_file(&arguments.file)?.as_slice() {
+        [recipe] => super::print_json(recipe),
+        recipes => super::print_json(&recipes),
+    }
 }

@@ -1,7 +1,9 @@
 //! The studio as its clients and its operator see it: the real program, the real model, real kills.
 
 mod client;
+mod cuts;
 mod faults;
+mod queue;
 
 use std::io::Read;
 use std::process::Command;

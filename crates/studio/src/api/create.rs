@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::models::named;
 use super::videos::{find, view};
 use super::{Studio, view::polled};
-use crate::store::{NewPrompt, NewVideo, StoreError, Video};
+use crate::store::{Move, NewPrompt, NewVideo, StoreError, Video};
 
 /// Most videos of one create.
 const MOST_VARIATIONS: u64 = 8;
@@ -75,8 +75,17 @@ async fn accept(
     let idempotency = idempotency_key(headers)?;
     let hash = body.hash;
     let mut parameters = body.fields().clone();
-    parameters.retain(|name, _| !matches!(name.as_str(), "prompt" | "negative_prompt" | "model"));
+    parameters.retain(|name, _| {
+        !matches!(
+            name.as_str(),
+            "prompt" | "negative_prompt" | "model" | "first"
+        )
+    });
     let count = variations(&mut body)?;
+    let to = match body.switch("first")? {
+        Some(true) => Move::First,
+        _ => Move::Last,
+    };
     let request = read(body, origin.request)?;
     let mut prompt = NewPrompt {
         id: new_id("prompt"),
@@ -110,7 +119,7 @@ async fn accept(
         )?);
     }
     let key = idempotency.map(|key| (key, &hash[..]));
-    let id = match studio.store.accept(&prompt, &videos, key).await {
+    let id = match studio.store.accept(&prompt, &videos, key, to).await {
         Ok(()) => videos.swap_remove(0).id,
         Err(StoreError::Repeated {
             id,
@@ -124,7 +133,8 @@ async fn accept(
     Ok(polled(&video, Json(view(&video))).into_response())
 }
 
-fn new_id(kind: &str) -> String {
+/// A new id of a kind; ids grow with time.
+pub fn new_id(kind: &str) -> String {
     format!("{kind}_{}", Uuid::now_v7().simple())
 }
 

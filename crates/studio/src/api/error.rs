@@ -105,10 +105,15 @@ impl ApiError {
         )
     }
 
+    /// A change that another one came before.
+    pub fn conflict(code: &str, message: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, code, None, message)
+    }
+
     /// An idempotency key that came with another body.
     pub fn idempotency_mismatch() -> Self {
         let message = "this Idempotency-Key was used with another body; use a new key";
-        Self::new(StatusCode::CONFLICT, "idempotency_mismatch", None, message)
+        Self::conflict("idempotency_mismatch", message)
     }
 
     /// A mistake of ours or of the machine; the cause goes to the studio's own output.

@@ -17,12 +17,15 @@ use uuid::Uuid;
 mod body;
 mod content;
 mod create;
+mod cuts;
 mod error;
 mod events;
 mod home;
 mod models;
 mod page;
 mod prompts;
+mod queue;
+mod storyboards;
 mod videos;
 mod view;
 
@@ -63,11 +66,25 @@ pub fn router(studio: Studio) -> Router {
         .route("/videos/{id}/content", get(content::content))
         .route("/videos/{id}/remix", post(create::remix))
         .route("/videos/{id}/cancel", post(videos::cancel))
+        .route("/videos/{id}/retry", post(queue::retry))
+        .route("/videos/{id}/move", post(queue::reorder))
         .route("/videos/{id}/recipe", get(videos::recipe))
         .route("/videos/{id}/events", get(events::events))
         .route("/videos/edits", post(unsupported))
         .route("/videos/extensions", post(unsupported))
         .route("/videos/characters", post(unsupported))
+        .route("/queue", get(queue::retrieve).patch(queue::change))
+        .route("/cuts", post(cuts::create))
+        .route(
+            "/storyboards",
+            post(storyboards::create).get(storyboards::list),
+        )
+        .route(
+            "/storyboards/{id}",
+            get(storyboards::retrieve)
+                .put(storyboards::change)
+                .delete(storyboards::delete),
+        )
         .route("/models", get(models::list))
         .route("/prompts", get(prompts::list))
         .route("/prompts/analysis", post(prompts::analysis))

@@ -12,15 +12,25 @@ use sqlx::sqlite::{
 
 mod events;
 mod log;
+mod order;
 mod queue;
+mod storyboards;
 mod videos;
 
 pub use log::{NewPrompt, Prompt};
+pub use order::Move;
 pub use queue::{Claim, Ending, Lease};
+pub use storyboards::{Change, Document, Settings, Shot, Storyboard};
 pub use videos::{Filter, NewVideo, State, Video};
 
-/// Layout of the database; a file of a later version is refused.
-const VERSION: i64 = 1;
+/// How a database gets from each layout to the next; a file of a later layout is refused.
+const LAYOUTS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
+/// Layout of the database of this version.
+const VERSION: i64 = LAYOUTS.len() as i64;
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -74,22 +84,7 @@ impl Store {
             .busy_timeout(BUSY);
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections);
         let writer = pool(1).connect_with(options.clone()).await?;
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-            .fetch_one(&writer)
-            .await?;
-        if found > VERSION {
-            return Err(StoreError::Version { found });
-        }
-        if found == 0 {
-            let mut transaction = writer.begin().await?;
-            sqlx::raw_sql(include_str!("schema.sql"))
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::raw_sql("PRAGMA user_version = 1")
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-        }
+        bring_up(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
@@ -98,6 +93,27 @@ impl Store {
     pub async fn is_ready(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
     }
+}
+
+/// Brings a new or older file to the layout of this version, step by step.
+async fn bring_up(writer: &SqlitePool) -> Result<()> {
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(writer)
+        .await?;
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    let Some(missing) = LAYOUTS.get(done..) else {
+        return Err(StoreError::Version { found });
+    };
+    for (index, layout) in missing.iter().enumerate() {
+        let mut transaction = writer.begin().await?;
+        sqlx::raw_sql(*layout).execute(&mut *transaction).await?;
+        let version = format!("PRAGMA user_version = {}", done + index + 1);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(version))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(())
 }
 
 /// Now, in milliseconds since 1970.

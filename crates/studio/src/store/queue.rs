@@ -12,7 +12,7 @@ use super::{Result, Store, now};
 
 /// How long a lease holds without a heartbeat, milliseconds.
 const LEASE: i64 = 30_000;
-/// How often a video is tried when its worker is lost.
+/// How often a video is tried when its worker is lost; a retry by the user grants as many more.
 pub const MOST_ATTEMPTS: i64 = 3;
 
 /// The right to write about a running video.
@@ -24,6 +24,8 @@ pub struct Lease {
     pub token: String,
     /// Which try this is, from 1.
     pub attempt: i64,
+    /// The last try that may be made without being asked for.
+    pub most_attempts: i64,
 }
 
 impl Lease {
@@ -71,7 +73,7 @@ impl Ending {
 }
 
 impl Store {
-    /// The next waiting video, now running under a new lease.
+    /// The next waiting video, now running under a new lease; none while the queue is paused.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -80,8 +82,8 @@ impl Store {
         let row = sqlx::query(
             "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
              lease_until = ? WHERE number = (SELECT number FROM videos \
-             WHERE state = 'queued' AND deleted = 0 ORDER BY number LIMIT 1) \
-             RETURNING id, attempt, request",
+             WHERE state = 'queued' AND deleted = 0 AND NOT (SELECT paused FROM queue) \
+             ORDER BY place, number LIMIT 1) RETURNING id, attempt, most_attempts, request",
         )
         .bind(&token)
         .bind(now() + LEASE)
@@ -93,6 +95,7 @@ impl Store {
                 id: row.try_get("id")?,
                 token,
                 attempt: row.try_get("attempt")?,
+                most_attempts: row.try_get("most_attempts")?,
             },
             request: serde_json::from_str(row.try_get("request")?)?,
         }))
@@ -194,7 +197,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn give_back(&self, lease: &Lease, lost: bool) -> Result<bool> {
-        if lost && lease.attempt >= MOST_ATTEMPTS {
+        if lost && lease.attempt >= lease.most_attempts {
             let message = format!(
                 "the worker was lost {MOST_ATTEMPTS} times while making this video; \
                  the studio's output says why"
@@ -230,7 +233,8 @@ impl Store {
     /// When the database cannot be written.
     pub async fn recover(&self) -> Result<Vec<Lease>> {
         let rows = sqlx::query(
-            "SELECT id, lease_token, attempt, cancel_requested FROM videos WHERE state = 'running'",
+            "SELECT id, lease_token, attempt, most_attempts, cancel_requested FROM videos \
+             WHERE state = 'running'",
         )
         .fetch_all(&self.readers)
         .await?;
@@ -240,6 +244,7 @@ impl Store {
                 id: row.try_get("id")?,
                 token: row.try_get("lease_token")?,
                 attempt: row.try_get("attempt")?,
+                most_attempts: row.try_get("most_attempts")?,
             };
             if row.try_get("cancel_requested")? {
                 self.finish(&lease, &Ending::cancelled()).await?;
@@ -249,19 +254,5 @@ impl Store {
             leases.push(lease);
         }
         Ok(leases)
-    }
-
-    /// The place of a waiting video in the queue; 1 is next.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn position(&self, id: &str) -> Result<i64> {
-        Ok(sqlx::query_scalar(
-            "SELECT count(*) FROM videos WHERE state = 'queued' AND deleted = 0 \
-             AND number <= (SELECT number FROM videos WHERE id = ?)",
-        )
-        .bind(id)
-        .fetch_one(&self.readers)
-        .await?)
     }
 }

@@ -4,6 +4,9 @@ use serde_json::json;
 use super::queue::MOST_ATTEMPTS;
 use super::*;
 
+mod order;
+mod storyboards;
+
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open(&folder.path().join("studio.sqlite"))
@@ -47,7 +50,7 @@ async fn with(ids: &[&str]) -> (tempfile::TempDir, Store) {
     for id in ids {
         let prompt = prompt(&format!("prompt_{id}"), &format!("prompt of {id}"));
         store
-            .accept(&prompt, &[video(id)], None)
+            .accept(&prompt, &[video(id)], None, Move::Last)
             .await
             .expect("an accepted video");
     }
@@ -151,7 +154,7 @@ async fn an_idempotency_key_makes_one_video() {
     let accept = async |id: &str, hash: &[u8]| {
         let prompt = prompt(&format!("prompt_{id}"), "p");
         store
-            .accept(&prompt, &[video(id)], Some(("key", hash)))
+            .accept(&prompt, &[video(id)], Some(("key", hash)), Move::Last)
             .await
     };
     accept("a", b"one").await.unwrap();
@@ -191,7 +194,12 @@ async fn paging_goes_on_past_a_deleted_video() {
 async fn the_log_keeps_prompts_of_deleted_videos_and_finds_text_literally() {
     let (_folder, store) = with(&["a"]).await;
     store
-        .accept(&prompt("p2", "100% snow_fall"), &[video("b")], None)
+        .accept(
+            &prompt("p2", "100% snow_fall"),
+            &[video("b")],
+            None,
+            Move::Last,
+        )
         .await
         .unwrap();
     store.delete("b").await.unwrap();

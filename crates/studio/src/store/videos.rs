@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::log::{self, NewPrompt};
+use super::order::{self, Move};
 use super::{Result, Store, StoreError, anywhere, now};
 
 /// Where a video is in its life.
@@ -123,12 +124,13 @@ pub struct Filter {
     pub limit: i64,
 }
 
-const SELECT: &str = "SELECT v.*, (SELECT json_group_array(id) FROM \
+/// Videos that were not deleted; more conditions may follow.
+pub(super) const SELECT: &str = "SELECT v.*, (SELECT json_group_array(id) FROM \
     (SELECT id FROM videos b WHERE b.batch = v.batch ORDER BY b.number)) AS batch_ids \
     FROM videos v WHERE v.deleted = 0";
 
 impl Video {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    pub(super) fn read(row: &SqliteRow) -> Result<Self> {
         let code: Option<String> = row.try_get("error_code")?;
         let message: Option<String> = row.try_get("error_message")?;
         let state: &str = row.try_get("state")?;
@@ -161,6 +163,7 @@ impl Store {
         prompt: &NewPrompt,
         videos: &[NewVideo],
         idempotency: Option<(&str, &[u8])>,
+        to: Move,
     ) -> Result<()> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         if let Some((key, hash)) = idempotency {
@@ -177,12 +180,13 @@ impl Store {
             }
         }
         log::insert(&mut transaction, prompt).await?;
+        let place = order::place(&mut transaction, &to, videos.len() as i64).await?;
         for (index, video) in videos.iter().enumerate() {
             let (key, hash) = idempotency.filter(|_| index == 0).unzip();
             sqlx::query(
                 "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
-                 idempotency_key, body_hash, created_at, state) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                 idempotency_key, body_hash, created_at, place, state) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
             )
             .bind(&video.id)
             .bind(&prompt.id)
@@ -194,6 +198,7 @@ impl Store {
             .bind(key)
             .bind(hash)
             .bind(now())
+            .bind(place + index as i64)
             .execute(&mut *transaction)
             .await?;
         }
