@@ -83,7 +83,7 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     let latents = family.latent_shape(framing.native, timing.native_frames);
     let sampling = family.sampling(effective.steps, request.options.shift, latents);
     effective.shift = sampling.shift;
-    effective.sampler = sampling.sampler.name().to_owned();
+    sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;
     let mut notes = notes(&effective, &analysis, request);
     notes.extend_from_slice(family.notes());

@@ -226,7 +226,9 @@ fn frames<R: Read + Seek>(
         })
         .collect();
     if reader.find(table_span, *b"stss")?.is_none() {
-        frames.iter_mut().for_each(|frame| frame.keyframe = true);
+        for frame in &mut frames {
+            frame.keyframe = true;
+        }
         return Ok(frames);
     }
     let bytes = table(reader, table_span, *b"stss", 4, 4 + 4 * MAX_FRAMES as usize)?;

@@ -301,7 +301,7 @@ impl VideoModel for Opened {
         };
         let is_guided = clip.guidance > 1.0;
         let texts = [clip.prompt.clone(), clip.negative.clone()];
-        let texts = &texts[..1 + usize::from(is_guided)];
+        let texts = &texts[..=usize::from(is_guided)];
         let states = parts.text.encode(texts, tokens, padding, self.dtype)?;
         let model = self.transformer()?;
         let condition = |states: &Tensor| model.condition(states, &vec![true; states.shape()[0]]);
@@ -322,12 +322,11 @@ impl VideoModel for Opened {
     }
 
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
-        let decoder = match self.decoder.get() {
-            Some(decoder) => decoder,
-            None => {
-                let decoder = self.load_decoder()?;
-                self.decoder.get_or_init(|| decoder)
-            }
+        let decoder = if let Some(decoder) = self.decoder.get() {
+            decoder
+        } else {
+            let decoder = self.load_decoder()?;
+            self.decoder.get_or_init(|| decoder)
         };
         let options = DecodeOptions {
             timestep: clip.decode_timestep.unwrap_or(0.0) as f32,

@@ -15,14 +15,14 @@ pub(crate) enum Scheduler {
     },
 }
 
-/// Keys of UniPC whose only value here is the one of flow matching, or the default.
+/// Keys of `UniPC` whose only value here is the one of flow matching, or the default.
 const UNIPC_FIXED: &str = r#"{"num_train_timesteps": 1000, "prediction_type": "flow_prediction",
     "use_flow_sigmas": true, "solver_order": 2, "solver_type": "bh2", "predict_x0": true,
     "lower_order_final": true, "disable_corrector": [], "solver_p": null, "thresholding": false,
     "use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false,
     "final_sigmas_type": "zero", "rescale_betas_zero_snr": false, "use_dynamic_shifting": false,
     "time_shift_type": "exponential"}"#;
-/// Keys of UniPC that flow matching does not read.
+/// Keys of `UniPC` that flow matching does not read.
 const UNIPC_UNREAD: &[&str] = &[
     "beta_start",
     "beta_end",
@@ -102,7 +102,7 @@ mod tests {
     fn published_schedulers_are_read() {
         let euler = |json| match Scheduler::from_json(json).unwrap() {
             Scheduler::Euler(euler) => euler,
-            other => panic!("{other:?}"),
+            other @ Scheduler::UniPc { .. } => panic!("{other:?}"),
         };
         let old = euler(kinora_models::ltx::presets::SCHEDULER_090);
         assert!(old.use_dynamic_shifting && old.shift_terminal == Some(0.1));

@@ -33,6 +33,12 @@ const TEXT_TOKENS: u32 = 512;
 /// Reference: `WanPipeline.__call__`.
 const STEPS: u32 = 50;
 const GUIDANCE: f64 = 5.0;
+/// The same of a pair of experts, guidance for high and for low noise.
+///
+/// Reference: `wan/configs/wan_t2v_A14B.py` of Wan-Video/Wan2.2.
+const PAIR_STEPS: u32 = 40;
+const PAIR_GUIDANCE: f64 = 4.0;
+const PAIR_GUIDANCE_2: f64 = 3.0;
 /// Most seconds of a clip; the published models were trained on about five.
 const LONGEST_SECONDS: f64 = 10.0;
 
@@ -66,9 +72,10 @@ impl Wan {
         let transformer = config(Name::Transformer)?;
         let low = match (source.has(Name::Transformer2), source.boundary_ratio) {
             (true, Some(ratio)) => Some((config(Name::Transformer2)?, ratio)),
-            (false, None) => None,
-            _ => {
-                let reason = "two experts and `boundary_ratio` come together or not at all";
+            // The converter writes a boundary for models without a second expert, too.
+            (false, _) => None,
+            (true, None) => {
+                let reason = "a second expert without `boundary_ratio` in the index";
                 return Err(source.failed(Name::Transformer2.folder(), reason));
             }
         };
@@ -117,12 +124,12 @@ impl Parts {
             size_step: Some((vae.pixel_stride() * self.transformer.patch_size[1]) as u32),
             max_words: usize::MAX,
             defaults: Defaults {
-                steps: STEPS,
+                steps: if has_pair { PAIR_STEPS } else { STEPS },
                 draft_steps: STEPS / 2,
-                guidance: GUIDANCE,
+                guidance: if has_pair { PAIR_GUIDANCE } else { GUIDANCE },
                 guidance_interval: (0.0, 1.0),
                 shift: self.scheduler.shift(),
-                guidance_2: has_pair.then_some(GUIDANCE),
+                guidance_2: has_pair.then_some(PAIR_GUIDANCE_2),
                 text_tokens: Some(TEXT_TOKENS),
                 decode_timestep: None,
                 decode_noise_scale: None,
@@ -288,7 +295,7 @@ impl VideoModel for Opened {
         let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
         let is_guided = clip.guidance > 1.0;
         let texts = [&clip.prompt, &clip.negative];
-        let texts: Vec<String> = texts[..1 + usize::from(is_guided)]
+        let texts: Vec<String> = texts[..=usize::from(is_guided)]
             .iter()
             .map(|text| clean_wan(text))
             .collect();
@@ -318,12 +325,11 @@ impl VideoModel for Opened {
     }
 
     fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
-        let decoder = match self.decoder.get() {
-            Some(decoder) => decoder,
-            None => {
-                let decoder = self.load_decoder()?;
-                self.decoder.get_or_init(|| decoder)
-            }
+        let decoder = if let Some(decoder) = self.decoder.get() {
+            decoder
+        } else {
+            let decoder = self.load_decoder()?;
+            self.decoder.get_or_init(|| decoder)
         };
         Ok(Box::new(decoder.stream()))
     }
