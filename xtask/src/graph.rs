@@ -40,8 +40,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kinora-tensor",
         ],
     ),
+    ("kinora-hub", &[]),
     ("kinora-studio", &["kinora-engine", "kinora-media"]),
-    ("kinora", &["kinora-engine", "kinora-studio"]),
+    ("kinora", &["kinora-engine", "kinora-hub", "kinora-studio"]),
     ("xtask", &[]),
 ];
 

@@ -11,7 +11,7 @@ pub mod schedule;
 
 pub use guidance::Guidance;
 pub use samplers::{Sampler, sample};
-pub use schedule::{Schedule, Step};
+pub use schedule::{FlowMatchConfig, Schedule, ScheduleError, Step, linear_quadratic};
 
 /// The clean data that a velocity points at: `x0 = x - sigma v`.
 ///

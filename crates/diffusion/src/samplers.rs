@@ -9,11 +9,15 @@ use crate::schedule::{Schedule, Step};
 
 mod dpm;
 mod euler;
+mod fresh;
 mod heun;
+mod unipc;
 
 pub use dpm::dpm;
 pub use euler::euler;
+pub use fresh::euler_fresh;
 pub use heun::heun;
+pub use unipc::unipc;
 
 /// What a sampler tells after each step.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub enum Sampler {
     Heun,
     /// Second order from the previous step's estimate, one call a step.
     Dpm,
+    /// Second order, predictor and corrector from the steps before, one call a step.
+    UniPc,
 }
 
 impl Sampler {
@@ -44,6 +50,7 @@ impl Sampler {
             Self::Euler => "euler",
             Self::Heun => "heun",
             Self::Dpm => "dpm-2m",
+            Self::UniPc => "unipc",
         }
     }
 }
@@ -66,6 +73,7 @@ pub fn sample(
         Sampler::Euler => euler(noise, schedule, velocity, on_step),
         Sampler::Heun => heun(noise, schedule, velocity, on_step),
         Sampler::Dpm => dpm(noise, schedule, velocity, on_step),
+        Sampler::UniPc => unipc(noise, schedule, velocity, on_step),
     }
 }
 
@@ -113,6 +121,7 @@ mod tests {
             (Sampler::Euler, 16, 1.8, 0.04),
             (Sampler::Heun, 16, 3.4, 0.004),
             (Sampler::Dpm, 64, 2.8, 0.0012),
+            (Sampler::UniPc, 64, 2.8, 0.0012),
         ] {
             let (coarse, fine) = (error(sampler, steps), error(sampler, 2 * steps));
             assert!(
@@ -130,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_constant_velocity_is_followed_exactly_by_all() {
-        for sampler in [Sampler::Euler, Sampler::Heun, Sampler::Dpm] {
+        for sampler in [Sampler::Euler, Sampler::Heun, Sampler::Dpm, Sampler::UniPc] {
             let noise = Tensor::from_f32(&[1.0, -1.0], &[2]);
             let constant = |_: &Tensor, _: f64| Tensor::from_f32(&[0.25, -0.5], &[2]);
             let on_step = |_: &Progress| ControlFlow::Continue(());
@@ -144,7 +153,12 @@ mod tests {
 
     #[test]
     fn calls_steps_and_cancel() {
-        for (sampler, calls) in [(Sampler::Euler, 6), (Sampler::Heun, 11), (Sampler::Dpm, 6)] {
+        for (sampler, calls) in [
+            (Sampler::Euler, 6),
+            (Sampler::Heun, 11),
+            (Sampler::Dpm, 6),
+            (Sampler::UniPc, 6),
+        ] {
             let mut called = 0;
             let mut seen = Vec::new();
             let schedule = Schedule::shifted(6, 1.0);

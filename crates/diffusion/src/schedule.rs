@@ -1,5 +1,9 @@
 //! Which noise levels a sampler visits.
 
+mod flow_match;
+
+pub use flow_match::{FlowMatchConfig, ScheduleError, TimeShift, linear_quadratic};
+
 /// One step of a schedule: from `sigma` down to `next`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -42,6 +46,37 @@ impl Schedule {
                 .map(|sigma| shift * sigma / (1.0 + (shift - 1.0) * sigma))
                 .collect(),
         }
+    }
+
+    /// The noise levels of [`unipc`](crate::samplers::unipc) in diffusers: `steps` levels from 1 towards
+    /// 1/1000, shifted as in [`Schedule::shifted`], then 0. The first is lowered by 1e-6, because
+    /// at 1 the signal-to-noise ratio has no logarithm.
+    ///
+    /// The levels are in the reference's own order of f64 operations, so that a model's integer
+    /// timestep `(1000 sigma) as i64` is the reference's: 999 first.
+    ///
+    /// Reference: `UniPCMultistepScheduler.set_timesteps` with `use_flow_sigmas`, diffusers
+    /// `schedulers/scheduling_unipc_multistep.py`.
+    ///
+    /// # Panics
+    /// Unless `steps > 0` and `shift` is positive and finite.
+    #[track_caller]
+    pub fn unipc(steps: usize, shift: f64) -> Self {
+        assert!(steps > 0, "a schedule has at least one step");
+        assert!(
+            shift > 0.0 && shift.is_finite(),
+            "shift is positive and finite, not {shift}"
+        );
+        let stride = (1.0 / 1000.0 - 1.0) / steps as f64;
+        let even = (0..steps).map(|i| i as f64 * stride + 1.0);
+        let mut sigmas: Vec<f64> = even
+            .map(|sigma| shift * sigma / (1.0 + (shift - 1.0) * sigma))
+            .collect();
+        if (sigmas[0] - 1.0).abs() < 1e-6 {
+            sigmas[0] -= 1e-6;
+        }
+        sigmas.push(0.0);
+        Self { sigmas }
     }
 
     /// The noise levels, from 1 to 0, one more than there are steps.

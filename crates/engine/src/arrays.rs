@@ -102,9 +102,17 @@ const LATENTS: &str = "latents";
 /// As [`ArrayWriter::create`] and [`ArrayWriter::finish`].
 pub fn save_latents(path: &Path, latents: &Tensor, overwrite: bool) -> Result<()> {
     let [t, h, w, c] = latents.dims();
-    let mut writer = ArrayWriter::create(path, LATENTS, &[1, c, t, h, w], overwrite)?;
-    let channels_first = latents.permute([3, 0, 1, 2]);
-    writer.write(channels_first.as_f32().iter().copied())?;
+    let channels_first = latents.permute([3, 0, 1, 2]).reshape(&[1, c, t, h, w]);
+    save(path, LATENTS, &channels_first, overwrite)
+}
+
+/// Writes an F32 tensor as the array `name`.
+///
+/// # Errors
+/// As [`ArrayWriter::create`] and [`ArrayWriter::finish`].
+pub fn save(path: &Path, name: &str, tensor: &Tensor, overwrite: bool) -> Result<()> {
+    let mut writer = ArrayWriter::create(path, name, tensor.shape(), overwrite)?;
+    writer.write(tensor.as_f32().iter().copied())?;
     writer.finish()
 }
 
@@ -122,7 +130,7 @@ pub fn load_latents(path: &Path, shape: [usize; 4]) -> Result<Tensor> {
 ///
 /// # Errors
 /// [`Error::Array`] when the file or the array is not that.
-fn load(path: &Path, name: &str, shape: &[usize]) -> Result<Tensor> {
+pub fn load(path: &Path, name: &str, shape: &[usize]) -> Result<Tensor> {
     let bytes = fs::read(path).map_err(|error| failed(path, error))?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| failed(path, format!("not a safetensors file ({error})")))?;

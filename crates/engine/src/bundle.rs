@@ -135,12 +135,7 @@ impl Bundle {
 
     /// An error about the tensors of a file.
     pub(crate) fn weights_error(&self, file: &str, error: &WeightsError) -> Error {
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
+        let reason = crate::error::chain(error);
         self.failed(file, reason.trim_start_matches(&format!("{file}: ")))
     }
 }

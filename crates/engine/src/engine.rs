@@ -12,11 +12,12 @@ use crate::error::{Error, Result};
 use crate::job::{self, Job};
 use crate::model::{Family, ModelInfo, Reading, VideoModel};
 use crate::native::Native;
+use crate::open;
 use crate::pipeline::{Clip, Output, Run, Timings};
 use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
 use crate::prompt::Analysis;
-use crate::request::{Dtype, Request};
+use crate::request::{Dtype, ModelFiles, Request};
 use crate::text::nearest;
 
 /// The model that requests without one get.
@@ -52,16 +53,27 @@ impl Engine {
             .collect()
     }
 
-    /// Finds a model by name, or in a folder when the name is one.
+    /// Finds a model by name, or in a folder or file when the name is one.
     ///
     /// # Errors
     /// [`Error::UnknownModel`] with the nearest name, [`Error::Model`] for damaged files.
     pub fn family(&self, name: Option<&str>) -> Result<Arc<dyn Family>> {
+        self.family_with(name, &ModelFiles::default())
+    }
+
+    /// [`Engine::family`], completed or changed with files.
+    ///
+    /// # Errors
+    /// Also [`Error::Value`] for files that the model has no use for.
+    pub fn family_with(&self, name: Option<&str>, files: &ModelFiles) -> Result<Arc<dyn Family>> {
         let name = name.unwrap_or(DEFAULT_MODEL);
         let mut known: Vec<Bundle> = Bundle::embedded().collect();
         let bundle = match known.iter().position(|bundle| bundle.name == name) {
             Some(found) => known.swap_remove(found),
-            None if Path::new(name).is_dir() => Bundle::folder(Path::new(name)),
+            None if Path::new(name).exists() => match open::open(Path::new(name), files)? {
+                Some(family) => return Ok(family),
+                None => Bundle::folder(Path::new(name)),
+            },
             None => {
                 let known: Vec<String> = known.into_iter().map(|bundle| bundle.name).collect();
                 let names: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -73,6 +85,14 @@ impl Engine {
                 });
             }
         };
+        if let Some(option) = files.first() {
+            let hint = format!("{name} has no use for it; the published open models do");
+            return Err(Error::Value {
+                name: option,
+                value: String::new(),
+                hint,
+            });
+        }
         Ok(Arc::new(Native::open(bundle)?))
     }
 
@@ -99,7 +119,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::family`], and everything that is wrong with the request.
     pub fn resolve(&self, request: &Request) -> Result<Job> {
-        job::resolve(&*self.family(request.model.as_deref())?, request)
+        let family = self.family_with(request.model.as_deref(), &request.files)?;
+        job::resolve(&*family, request)
     }
 
     /// Makes the clip of a request's job.
@@ -115,7 +136,7 @@ impl Engine {
         progress: &mut dyn Progress,
         cancel: &Cancel,
     ) -> Result<Clip> {
-        let family = self.family(request.model.as_deref())?;
+        let family = self.family_with(request.model.as_deref(), &request.files)?;
         self.run_family(&*family, job, output, progress, cancel)
     }
 
@@ -152,7 +173,7 @@ impl Engine {
             let effective = &job.recipe.effective;
             let latent_shape =
                 family.latent_shape(effective.framing.native, effective.timing.native_frames);
-            let sampling = family.sampling(effective.steps, effective.shift, latent_shape);
+            let sampling = family.sampling(effective.steps, Some(effective.shift), latent_shape);
             let timings = Timings {
                 load: began.elapsed(),
                 ..Timings::default()

@@ -157,6 +157,17 @@ fn listed(words: &[String]) -> String {
     }
 }
 
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// A number of bytes in words.
 pub(crate) fn mib(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);

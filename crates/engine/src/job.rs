@@ -81,10 +81,12 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     );
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let latents = family.latent_shape(framing.native, timing.native_frames);
-    let sampling = family.sampling(effective.steps, effective.shift, latents);
-    effective.sampler = sampling.sampler.name().to_owned();
+    let sampling = family.sampling(effective.steps, request.options.shift, latents);
+    effective.shift = sampling.shift;
+    sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;
-    let notes = notes(&effective, &analysis, request);
+    let mut notes = notes(&effective, &analysis, request);
+    notes.extend_from_slice(family.notes());
     // A folder's path is no part of what a clip follows from.
     let request = Request {
         model: Some(info.name.clone()),
@@ -282,7 +284,7 @@ fn effective(
         guidance,
         guidance_interval: defaults.guidance_interval,
         sampler: String::new(),
-        shift: options.shift.unwrap_or(defaults.shift),
+        shift: defaults.shift,
         dtype: options.dtype.unwrap_or_default(),
         guidance_2,
         text_tokens: options.text_tokens.or(defaults.text_tokens),

@@ -90,6 +90,8 @@ pub struct Sampling {
     pub sampler: Sampler,
     /// The noise levels.
     pub schedule: Schedule,
+    /// Their shift towards noise.
+    pub shift: f64,
 }
 
 /// One thing that the model reads from a prompt.
@@ -118,10 +120,15 @@ pub trait Family: Send + Sync {
     fn info(&self) -> &ModelInfo;
     /// What it knows of words; `None` for a model whose world was not measured.
     fn knowledge(&self) -> Option<&Knowledge>;
+    /// What the user should know of the files.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
     /// How many words of its own counting a text has.
     fn count_words(&self, text: &str) -> usize;
-    /// How `steps` steps over latents of this shape are taken.
-    fn sampling(&self, steps: u32, shift: f64, latents: [usize; 4]) -> Sampling;
+    /// How `steps` steps over latents of this shape are taken; with the model's own shift where
+    /// none is asked for.
+    fn sampling(&self, steps: u32, shift: Option<f64>, latents: [usize; 4]) -> Sampling;
     /// Shape of the latents `[t, h, w, c]` of `frames` frames of `size`, one of its sizes.
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4];
     /// Memory that is kept from the beginning of a run to its end, such as weights.

@@ -120,8 +120,10 @@ impl Family for Native {
         encoding.tokens.len() + encoding.dropped
     }
 
-    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(self.info.defaults.shift);
         Sampling {
+            shift,
             sampler: Sampler::Dpm,
             schedule: Schedule::shifted(steps as usize, shift),
         }

@@ -181,7 +181,9 @@ impl Run<'_> {
         self.tell(Stage::Text, 1, 1, since);
 
         let (from, to) = effective.guidance_interval;
-        let Sampling { sampler, schedule } = self.sampling.clone();
+        let Sampling {
+            sampler, schedule, ..
+        } = self.sampling.clone();
         let cancel = self.cancel;
         let velocity = |x: &Tensor, sigma: f64| {
             let second = effective

@@ -109,6 +109,25 @@ pub struct ModelFiles {
     pub loras: Vec<(PathBuf, f64)>,
 }
 
+impl ModelFiles {
+    /// The first option that names a part of a model.
+    pub(crate) fn first_part(&self) -> Option<&'static str> {
+        let parts = [
+            ("--vae", self.vae.is_some()),
+            ("--text-encoder", self.text_encoder.is_some()),
+            ("--tokenizer", self.tokenizer.is_some()),
+        ];
+        let given = parts.into_iter().find(|(_, given)| *given);
+        given.map(|(name, _)| name)
+    }
+
+    /// The first option that names any file.
+    pub(crate) fn first(&self) -> Option<&'static str> {
+        self.first_part()
+            .or((!self.loras.is_empty()).then_some("--lora"))
+    }
+}
+
 /// A precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -36,8 +36,10 @@ pub enum Command {
     Worker,
     /// Show what the model makes of a prompt, without making anything
     Prompt(Prompt),
-    /// List the models
+    /// List the models: those that are here, and those that can be pulled
     Models(Models),
+    /// Download a published model
+    Pull(Pull),
     /// Show how a clip was made, from the clip itself
     Recipe(Recipe),
     /// Measure the speed of this machine
@@ -68,7 +70,7 @@ pub struct Generate {
     )]
     pub negative: String,
 
-    /// Name of a model, or a folder or file that holds one [default: kinora-1]
+    /// Name of a model (`kinora models`), or a folder or file that holds one [default: kinora-1]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 
@@ -190,6 +192,10 @@ pub struct Generate {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 
+    /// Print the memory plan and make nothing
+    #[arg(long, help_heading = "Output")]
+    pub plan: bool,
+
     /// Show the picture in the terminal while it is denoised
     #[arg(long, help_heading = "Output")]
     pub preview: bool,
@@ -304,6 +310,19 @@ pub struct Prompt {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "HF_ENDPOINT names another hub, HF_TOKEN an account for models that need one, KINORA_MODELS\nthe folder that models are kept in. A download that was stopped goes on where it was."
+)]
+pub struct Pull {
+    /// Name of the model, as `kinora models` lists it
+    pub name: String,
+
+    /// Say what would be downloaded, and do not
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod files;
+mod installed;
 mod preview;
 mod progress;
 mod report;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use kinora_engine::{Error, Kind};
+use kinora_hub::HubError;
 use kinora_studio::ServeError;
 
 const USAGE: u8 = 2;
@@ -62,6 +63,9 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
             eprintln!("  at {place}");
         }
         hint(&error.hint());
+    }
+    if let Some(text) = error.downcast_ref::<HubError>().and_then(HubError::hint) {
+        hint(text);
     }
     if let Some(error) = error.downcast_ref::<ServeError>() {
         hint(error.hint());

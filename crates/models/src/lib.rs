@@ -1,4 +1,7 @@
 //! Model families, one folder each. A family knows its layers and its config, never sigmas or
 //! samplers, and never where its files come from.
 
+pub mod ltx;
 pub mod native;
+pub mod t5;
+pub mod wan;

@@ -45,6 +45,28 @@ impl Linear {
         })
     }
 
+    /// [`Linear::load`] with the outputs in another order: output `j` is the stored `order[j]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    ///
+    /// # Panics
+    /// When `order` names an output that is not stored.
+    #[track_caller]
+    pub fn load_in_order(
+        weights: &Weights,
+        inputs: usize,
+        order: &[u32],
+    ) -> Result<Self, WeightsError> {
+        let outputs = order.len();
+        let weight = weights.factor("weight", [outputs, inputs])?;
+        let bias = bias(weights, outputs)?.reshape(&[outputs, 1]).gather(order);
+        Ok(Self {
+            weight: PackedWeight::of_rows(&weight, order, weights.precision()),
+            bias: Some(bias.reshape(&[outputs])),
+        })
+    }
+
     /// Reads a convolution whose stride is its kernel, a linear layer on patches: `weight` of any
     /// `shape`, its first axis the outputs, and `bias`. The inputs are the other axes, flattened
     /// as they are stored: `(channel, dt, dy, dx)`.

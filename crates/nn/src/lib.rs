@@ -10,7 +10,7 @@ mod rope;
 mod weights;
 
 pub use layers::{Conv, Conv3d, Embedding, LayerNorm, Linear, RmsNorm, SwiGlu};
-pub use rope::{Rope, RopeAxis, frequencies};
+pub use rope::{Rope, RopeAxis, frequencies, split_interleaved};
 pub use weights::{
     Lora, LoraReport, Rule, TensorName, Value, WeightFile, Weights, WeightsError, sha256_hex,
 };

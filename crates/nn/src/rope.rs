@@ -57,6 +57,19 @@ impl Rope {
     }
 }
 
+/// The order of a projection's outputs that turns interleaved heads, which rotate the pairs
+/// `(2i, 2i + 1)`, into split ones, which rotate `(i, i + head_dim / 2)` as [`Rotary`] does.
+///
+/// Scores are sums over a head's columns, so queries and keys may be reordered alike: their
+/// projections and the norms behind them once, when they are loaded.
+///
+/// [`Rotary`]: kinora_tensor::Rotary
+pub fn split_interleaved(heads: usize, head_dim: usize) -> Vec<u32> {
+    let columns = (0..head_dim).step_by(2).chain((1..head_dim).step_by(2));
+    let of_head = |head: usize| columns.clone().map(move |i| (head * head_dim + i) as u32);
+    (0..heads).flat_map(of_head).collect()
+}
+
 /// Angular frequencies of `count` wavelengths in geometric steps, the shortest first.
 pub fn frequencies(longest: f64, shortest: f64, count: usize) -> Vec<f64> {
     let last = count.saturating_sub(1).max(1) as f64;
@@ -76,6 +89,12 @@ mod tests {
             all.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12),
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn interleaved_heads_become_split_ones() {
+        let order = [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11];
+        assert_eq!(split_interleaved(2, 6), order);
     }
 
     #[test]

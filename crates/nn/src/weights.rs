@@ -27,6 +27,7 @@ mod reading;
 mod rules;
 mod safetensors;
 mod scaled;
+mod shapes;
 mod value;
 
 pub use error::{TensorName, WeightsError};

@@ -91,6 +91,13 @@ fn eight_bit_floats_are_read_times_their_factors() {
 }
 
 #[test]
+fn a_factor_is_read_from_the_shard_of_its_weight() {
+    let shards = ["lora_model.safetensors", "fp8.safetensors"].map(support::fixture);
+    let file = WeightFile::open_all(&shards).unwrap();
+    check_equal(&file, &open("fp8_truth.safetensors"));
+}
+
+#[test]
 fn a_prefix_of_single_files_is_taken_away_where_it_stands() {
     let bytes = std::fs::read(support::fixture("fp8.safetensors")).unwrap();
     let file = WeightFile::from_bytes("fp8", bytes).unwrap();

@@ -14,6 +14,12 @@ use crate::Element;
 
 /// One cache line, and the width of the widest register.
 const ALIGNMENT: usize = 64;
+/// What every allocator aligns to without further work.
+const NARROW: usize = 8;
+/// Zeros from this size on are worth pages of their own.
+const LARGE_BYTES: usize = 1 << 20;
+/// The GNU allocator never has more than 32 MiB of one allocation in its heap.
+const OUTSIDE_HEAP_BYTES: usize = 33 << 20;
 /// Sizes are rounded up to this, so that near sizes share buffers.
 const GRANULE_BYTES: usize = 4096;
 /// What the store may hold before it gives memory back to the system.
@@ -23,6 +29,8 @@ const STORE_BYTES: usize = 512 << 20;
 pub(crate) struct Buffer {
     pointer: NonNull<u8>,
     bytes: usize,
+    /// Bytes of the allocation before the first; 0 for buffers that are recycled.
+    lead: usize,
 }
 
 // SAFETY: a `Buffer` owns its memory; shared access is read-only.
@@ -37,13 +45,48 @@ impl Buffer {
         store().take(bytes).unwrap_or_else(|| Self::allocate(bytes))
     }
 
+    /// At least `bytes` bytes of zeros, fresh from the system and never recycled. Pages that nobody
+    /// touches cost nothing. The allocator clears memory itself for wide alignments, so this asks for
+    /// a narrow one and skips to the next line; and it does so for what it keeps in its heap, so
+    /// this asks for more than that.
+    pub(crate) fn zeroed(bytes: usize) -> Self {
+        let bytes = bytes.max(1).next_multiple_of(GRANULE_BYTES);
+        let bytes = if bytes < LARGE_BYTES {
+            bytes
+        } else {
+            bytes.max(OUTSIDE_HEAP_BYTES)
+        };
+        let layout = Self::narrow_layout(bytes);
+        // SAFETY: the layout has a non-zero size; the result is checked.
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else {
+            handle_alloc_error(layout)
+        };
+        let lead = ALIGNMENT - start.as_ptr().addr() % ALIGNMENT;
+        Self {
+            // SAFETY: the layout is a whole line longer than `bytes`.
+            pointer: unsafe { start.add(lead) },
+            bytes,
+            lead,
+        }
+    }
+
+    fn narrow_layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes + ALIGNMENT, NARROW)
+            .expect("a buffer larger than the address space")
+    }
+
     fn allocate(bytes: usize) -> Self {
         // SAFETY: the layout has a non-zero size; the result is checked.
         let pointer = unsafe { alloc_zeroed(Self::layout(bytes)) };
         let Some(pointer) = NonNull::new(pointer) else {
             handle_alloc_error(Self::layout(bytes))
         };
-        Self { pointer, bytes }
+        Self {
+            pointer,
+            bytes,
+            lead: 0,
+        }
     }
 
     fn layout(bytes: usize) -> Layout {
@@ -67,7 +110,15 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        store().give(self.pointer, self.bytes);
+        if self.lead == 0 {
+            store().give(self.pointer, self.bytes);
+        } else {
+            // SAFETY: allocated by `zeroed` with this layout, `lead` bytes before the pointer.
+            unsafe {
+                let start = self.pointer.as_ptr().sub(self.lead);
+                dealloc(start, Self::narrow_layout(self.bytes));
+            }
+        }
     }
 }
 
@@ -91,7 +142,11 @@ impl Shared {
         let address = store.free.get_mut(&bytes)?.pop()?;
         store.bytes -= bytes;
         let pointer = NonNull::new(address as *mut u8)?;
-        Some(Buffer { pointer, bytes })
+        Some(Buffer {
+            pointer,
+            bytes,
+            lead: 0,
+        })
     }
 
     fn give(&self, pointer: NonNull<u8>, bytes: usize) {

@@ -9,6 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use half::bf16;
 
+use crate::cpu::parallel_parts;
 use crate::{DType, Element, Tensor};
 
 /// Outputs of one panel.
@@ -45,38 +46,42 @@ impl Panels {
         columns: usize,
         depth: usize,
         precision: Precision,
-        mut fill: impl FnMut(usize, &mut [f32]),
+        fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
         let [columns, depth] = [
             columns.next_multiple_of(PANEL),
             depth.next_multiple_of(SLICE),
         ];
-        let dims = [columns / PANEL, depth * PANEL];
-        let mut row = vec![0.0; depth];
-        let mut place = |mut put: Box<dyn FnMut(usize, usize, f32) + '_>| {
-            for column in 0..columns {
-                row.fill(0.0);
-                fill(column, &mut row);
-                for (k, &value) in row.iter().enumerate() {
-                    put(column, k, value);
-                }
-            }
-        };
         let data = match precision {
-            Precision::F32 => Tensor::build(&dims, |out: &mut [f32]| {
-                place(Box::new(|n, k, value| out[index_f32(depth, n, k)] = value));
-            }),
-            Precision::Bf16 => Tensor::build(&dims, |out: &mut [bf16]| {
-                place(Box::new(|n, k, value| {
-                    out[index_bf16(depth, n, k)] = Element::from_f32(value);
-                }));
-            }),
+            Precision::F32 => Self::build::<f32>(columns, depth, fill),
+            Precision::Bf16 => Self::build::<bf16>(columns, depth, fill),
         };
         Self {
             columns,
             depth,
             data,
         }
+    }
+
+    fn build<B: Element>(
+        columns: usize,
+        depth: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Tensor {
+        Tensor::build(&[columns / PANEL, depth * PANEL], |out: &mut [B]| {
+            parallel_parts(out, depth * PANEL, |panel, out| {
+                let mut values = vec![0.0; depth];
+                let mut rows = vec![B::default(); PANEL * depth];
+                for (n, row) in rows.chunks_exact_mut(depth).enumerate() {
+                    values.fill(0.0);
+                    fill(panel * PANEL + n, &mut values);
+                    for (out, &value) in row.iter_mut().zip(&values) {
+                        *out = B::from_f32(value);
+                    }
+                }
+                pack_rows(&rows, depth, out);
+            });
+        })
     }
 
     /// The matrix `[columns, depth]`, padding included.
@@ -148,6 +153,8 @@ pub struct PackedWeight {
     inputs: usize,
     precision: Precision,
     swiglu: bool,
+    /// The stored row of each output, where they are in another order.
+    rows: Option<Vec<u32>>,
     lazy: Lazy,
 }
 
@@ -162,7 +169,26 @@ impl PackedWeight {
             inputs,
             precision,
             swiglu: false,
+            rows: None,
             lazy,
+        }
+    }
+
+    /// A weight whose output `j` is row `rows[j]` of `weight` `[n, k]`: reordered as it is packed,
+    /// so without a copy of its own.
+    ///
+    /// # Panics
+    /// When a row is not below `n`.
+    #[track_caller]
+    pub fn of_rows(weight: &Tensor, rows: &[u32], precision: Precision) -> Self {
+        let [stored, _] = weight.dims();
+        for &row in rows {
+            assert!((row as usize) < stored, "row {row} of {:?}", weight.shape());
+        }
+        Self {
+            outputs: rows.len(),
+            rows: Some(rows.to_vec()),
+            ..Self::new(weight, precision)
         }
     }
 
@@ -186,6 +212,7 @@ impl PackedWeight {
             inputs,
             precision,
             swiglu: true,
+            rows: None,
             lazy,
         }
     }
@@ -222,7 +249,8 @@ impl PackedWeight {
                     (0, column)
                 };
                 if column < self.outputs {
-                    let start = column * self.inputs;
+                    let row_of = |rows: &Vec<u32>| rows[column] as usize;
+                    let start = self.rows.as_ref().map_or(column, row_of) * self.inputs;
                     copy_f32(&source[part], start..start + self.inputs, row);
                 }
             })
@@ -340,26 +368,25 @@ impl ConvWeight {
     /// The packed form; inputs are ordered `(frame, dy, dx, channel)`, frame 0 the current one,
     /// channels padded.
     pub(crate) fn panels(&self) -> &Panels {
-        let taps = self.kernel * self.kernel;
-        let padded = self.padded_channels();
+        let (taps, padded) = (self.kernel * self.kernel, self.padded_channels());
+        let (frames, channels) = (self.frames, self.in_channels);
         self.lazy.get(|source| {
-            let depth = self.frames * taps * padded;
-            let all = self.frames * self.in_channels * taps;
-            let mut published = vec![0.0; all];
+            let all = frames * channels * taps;
+            let depth = frames * taps * padded;
             Panels::pack(self.out_channels, depth, self.precision, |column, row| {
                 if column >= self.out_channels {
                     return;
                 }
+                let mut published = vec![0.0; all];
                 copy_f32(&source[0], column * all..(column + 1) * all, &mut published);
-                for (i, &value) in published.iter().enumerate() {
-                    let (plane, tap) = (i / taps, i % taps);
+                for (plane, kernel) in published.chunks_exact(taps).enumerate() {
                     let (frame, channel) = match self.layout {
-                        Frames::Stacked => (plane / self.in_channels, plane % self.in_channels),
-                        Frames::Axis => {
-                            (self.frames - 1 - plane % self.frames, plane / self.frames)
-                        }
+                        Frames::Stacked => (plane / channels, plane % channels),
+                        Frames::Axis => (frames - 1 - plane % frames, plane / frames),
                     };
-                    row[(frame * taps + tap) * padded + channel] = value;
+                    for (tap, &value) in kernel.iter().enumerate() {
+                        row[(frame * taps + tap) * padded + channel] = value;
+                    }
                 }
             })
         })

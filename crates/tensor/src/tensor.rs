@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use half::bf16;
 
 use crate::backend::{Backend, Device};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
-use crate::{DType, Element};
+use crate::{DType, Element, parallel_for};
 
 /// An immutable, contiguous, row-major array. Cloning is cheap: the memory is shared.
 ///
@@ -87,6 +87,39 @@ impl Tensor {
         }
     }
 
+    /// A tensor whose elements `fill` writes, `chunk` of them at a time and on several threads. It
+    /// gets the index of the first element and the chunk, which holds arbitrary values before.
+    ///
+    /// # Errors
+    /// That of the first chunk for which `fill` fails.
+    ///
+    /// # Panics
+    /// When `chunk` is 0.
+    #[track_caller]
+    pub fn try_fill<T: Element, E: Send>(
+        dims: &[usize],
+        chunk: usize,
+        fill: impl Fn(usize, &mut [T]) -> Result<(), E> + Sync,
+    ) -> Result<Self, E> {
+        let failed: Mutex<Option<(usize, E)>> = Mutex::new(None);
+        let tensor = Self::build(dims, |out| {
+            let chunks: Vec<Mutex<&mut [T]>> = out.chunks_mut(chunk).map(Mutex::new).collect();
+            parallel_for(chunks.len(), |i| {
+                let mut out = chunks[i].lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = fill(i * chunk, &mut out) {
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    if failed.as_ref().is_none_or(|(first, _)| i < *first) {
+                        *failed = Some((i, error));
+                    }
+                }
+            });
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(tensor),
+        }
+    }
+
     /// A tensor of the given elements.
     ///
     /// # Panics
@@ -125,10 +158,16 @@ impl Tensor {
         with_element!(dtype, T => Self::build(dims, |out: &mut [T]| out.fill(T::from_f32(value))))
     }
 
-    /// A tensor of zeros.
+    /// A tensor of zeros. Its memory is not touched before it is read.
     #[track_caller]
     pub fn zeros(dims: &[usize], dtype: DType) -> Self {
-        Self::full(0.0, dims, dtype)
+        let shape = Shape::new(dims);
+        Self {
+            storage: Arc::new(Buffer::zeroed(shape.len() * dtype.size_bytes())),
+            offset: 0,
+            shape,
+            dtype,
+        }
     }
 
     /// The shape, slowest axis first.
@@ -259,5 +298,30 @@ impl Tensor {
     )]
     pub(crate) fn backend(&self) -> &'static dyn Backend {
         Device::Cpu.backend()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_filled_in_their_places_and_the_first_error_counts() {
+        let filled = Tensor::try_fill(&[5, 7], 4, |first, out: &mut [f32]| {
+            for (i, x) in out.iter_mut().enumerate() {
+                *x = (first + i) as f32;
+            }
+            Ok::<(), usize>(())
+        });
+        let counted: Vec<f32> = (0..35_u8).map(f32::from).collect();
+        assert_eq!(filled.unwrap().as_f32(), counted);
+        let failed = Tensor::try_fill(
+            &[100],
+            8,
+            |first, _: &mut [f32]| {
+                if first < 40 { Ok(()) } else { Err(first) }
+            },
+        );
+        assert_eq!(failed.err(), Some(40));
     }
 }

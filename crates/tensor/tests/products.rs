@@ -34,6 +34,21 @@ fn linear_at_odd_sizes() {
 }
 
 #[test]
+fn outputs_in_another_order_are_rows_of_the_weight() {
+    let (x, stored) = (
+        random(&[5, 40], DType::F32, 1),
+        random(&[7, 40], DType::F32, 2),
+    );
+    let order = [6, 0, 3, 3, 1];
+    for precision in PRECISIONS {
+        let ordered = PackedWeight::of_rows(&stored, &order, precision);
+        let gathered = PackedWeight::new(&stored.gather(&order), precision);
+        let [ours, reference] = [ordered, gathered].map(|weight| x.linear(&weight, None).to_vec());
+        assert_eq!(ours, reference, "{precision:?}");
+    }
+}
+
+#[test]
 fn linear_with_every_ending() {
     let [m, k, n] = [37, 64, 50];
     let gate = random(&[3, n], DType::F32, 4);

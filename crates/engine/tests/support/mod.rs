@@ -70,8 +70,10 @@ impl Family for Double {
     fn knowledge(&self) -> Option<&Knowledge> {
         Some(&self.knowledge)
     }
-    fn sampling(&self, steps: u32, shift: f64, _latents: [usize; 4]) -> Sampling {
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(1.0);
         Sampling {
+            shift,
             sampler: Sampler::Dpm,
             schedule: Schedule::shifted(steps as usize, shift),
         }

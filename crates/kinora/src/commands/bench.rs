@@ -7,6 +7,7 @@ use kinora_engine::{Cancel, Clip, Engine, Output, Request, bench};
 use serde::Serialize;
 
 use crate::args::{Bench, What};
+use crate::installed;
 
 /// A prompt of usual length, so that timings compare.
 const PROMPT: &str =
@@ -46,7 +47,7 @@ fn generate(arguments: &Bench) -> Result<()> {
     let request = Request {
         prompt: PROMPT.into(),
         seed: Some(1),
-        model: arguments.model.clone(),
+        model: installed::place(arguments.model.as_deref())?,
         draft: arguments.draft,
         ..Request::default()
     };

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::Generate;
 use crate::files::{numbered, outputs};
+use crate::installed;
 use crate::progress::{Terminal, seconds};
 
 /// The document of `--json`.
@@ -20,7 +21,7 @@ struct Document<'a> {
 
 pub fn run(arguments: &Generate) -> Result<()> {
     let engine = Engine::new();
-    let request = request(arguments);
+    let request = request(arguments)?;
     let seed = request.seed.expect("set above");
     // Everything that can be wrong is said before anything is computed.
     let jobs = (0..arguments.count)
@@ -32,6 +33,9 @@ pub fn run(arguments: &Generate) -> Result<()> {
             engine.resolve(&request).map(|job| (request, job))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    if arguments.plan {
+        return plan(&jobs[0].1, arguments.json);
+    }
     let files = outputs(arguments.output.as_deref(), seed, arguments.count);
     let outputs: Vec<Output> = files
         .into_iter()
@@ -61,9 +65,9 @@ pub fn run(arguments: &Generate) -> Result<()> {
     }
 }
 
-fn request(arguments: &Generate) -> Request {
+fn request(arguments: &Generate) -> Result<Request> {
     let open = &arguments.open;
-    Request {
+    Ok(Request {
         prompt: arguments.prompt.clone(),
         negative: arguments.negative.clone(),
         seconds: arguments.seconds,
@@ -78,7 +82,7 @@ fn request(arguments: &Generate) -> Request {
         seed: Some(arguments.seed.unwrap_or_else(random_seed)),
         steps: arguments.steps,
         guidance: arguments.guidance,
-        model: arguments.model.clone(),
+        model: installed::place(arguments.model.as_deref())?,
         finish: arguments.finish.unwrap_or_default(),
         draft: arguments.draft,
         strict: arguments.strict,
@@ -96,7 +100,7 @@ fn request(arguments: &Generate) -> Request {
             tokenizer: open.tokenizer.clone(),
             loras: open.loras.clone(),
         },
-    }
+    })
 }
 
 fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {
@@ -118,6 +122,14 @@ fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {
         init_latents: arguments.init_latents.clone(),
         ..Output::default()
     }
+}
+
+/// The memory plan of a job.
+fn plan(job: &Job, json: bool) -> Result<()> {
+    if json {
+        return super::print_json(&job.plan);
+    }
+    super::print(&job.plan.to_string())
 }
 
 /// What is about to happen, on standard error.

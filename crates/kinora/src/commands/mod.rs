@@ -12,6 +12,7 @@ mod completions;
 mod generate;
 mod models;
 mod prompt;
+mod pull;
 mod recipe;
 mod serve;
 
@@ -25,6 +26,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Worker => serve::run_worker(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Recipe(arguments) => recipe::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -10,6 +10,7 @@ use kinora_engine::{Engine, Error};
 use serde::Serialize;
 
 use crate::args::Prompt;
+use crate::installed;
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -28,7 +29,8 @@ pub fn run(arguments: &Prompt) -> Result<()> {
         return Err(Error::EmptyPrompt.into());
     }
     let engine = Engine::new();
-    let model = arguments.model.as_deref();
+    let model = installed::place(arguments.model.as_deref())?;
+    let model = model.as_deref();
     let name = engine.family(model)?.info().name.clone();
     let analysis = engine.analyse(&arguments.text, model)?;
     let reading = engine.read(&analysis.text, model)?;

@@ -23,6 +23,21 @@ impl RmsNorm {
         })
     }
 
+    /// [`RmsNorm::load`] for columns in another order: column `j` is the stored `order[j]`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    ///
+    /// # Panics
+    /// When `order` names a column that is not stored.
+    #[track_caller]
+    pub fn load_in_order(weights: &Weights, eps: f32, order: &[u32]) -> Result<Self, WeightsError> {
+        let size = order.len();
+        let Self { weight, eps } = Self::load(weights, size, eps)?;
+        let weight = weight.reshape(&[size, 1]).gather(order).reshape(&[size]);
+        Ok(Self { weight, eps })
+    }
+
     /// `x` `[.., size]` to the same shape.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {

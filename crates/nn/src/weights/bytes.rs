@@ -13,6 +13,8 @@ pub(super) enum Bytes {
     Static(&'static [u8]),
     Owned(Vec<u8>),
     Mapped(Mmap),
+    /// There are none: see [`super::WeightFile::shapes_only`].
+    Absent,
 }
 
 impl Bytes {
@@ -38,7 +40,13 @@ impl Bytes {
             Self::Static(bytes) => bytes,
             Self::Owned(bytes) => bytes,
             Self::Mapped(map) => map,
+            Self::Absent => &[],
         }
+    }
+
+    /// Whether all elements are zero, as in a file of shapes alone.
+    pub(super) fn are_absent(&self) -> bool {
+        matches!(self, Self::Absent)
     }
 
     /// Tells the system that `range` was read and will not be soon again. Without it every page of

@@ -36,6 +36,16 @@ impl Entry {
             scale: None,
         }
     }
+
+    /// The same tensor, of the file `part` of a model.
+    pub(super) fn in_part(self, part: usize) -> Self {
+        let scale = self.scale.map(|scale| Box::new(scale.in_part(part)));
+        Self {
+            part,
+            scale,
+            ..self
+        }
+    }
 }
 
 /// What the beginning of a file says.

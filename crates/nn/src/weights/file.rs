@@ -16,13 +16,13 @@ use super::{Weights, WeightsError};
 
 /// The weights of a model: one file, or several that hold a part each, in memory or mapped.
 pub struct WeightFile {
-    name: String,
+    pub(super) name: String,
     pub(super) parts: Vec<Part>,
     /// By the names that the model asks for.
     pub(super) entries: BTreeMap<String, Entry>,
     /// What LoRAs add, by the same names.
     pub(super) deltas: BTreeMap<String, Vec<Delta>>,
-    metadata: BTreeMap<String, Value>,
+    pub(super) metadata: BTreeMap<String, Value>,
     pub(super) read: Mutex<BTreeSet<String>>,
 }
 
@@ -81,10 +81,7 @@ impl WeightFile {
             for entry in header.entries {
                 match entries.entry(entry.stored.clone()) {
                     Place::Vacant(place) => {
-                        place.insert(Entry {
-                            part: index,
-                            ..entry
-                        });
+                        place.insert(entry.in_part(index));
                     }
                     Place::Occupied(place) => {
                         return Err(WeightsError::Twice {

@@ -236,20 +236,18 @@ impl Change {
 }
 
 impl Delta {
-    /// Adds the change to the elements of a tensor.
-    pub(super) fn add_to(&self, values: &mut [f32]) -> Result<(), WeightsError> {
-        let delta = match &self.kind {
+    /// A tensor in F32 with the change added.
+    pub(super) fn added_to(&self, tensor: &Tensor) -> Result<Tensor, WeightsError> {
+        let flat = tensor.reshape(&matrix(tensor.shape()));
+        let sum = match &self.kind {
             Kind::LowRank { up, down } => {
-                let (up, down) = (self.matrix(up)?, self.matrix(down)?);
+                let (up, down) = (&self.matrix(up)? * self.factor, self.matrix(down)?);
                 let down = PackedWeight::new(&down.permute([1, 0]), Precision::F32);
-                up.linear(&down, None) // [rows, columns]
+                up.linear_residual(&down, None, &flat, None) // [rows, columns]
             }
-            Kind::Whole(name) => self.matrix(name)?,
+            Kind::Whole(name) => &flat + &(&self.matrix(name)? * self.factor),
         };
-        for (value, change) in values.iter_mut().zip(delta.as_f32()) {
-            *value += self.factor * change;
-        }
-        Ok(())
+        Ok(sum.reshape(tensor.shape()))
     }
 
     /// A tensor of the LoRA in F32, all axes after the first as one: a low-rank convolution has its

@@ -43,10 +43,9 @@ impl WeightFile {
         }
         let dtype = dtype.unwrap_or(entry.encoding.dtype());
         let tensor = match self.deltas.get(name) {
+            _ if self.parts[entry.part].bytes.are_absent() => Tensor::zeros(shape, dtype),
             Some(deltas) => self.merged(name, entry, deltas)?.to_dtype(dtype),
-            None => self.decode(name, entry, |data, scale| {
-                entry.encoding.tensor(data, scale, shape, dtype)
-            })?,
+            None => self.decode(name, entry, dtype)?,
         };
         self.mark_read(name);
         Ok(tensor)
@@ -54,35 +53,25 @@ impl WeightFile {
 
     /// A tensor in F32 with what LoRAs add.
     fn merged(&self, name: &str, entry: &Entry, deltas: &[Delta]) -> Result<Tensor, WeightsError> {
-        let mut values: Vec<f32> = self.decode(name, entry, |data, scale| {
-            entry.encoding.elements(data, scale)
-        })?;
+        let mut tensor = self.decode(name, entry, DType::F32)?;
         for delta in deltas {
-            delta.add_to(&mut values)?;
+            tensor = delta.added_to(&tensor)?;
         }
-        check_finite(&values, 0).map_err(|error| self.decode_error(name, entry, error))?;
-        Ok(Tensor::from_f32(&values, &entry.shape))
+        check_finite(tensor.as_f32(), 0).map_err(|error| self.decode_error(name, entry, error))?;
+        Ok(tensor)
     }
 
-    /// Calls `read` with the bytes of a tensor and its factors.
-    fn decode<T>(
-        &self,
-        name: &str,
-        entry: &Entry,
-        read: impl FnOnce(&[u8], &[f32]) -> Result<T, DecodeError>,
-    ) -> Result<T, WeightsError> {
+    /// A tensor as the file holds it, times its factor.
+    fn decode(&self, name: &str, entry: &Entry, dtype: DType) -> Result<Tensor, WeightsError> {
         let bytes = &self.parts[entry.part].bytes;
         let scale = match &entry.scale {
-            Some(scale) => {
-                let data = &bytes.as_slice()[scale.range.clone()];
-                let factors = scale.encoding.elements::<f32>(data, &[]);
-                factors.map_err(|error| self.decode_error(&scale.stored, scale, error))?
-            }
+            Some(scale) => self.decode(&scale.stored, scale, DType::F32)?.to_vec(),
             None => Vec::new(),
         };
-        let result = read(&bytes.as_slice()[entry.range.clone()], &scale);
+        let data = &bytes.as_slice()[entry.range.clone()];
+        let tensor = entry.encoding.tensor(data, &scale, &entry.shape, dtype);
         bytes.release(entry.range.clone());
-        result.map_err(|error| self.decode_error(name, entry, error))
+        tensor.map_err(|error| self.decode_error(name, entry, error))
     }
 
     fn decode_error(&self, name: &str, entry: &Entry, error: DecodeError) -> WeightsError {

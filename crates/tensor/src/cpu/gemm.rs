@@ -86,12 +86,15 @@ impl<A> Operand<'_, A> {
         self.data[start..].as_ptr()
     }
 
-    /// Slices of `R` rows at once. No closure: it might not be compiled for the instruction set.
+    /// Slices of `R` rows at once. No closure or adapter: it might not be compiled for the
+    /// instruction set, and a call in the inner loops takes every sum out of its register.
     #[inline(always)]
     fn rows<const R: usize>(&self, first: usize, offset: usize) -> [&[A; SLICE]; R] {
         let mut rows = [self.slice(first, offset); R];
-        for (r, row) in rows.iter_mut().enumerate().skip(1) {
-            *row = self.slice(first + r, offset);
+        let mut r = 1;
+        while r < R {
+            rows[r] = self.slice(first + r, offset);
+            r += 1;
         }
         rows
     }
@@ -194,12 +197,11 @@ impl Multiplicand<bf16> for f32 {
         sums: &mut Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            for half in 0..PANEL / LANES {
-                let at = (first_row + row, row, half);
-                match S::GEMM_ROWS {
-                    8 => rows_bf16::<S, 8>(s, a, panel, at, sums),
-                    _ => rows_bf16::<S, 4>(s, a, panel, at, sums),
-                }
+            if S::GEMM_ROWS == 8 {
+                rows_bf16::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
+            } else {
+                rows_bf16::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
+                rows_bf16::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
             }
         }
     }
@@ -220,76 +222,97 @@ impl Multiplicand<Self> for f32 {
         sums: &mut Sums,
     ) {
         for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            for half in 0..PANEL / LANES {
-                let at = (first_row + row, row, half);
-                match S::GEMM_ROWS {
-                    8 => rows_f32::<S, 8>(s, a, panel, at, sums),
-                    _ => rows_f32::<S, 4>(s, a, panel, at, sums),
-                }
+            if S::GEMM_ROWS == 8 {
+                rows_f32::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
+            } else {
+                rows_f32::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
+                rows_f32::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
             }
         }
     }
 }
 
-/// `R` rows times half a panel of bf16, whose odd and even inputs are widened to f32.
+/// `R` rows times `H` halves of a panel of bf16, whose odd and even inputs are widened to f32.
 #[inline(always)]
-fn rows_bf16<S: Simd, const R: usize>(
+fn rows_bf16<S: Simd, const R: usize, const H: usize>(
     s: S,
     a: &Operand<f32>,
     panel: &[bf16],
     (from, to, half): (usize, usize, usize),
     sums: &mut Sums,
 ) {
-    let mut all = [s.splat(0.0); R];
-    let pairs = panel.as_chunks::<{ 2 * LANES }>().0;
+    let mut all = [[s.splat(0.0); H]; R];
+    let blocks = panel.as_chunks::<{ 2 * LANES }>().0;
+    let blocks = blocks.as_chunks::<LANES>().0;
     for (i, &offset) in a.offsets.iter().enumerate() {
         let rows = a.rows::<R>(from, offset);
-        for (k, pair) in pairs[(2 * i + half) * 16..][..16].iter().enumerate() {
-            let (even, odd) = s.load_pairs(pair);
-            for r in 0..R {
-                all[r] = s.splat(rows[r][2 * k]).mul_add(even, all[r]);
-                all[r] = s.splat(rows[r][2 * k + 1]).mul_add(odd, all[r]);
+        let halves: &[_; H] = blocks[2 * i + half..].first_chunk().expect("both halves");
+        for k in 0..LANES {
+            let mut lines = [s.load_pairs(&halves[0][k]); H];
+            if H > 1 {
+                lines[1] = s.load_pairs(&halves[1][k]);
+            }
+            for (all, row) in all.iter_mut().zip(&rows) {
+                let (even, odd) = (s.splat(row[2 * k]), s.splat(row[2 * k + 1]));
+                for (sum, line) in all.iter_mut().zip(&lines) {
+                    *sum = odd.mul_add(line.1, even.mul_add(line.0, *sum));
+                }
             }
         }
     }
     put(s, &all, to, half, sums);
 }
 
-/// `R` rows times half a panel of f32.
+/// `R` rows times `H` halves of a panel of f32.
 #[inline(always)]
-fn rows_f32<S: Simd, const R: usize>(
+fn rows_f32<S: Simd, const R: usize, const H: usize>(
     s: S,
     a: &Operand<f32>,
     panel: &[f32],
     (from, to, half): (usize, usize, usize),
     sums: &mut Sums,
 ) {
-    let mut all = [s.splat(0.0); R];
-    let lines = panel.as_chunks::<LANES>().0;
-    for (i, &offset) in a.offsets.iter().enumerate() {
+    let mut all = [[s.splat(0.0); H]; R];
+    let lines = panel.as_chunks::<LANES>().0.as_chunks::<2>().0;
+    let slices = lines.as_chunks::<SLICE>().0;
+    for (slice, &offset) in slices.iter().zip(a.offsets) {
         let rows = a.rows::<R>(from, offset);
-        let lines = &lines[2 * SLICE * i..][..2 * SLICE];
-        for k in 0..SLICE {
-            let line = s.load(&lines[2 * k + half]);
-            for r in 0..R {
-                all[r] = s.splat(rows[r][k]).mul_add(line, all[r]);
+        for (k, halves) in slice.iter().enumerate() {
+            let mut lines = [s.load(&halves[half]); H];
+            if H > 1 {
+                lines[1] = s.load(&halves[1]);
+            }
+            for (all, row) in all.iter_mut().zip(&rows) {
+                let x = s.splat(row[k]);
+                for (sum, &line) in all.iter_mut().zip(&lines) {
+                    *sum = x.mul_add(line, *sum);
+                }
             }
         }
     }
     put(s, &all, to, half, sums);
 }
 
+/// Stores sums of `R` rows from `to`, and of `H` halves from `half`.
 #[inline(always)]
-fn put<S: Simd>(s: S, all: &[S::V], to: usize, half: usize, sums: &mut Sums) {
-    for (r, &sum) in all.iter().enumerate() {
-        let start = (to + r) * sums.stride + half * LANES;
-        let out = sums.data[start..]
-            .first_chunk_mut()
-            .expect("32 rows of 32 sums");
-        if sums.keep {
-            (s.load(out) + sum).store(out);
-        } else {
-            sum.store(out);
+fn put<S: Simd, const R: usize, const H: usize>(
+    s: S,
+    all: &[[S::V; H]; R],
+    to: usize,
+    half: usize,
+    sums: &mut Sums,
+) {
+    for (r, all) in all.iter().enumerate() {
+        for (h, &sum) in all.iter().enumerate() {
+            let start = (to + r) * sums.stride + (half + h) * LANES;
+            let out = sums.data[start..]
+                .first_chunk_mut()
+                .expect("32 rows of 32 sums");
+            if sums.keep {
+                (s.load(out) + sum).store(out);
+            } else {
+                sum.store(out);
+            }
         }
     }
 }

@@ -272,7 +272,7 @@ impl<'a, T> Shared<'a, T> {
 }
 
 /// Divides `out` into parts of `len` elements and calls `task(i, part)` for each, in parallel.
-pub(super) fn parallel_parts<T: Send>(
+pub(crate) fn parallel_parts<T: Send>(
     out: &mut [T],
     len: usize,
     task: impl Fn(usize, &mut [T]) + Sync,

@@ -1,0 +1,407 @@
+//! LTX-Video as the pipeline sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use kinora_diffusion::Sampler;
+use kinora_diffusion::schedule::{FlowMatchConfig, linear_quadratic};
+use kinora_models::ltx::pipeline::{
+    DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS, GUIDANCE_SCALE, Pipeline, STEPS,
+};
+use kinora_models::ltx::{
+    Conditioning, DecodeOptions, Decoder, Positions, Stream, Transformer, TransformerConfig,
+    VaeConfig,
+};
+use kinora_tensor::{DType, Tensor};
+
+use super::packed_bytes;
+use super::scheduler::Scheduler;
+use super::source::{Name, Source};
+use super::text::{Padding, Text};
+use crate::error::Result;
+use crate::model::{
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    VideoModel,
+};
+use crate::noise::{Gaussian, mix};
+use crate::prompt::Knowledge;
+use crate::recipe::Effective;
+use crate::request::Dtype;
+use crate::size::Size;
+
+/// Most seconds of a clip: 257 frames at 25 a second, the longest that was trained, and as much again.
+const LONGEST_SECONDS: f64 = 20.0;
+/// Sizes that the published models were trained around.
+const SIZES: [Size; 4] = [
+    Size::new(704, 512),
+    Size::new(512, 704),
+    Size::new(768, 512),
+    Size::new(1216, 704),
+];
+/// Told apart from the seed's noise of the clip itself.
+const DECODE_STREAM: u64 = 0x6465_636f_6465;
+
+/// An LTX-Video.
+pub(crate) struct Ltx {
+    info: ModelInfo,
+    notes: Vec<String>,
+    parts: Arc<Parts>,
+}
+
+/// What every use of the model shares.
+struct Parts {
+    source: Source,
+    pipeline: Pipeline,
+    transformer: TransformerConfig,
+    vae: VaeConfig,
+    schedule: FlowMatchConfig,
+    text: Text,
+    /// Weights of the transformer and of the VAE.
+    numbers: [u64; 2],
+}
+
+impl Ltx {
+    /// Reads the descriptions.
+    pub(crate) fn open(source: Source) -> Result<Self> {
+        let transformer = TransformerConfig::from_json(source.config(Name::Transformer)?)
+            .map_err(|error| source.failed(Name::Transformer.folder(), error))?;
+        let vae = VaeConfig::from_json(source.config(Name::Vae)?)
+            .map_err(|error| source.failed(Name::Vae.folder(), error))?;
+        let scheduler = Scheduler::from_json(&source.scheduler);
+        let schedule = match scheduler.map_err(|error| source.failed("scheduler", error))? {
+            Scheduler::Euler(schedule) if !schedule.stochastic_sampling => schedule,
+            Scheduler::Euler(_) => {
+                return Err(source.failed("scheduler", "stochastic_sampling is not known here"));
+            }
+            Scheduler::UniPc { .. } => {
+                let reason = "LTX-Video is sampled by FlowMatchEulerDiscreteScheduler";
+                return Err(source.failed("scheduler", reason));
+            }
+        };
+        let pipeline = Pipeline::of_class(&source.class).expect("one of LTX-Video's classes");
+        let parts = Parts {
+            numbers: [
+                source.numbers(Name::Transformer)?,
+                source.numbers(Name::Vae)?,
+            ],
+            text: Text::open(&source)?,
+            pipeline,
+            transformer,
+            vae,
+            schedule,
+            source,
+        };
+        Ok(Self {
+            info: parts.info()?,
+            notes: parts.source.lora_notes()?,
+            parts: Arc::new(parts),
+        })
+    }
+}
+
+impl Parts {
+    fn info(&self) -> Result<ModelInfo> {
+        let source = &self.source;
+        let is_told_time = self.vae.timestep_conditioning;
+        Ok(ModelInfo {
+            name: source.name.clone(),
+            about: about(&self.transformer),
+            hash: source.hash()?,
+            weight_bytes: source.weight_bytes(),
+            shortest_seconds: 1.0 / FPS,
+            longest_seconds: LONGEST_SECONDS,
+            fps: FPS as u32,
+            fps_is_free: true,
+            frame_stride: self.vae.temporal_ratio() as u32,
+            sizes: SIZES.to_vec(),
+            size_step: Some(self.vae.spatial_ratio() as u32),
+            max_words: usize::MAX,
+            defaults: Defaults {
+                steps: STEPS as u32,
+                draft_steps: STEPS as u32 / 2,
+                guidance: GUIDANCE_SCALE,
+                guidance_interval: (0.0, 1.0),
+                shift: self.schedule.shift,
+                guidance_2: None,
+                text_tokens: Some(self.pipeline.max_text_tokens() as u32),
+                decode_timestep: is_told_time.then_some(f64::from(DECODE_TIMESTEP)),
+                decode_noise_scale: is_told_time.then_some(f64::from(DECODE_NOISE_SCALE)),
+            },
+        })
+    }
+
+    fn ratio(&self) -> [usize; 2] {
+        [self.vae.temporal_ratio(), self.vae.spatial_ratio()]
+    }
+}
+
+/// Which of the published models the shape is.
+fn about(config: &TransformerConfig) -> String {
+    let which = match (config.inner_dim(), config.num_layers) {
+        (2048, 28) => "LTX-Video with 2 billion weights",
+        (4096, 48) => "LTX-Video with 13 billion weights",
+        _ => "a model of LTX-Video's family",
+    };
+    format!("{which}, by Lightricks")
+}
+
+impl Family for Ltx {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn knowledge(&self) -> Option<&Knowledge> {
+        None
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn count_words(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn sampling(&self, steps: u32, shift: Option<f64>, [t, h, w, _]: [usize; 4]) -> Sampling {
+        let mut config = self.parts.schedule.clone();
+        if let Some(shift) = shift {
+            (config.shift, config.use_dynamic_shifting) = (shift, false);
+        }
+        let (steps, tokens) = (steps as usize, t * h * w);
+        let schedule = match self.parts.pipeline {
+            Pipeline::Text => config.schedule(steps, tokens),
+            Pipeline::Condition => {
+                linear_quadratic(steps).and_then(|steps| config.schedule_of(&steps))
+            }
+        };
+        Sampling {
+            sampler: Sampler::Euler,
+            schedule: schedule.expect("steps and shift are within their ranges"),
+            shift: match self.parts.pipeline {
+                Pipeline::Text => config.shift_of(tokens),
+                Pipeline::Condition => config.shift,
+            },
+        }
+    }
+
+    fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
+        let [time, space] = self.parts.ratio();
+        let side = |pixels: u32| pixels as usize / space;
+        let t = 1 + (frames as usize - 1) / time;
+        [
+            t,
+            side(size.height),
+            side(size.width),
+            self.parts.vae.latent_channels,
+        ]
+    }
+
+    fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes("vae", self.parts.numbers[1], dtype)]
+    }
+
+    fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes(
+            "text encoder",
+            self.parts.text.numbers(),
+            dtype,
+        )]
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
+        let config = &self.parts.transformer;
+        let (tokens, d) = (t * h * w, config.inner_dim());
+        // Stream, norm, queries, keys and values, heads and their outputs, rotary tables, and the
+        // four times wider feed-forward.
+        let width = (10 + 4) * d;
+        let words = self.parts.pipeline.max_text_tokens();
+        let text = 2 * 2 * config.num_layers * words * d;
+        vec![
+            packed_bytes("transformer", self.parts.numbers[0], dtype),
+            Part {
+                name: "activations",
+                bytes: (tokens * width * 4) as u64,
+            },
+            Part {
+                name: "text",
+                bytes: (text * 4) as u64,
+            },
+        ]
+    }
+
+    fn decode_memory(&self, size: Size) -> Vec<Part> {
+        let vae = &self.parts.vae;
+        // The last level's maps of one latent frame and of the frames that its convolutions keep.
+        let width = vae
+            .decoder_block_out_channels
+            .first()
+            .copied()
+            .unwrap_or_default();
+        let pixels = size.area() / vae.patch_size.pow(2);
+        let maps = pixels * vae.temporal_ratio() * width * 4 * 6;
+        vec![Part {
+            name: "feature maps",
+            bytes: maps as u64,
+        }]
+    }
+
+    fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
+        Ok(Box::new(Opened {
+            parts: Arc::clone(&self.parts),
+            dtype,
+            decoder: OnceLock::new(),
+        }))
+    }
+}
+
+/// An LTX-Video whose large parts are read when they are needed and given back after.
+struct Opened {
+    parts: Arc<Parts>,
+    dtype: Dtype,
+    /// Small beside the others, and kept.
+    decoder: OnceLock<Decoder>,
+}
+
+impl Opened {
+    fn transformer(&self) -> Result<Transformer> {
+        let Parts {
+            source,
+            transformer,
+            ..
+        } = &*self.parts;
+        let file = source.weights(Name::Transformer)?;
+        let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
+        let model = model.and_then(|model| file.finish().map(|()| model));
+        model.map_err(|error| source.weights_error(Name::Transformer, &error))
+    }
+
+    fn load_decoder(&self) -> Result<Decoder> {
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
+        let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
+        let decoder =
+            decoder.and_then(|decoder| file.finish_without(&["encoder."]).map(|()| decoder));
+        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
+    }
+}
+
+impl VideoModel for Opened {
+    fn read(&self, _text: &str) -> Vec<Reading> {
+        Vec::new()
+    }
+
+    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+        let parts = &self.parts;
+        let tokens = clip
+            .text_tokens
+            .map_or(parts.pipeline.max_text_tokens(), |n| n as usize);
+        let padding = if parts.pipeline.masks_text_encoder() {
+            Padding::Masked
+        } else {
+            Padding::Seen
+        };
+        let is_guided = clip.guidance > 1.0;
+        let texts = [clip.prompt.clone(), clip.negative.clone()];
+        let texts = &texts[..=usize::from(is_guided)];
+        let states = parts.text.encode(texts, tokens, padding, self.dtype)?;
+        let model = self.transformer()?;
+        let condition = |states: &Tensor| model.condition(states, &vec![true; states.shape()[0]]);
+        let size = clip.framing.native;
+        let [time, space] = parts.ratio();
+        let grid = [
+            1 + (clip.timing.native_frames as usize - 1) / time,
+            size.height as usize / space,
+            size.width as usize / space,
+        ];
+        let fps = clip.timing.native_fps as f32;
+        Ok(Box::new(Guided {
+            prompt: condition(&states[0]),
+            negative: states.get(1).map(condition),
+            positions: model.positions(grid, parts.ratio(), parts.pipeline.time_rule(), fps),
+            model,
+        }))
+    }
+
+    fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        let decoder = if let Some(decoder) = self.decoder.get() {
+            decoder
+        } else {
+            let decoder = self.load_decoder()?;
+            self.decoder.get_or_init(|| decoder)
+        };
+        let options = DecodeOptions {
+            timestep: clip.decode_timestep.unwrap_or(0.0) as f32,
+            noise_scale: clip.decode_noise_scale.unwrap_or(0.0) as f32,
+            tiling: None,
+        };
+        let seed = mix(clip.seed ^ DECODE_STREAM);
+        let draws = move |draw: usize, [h, w]: [usize; 2]| {
+            let mut gaussian = Gaussian::new(mix(seed ^ (1 + draw as u64)));
+            Tensor::from_fn(&[h, w], |_| gaussian.next())
+        };
+        Ok(Box::new(Decoding {
+            stream: Some(decoder.stream(options, draws)),
+            noise: decoder.takes_noise().then(|| Gaussian::new(seed)),
+            space: self.parts.vae.spatial_ratio(),
+        }))
+    }
+
+    fn glance(&self, _latents: &Tensor) -> Option<Tensor> {
+        None
+    }
+}
+
+/// A clip being denoised.
+struct Guided {
+    model: Transformer,
+    prompt: Conditioning,
+    negative: Option<Conditioning>,
+    positions: Positions,
+}
+
+impl Denoiser for Guided {
+    fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
+        let text = match towards {
+            Towards::Prompt => &self.prompt,
+            Towards::Negative => self.negative.as_ref().expect("encoded for a guided clip"),
+        };
+        let timestep = (sigma * 1000.0) as f32;
+        self.model
+            .forward(latents, &[timestep], text, &self.positions)
+    }
+
+    fn is_guided(&self) -> bool {
+        self.negative.is_some()
+    }
+}
+
+/// A clip being decoded.
+struct Decoding<'a> {
+    stream: Option<Stream<'a>>,
+    /// The noise that is mixed into the latents, where the decoder takes it.
+    noise: Option<Gaussian>,
+    /// Height and width of the pictures over those of the latents.
+    space: usize,
+}
+
+impl FrameStream for Decoding<'_> {
+    fn push(&mut self, latents: &Tensor, is_last: bool) -> Tensor {
+        let noise = self.noise.as_mut();
+        let noise = noise.map(|gaussian| Tensor::from_fn(latents.shape(), |_| gaussian.next()));
+        let stream = self
+            .stream
+            .as_mut()
+            .expect("latents come before the last of them");
+        let ready = stream.push(latents, noise.as_ref());
+        let rest = if is_last {
+            self.stream.take().and_then(Stream::finish)
+        } else {
+            None
+        };
+        let frames: Vec<&Tensor> = ready.iter().chain(&rest).collect();
+        if frames.is_empty() {
+            let [_, h, w, _] = latents.dims();
+            return Tensor::zeros(&[0, h * self.space, w * self.space, 3], DType::F32);
+        }
+        Tensor::concat(&frames, 0)
+    }
+}

@@ -1,0 +1,72 @@
+//! Published open models, from the files that people have.
+//!
+//! ```text
+//! diffusers directory ─┐
+//! single file ─────────┴─► Source: each part's weights, key map and description ─► Ltx | Wan : Family
+//! a clip: Text (T5, read block by block; states cached on disk) ─► transformer ─► VAE
+//! ```
+
+mod directory;
+mod embeddings;
+mod fingerprint;
+mod ltx;
+mod scheduler;
+mod single;
+mod source;
+mod text;
+mod wan;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::model::{Family, Part};
+use crate::request::{Dtype, ModelFiles};
+use source::Source;
+
+pub use embeddings::CACHE_VARIABLE;
+
+/// Opens the model at a path; `None` when there is no open model.
+///
+/// # Errors
+/// [`Error::Model`] for a model that Kinora does not run, or files that do not fit each other;
+/// [`Error::Value`] for files that a directory has of its own.
+pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Family>>> {
+    let mut source = if directory::is_at(path) {
+        if let Some(name) = files.first_part() {
+            let hint = "a folder with a model_index.json brings its own parts".into();
+            return Err(Error::Value {
+                name,
+                value: String::new(),
+                hint,
+            });
+        }
+        directory::read(path)?
+    } else if let Some(file) = single::at(path) {
+        single::read(&file, files)?
+    } else {
+        return Ok(None);
+    };
+    source.loras.clone_from(&files.loras);
+    family(source).map(Some)
+}
+
+fn family(source: Source) -> Result<Arc<dyn Family>> {
+    Ok(if source.class == "WanPipeline" {
+        Arc::new(wan::Wan::open(source)?)
+    } else {
+        Arc::new(ltx::Ltx::open(source)?)
+    })
+}
+
+/// Memory of so many weights as layers hold them.
+fn packed_bytes(name: &'static str, numbers: u64, dtype: Dtype) -> Part {
+    let bytes = match dtype {
+        Dtype::F32 => 4,
+        Dtype::Bf16 => 2,
+    };
+    Part {
+        name,
+        bytes: numbers * bytes,
+    }
+}

@@ -1,0 +1,396 @@
+//! Wan as the pipeline sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use kinora_diffusion::{Sampler, Schedule};
+use kinora_models::t5::clean_wan;
+use kinora_models::wan::{
+    Conditioning, Decoder, ENCODER_KEYS, Stream, Transformer, TransformerConfig, VaeConfig,
+    is_high_noise, timestep,
+};
+use kinora_tensor::Tensor;
+
+use super::packed_bytes;
+use super::scheduler::Scheduler;
+use super::source::{Name, Source};
+use super::text::{Padding, Text};
+use crate::error::Result;
+use crate::model::{
+    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    VideoModel,
+};
+use crate::prompt::Knowledge;
+use crate::recipe::Effective;
+use crate::request::Dtype;
+use crate::size::Size;
+
+/// Length of a prompt in tokens.
+///
+/// Reference: `max_sequence_length` of `WanPipeline.__call__`.
+const TEXT_TOKENS: u32 = 512;
+/// Steps and guidance where the caller says nothing.
+///
+/// Reference: `WanPipeline.__call__`.
+const STEPS: u32 = 50;
+const GUIDANCE: f64 = 5.0;
+/// The same of a pair of experts, guidance for high and for low noise.
+///
+/// Reference: `wan/configs/wan_t2v_A14B.py` of Wan-Video/Wan2.2.
+const PAIR_STEPS: u32 = 40;
+const PAIR_GUIDANCE: f64 = 4.0;
+const PAIR_GUIDANCE_2: f64 = 3.0;
+/// Most seconds of a clip; the published models were trained on about five.
+const LONGEST_SECONDS: f64 = 10.0;
+
+/// A Wan.
+pub(crate) struct Wan {
+    info: ModelInfo,
+    notes: Vec<String>,
+    parts: Arc<Parts>,
+}
+
+/// What every use of the model shares.
+struct Parts {
+    source: Source,
+    transformer: TransformerConfig,
+    /// The expert for low noise and the share of the timesteps from which down it works.
+    low: Option<(TransformerConfig, f64)>,
+    vae: VaeConfig,
+    scheduler: Scheduler,
+    text: Text,
+    /// Weights of all transformers together and of the VAE.
+    numbers: [u64; 2],
+}
+
+impl Wan {
+    /// Reads the descriptions.
+    pub(crate) fn open(source: Source) -> Result<Self> {
+        let config = |name: Name| {
+            TransformerConfig::from_json(source.config(name)?)
+                .map_err(|error| source.failed(name.folder(), error))
+        };
+        let transformer = config(Name::Transformer)?;
+        let low = match (source.has(Name::Transformer2), source.boundary_ratio) {
+            (true, Some(ratio)) => Some((config(Name::Transformer2)?, ratio)),
+            // The converter writes a boundary for models without a second expert, too.
+            (false, _) => None,
+            (true, None) => {
+                let reason = "a second expert without `boundary_ratio` in the index";
+                return Err(source.failed(Name::Transformer2.folder(), reason));
+            }
+        };
+        let vae = VaeConfig::from_json(source.config(Name::Vae)?)
+            .map_err(|error| source.failed(Name::Vae.folder(), error))?;
+        let scheduler = Scheduler::from_json(&source.scheduler)
+            .map_err(|error| source.failed("scheduler", error))?;
+        let mut numbers = [
+            source.numbers(Name::Transformer)?,
+            source.numbers(Name::Vae)?,
+        ];
+        if low.is_some() {
+            numbers[0] += source.numbers(Name::Transformer2)?;
+        }
+        let parts = Parts {
+            text: Text::open(&source)?,
+            transformer,
+            low,
+            vae,
+            scheduler,
+            numbers,
+            source,
+        };
+        Ok(Self {
+            info: parts.info()?,
+            notes: parts.source.lora_notes()?,
+            parts: Arc::new(parts),
+        })
+    }
+}
+
+impl Parts {
+    fn info(&self) -> Result<ModelInfo> {
+        let (source, vae, has_pair) = (&self.source, &self.vae, self.low.is_some());
+        Ok(ModelInfo {
+            name: source.name.clone(),
+            about: about(&self.transformer, has_pair),
+            hash: source.hash()?,
+            weight_bytes: source.weight_bytes(),
+            shortest_seconds: 1.0 / f64::from(fps(vae)),
+            longest_seconds: LONGEST_SECONDS,
+            fps: fps(vae),
+            fps_is_free: false,
+            frame_stride: vae.latent_stride() as u32,
+            sizes: sizes(vae),
+            size_step: Some((vae.pixel_stride() * self.transformer.patch_size[1]) as u32),
+            max_words: usize::MAX,
+            defaults: Defaults {
+                steps: if has_pair { PAIR_STEPS } else { STEPS },
+                draft_steps: STEPS / 2,
+                guidance: if has_pair { PAIR_GUIDANCE } else { GUIDANCE },
+                guidance_interval: (0.0, 1.0),
+                shift: self.scheduler.shift(),
+                guidance_2: has_pair.then_some(PAIR_GUIDANCE_2),
+                text_tokens: Some(TEXT_TOKENS),
+                decode_timestep: None,
+                decode_noise_scale: None,
+            },
+        })
+    }
+}
+
+/// Which of the published models the shape is.
+fn about(config: &TransformerConfig, has_pair: bool) -> String {
+    let which = match (config.hidden_size(), config.num_layers, has_pair) {
+        (1536, 30, false) => "Wan 2.1 with 1.3 billion weights",
+        (3072, 30, false) => "Wan 2.2 with 5 billion weights",
+        (5120, 40, false) => "Wan 2.1 with 14 billion weights",
+        (5120, 40, true) => "Wan 2.2, two experts of 14 billion weights",
+        _ => "a model of Wan's family",
+    };
+    format!("{which}, by Alibaba")
+}
+
+/// Rates that the published models were trained at: 24 with the VAE of 2.2, else 16.
+fn fps(vae: &VaeConfig) -> u32 {
+    if vae.is_residual { 24 } else { 16 }
+}
+
+/// Sizes that the published models were trained at.
+fn sizes(vae: &VaeConfig) -> Vec<Size> {
+    if vae.is_residual {
+        vec![Size::new(1280, 704), Size::new(704, 1280)]
+    } else {
+        vec![
+            Size::new(832, 480),
+            Size::new(480, 832),
+            Size::new(1280, 720),
+            Size::new(720, 1280),
+        ]
+    }
+}
+
+impl Family for Wan {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn knowledge(&self) -> Option<&Knowledge> {
+        None
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn count_words(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
+        let shift = shift.unwrap_or(self.parts.scheduler.shift());
+        let steps = steps as usize;
+        let (sampler, schedule) = match self.parts.scheduler {
+            Scheduler::UniPc { .. } => (Sampler::UniPc, Schedule::unipc(steps, shift)),
+            Scheduler::Euler(_) => (Sampler::Euler, Schedule::shifted(steps, shift)),
+        };
+        Sampling {
+            sampler,
+            schedule,
+            shift,
+        }
+    }
+
+    fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
+        let vae = &self.parts.vae;
+        let side = |pixels: u32| pixels as usize / vae.pixel_stride();
+        let t = 1 + (frames as usize - 1) / vae.latent_stride();
+        [t, side(size.height), side(size.width), vae.z_dim]
+    }
+
+    fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes("vae", self.parts.numbers[1], dtype)]
+    }
+
+    fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
+        vec![packed_bytes(
+            "text encoder",
+            self.parts.text.numbers(),
+            dtype,
+        )]
+    }
+
+    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
+        let config = &self.parts.transformer;
+        let tokens = t * (h / config.patch_size[1]) * (w / config.patch_size[2]);
+        // Stream, norm, queries, keys and values, heads and their outputs beside the feed-forward.
+        let width = 10 * config.hidden_size() + config.ffn_dim;
+        // Keys and values of the words in every block, for the prompt and its negative.
+        let text = 2 * 2 * config.num_layers * TEXT_TOKENS as usize * config.hidden_size();
+        vec![
+            packed_bytes("transformer", self.parts.numbers[0], dtype),
+            Part {
+                name: "activations",
+                bytes: (tokens * width * 4) as u64,
+            },
+            Part {
+                name: "text",
+                bytes: (text * 4) as u64,
+            },
+        ]
+    }
+
+    fn decode_memory(&self, size: Size) -> Vec<Part> {
+        let vae = &self.parts.vae;
+        // The last level's maps of one group of frames: before, after and beside a convolution.
+        let width = vae.decoder_base_dim.unwrap_or(vae.base_dim);
+        let maps = size.area() * vae.latent_stride() * width * 4 * 4;
+        vec![Part {
+            name: "feature maps",
+            bytes: maps as u64,
+        }]
+    }
+
+    fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
+        Ok(Box::new(Opened {
+            parts: Arc::clone(&self.parts),
+            dtype,
+            decoder: OnceLock::new(),
+        }))
+    }
+}
+
+/// A Wan whose large parts are read when they are needed and given back after.
+struct Opened {
+    parts: Arc<Parts>,
+    dtype: Dtype,
+    /// Small beside the others, and kept.
+    decoder: OnceLock<Decoder>,
+}
+
+impl Opened {
+    fn transformer(&self, name: Name, config: &TransformerConfig) -> Result<Transformer> {
+        let source = &self.parts.source;
+        let file = source.weights(name)?;
+        let model = Transformer::load(&file.weights(self.dtype.into()), config);
+        let model = model.and_then(|model| file.finish().map(|()| model));
+        model.map_err(|error| source.weights_error(name, &error))
+    }
+
+    fn load_decoder(&self) -> Result<Decoder> {
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
+        let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
+        let decoder =
+            decoder.and_then(|decoder| file.finish_without(ENCODER_KEYS).map(|()| decoder));
+        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
+    }
+}
+
+impl VideoModel for Opened {
+    fn read(&self, _text: &str) -> Vec<Reading> {
+        Vec::new()
+    }
+
+    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+        let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
+        let is_guided = clip.guidance > 1.0;
+        let texts = [&clip.prompt, &clip.negative];
+        let texts: Vec<String> = texts[..=usize::from(is_guided)]
+            .iter()
+            .map(|text| clean_wan(text))
+            .collect();
+        let states = self
+            .parts
+            .text
+            .encode(&texts, rows, Padding::Masked, self.dtype)?;
+        let expert = |name, config| -> Result<Expert> {
+            let model = self.transformer(name, config)?;
+            let condition = |states: &Tensor| model.condition(states, rows);
+            Ok(Expert {
+                prompt: condition(&states[0]),
+                negative: states.get(1).map(condition),
+                model,
+            })
+        };
+        let high = expert(Name::Transformer, &self.parts.transformer)?;
+        let low = match &self.parts.low {
+            Some((config, ratio)) => Some((*ratio, expert(Name::Transformer2, config)?)),
+            None => None,
+        };
+        Ok(Box::new(Guided {
+            high,
+            low,
+            is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
+        }))
+    }
+
+    fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        let decoder = if let Some(decoder) = self.decoder.get() {
+            decoder
+        } else {
+            let decoder = self.load_decoder()?;
+            self.decoder.get_or_init(|| decoder)
+        };
+        Ok(Box::new(decoder.stream()))
+    }
+
+    fn glance(&self, _latents: &Tensor) -> Option<Tensor> {
+        None
+    }
+}
+
+/// A transformer with its prompts.
+struct Expert {
+    model: Transformer,
+    prompt: Conditioning,
+    negative: Option<Conditioning>,
+}
+
+/// A clip being denoised.
+struct Guided {
+    high: Expert,
+    /// From which share of the timesteps down, and who.
+    low: Option<(f64, Expert)>,
+    /// Whether timesteps keep their fraction, as the Euler scheduler's do.
+    is_float: bool,
+}
+
+impl Guided {
+    fn timestep(&self, sigma: f64) -> f32 {
+        if self.is_float {
+            (sigma * 1000.0) as f32
+        } else {
+            timestep(sigma)
+        }
+    }
+}
+
+impl Denoiser for Guided {
+    fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
+        let timestep = self.timestep(sigma);
+        let expert = match &self.low {
+            Some((ratio, low)) if !is_high_noise(timestep, *ratio) => low,
+            _ => &self.high,
+        };
+        let text = match towards {
+            Towards::Prompt => &expert.prompt,
+            Towards::Negative => expert.negative.as_ref().expect("encoded for a guided clip"),
+        };
+        expert.model.forward(latents, &[timestep], text)
+    }
+
+    fn is_guided(&self) -> bool {
+        self.high.negative.is_some()
+    }
+
+    fn is_low_noise(&self, sigma: f64) -> bool {
+        let boundary = self.low.as_ref().map(|(ratio, _)| *ratio);
+        boundary.is_some_and(|ratio| !is_high_noise(self.timestep(sigma), ratio))
+    }
+}
+
+impl FrameStream for Stream<'_> {
+    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
+        Stream::push(self, latents)
+    }
+}

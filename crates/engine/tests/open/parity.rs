@@ -1,0 +1,258 @@
+//! Whole open models, text in and frames out, against what diffusers made of the same prompt
+//! (`oracle/open_models/directories.py`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kinora_engine::{Dtype, ModelFiles, ModelOptions, Output, Request, Size};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+
+use crate::support::Folder;
+use crate::{fixtures, make};
+
+/// Largest error of the latents allowed in f32, relative to the largest value.
+const LATENTS_BOUND: f32 = 1e-3;
+/// Largest mean error of the frames in f32, which are in [0, 1].
+const FRAMES_BOUND: f32 = 1.0 / 255.0;
+
+/// The same in bf16.
+const BF16_LATENTS_BOUND: f32 = 0.1;
+const BF16_FRAMES_BOUND: f32 = 0.03;
+
+const PROMPT: &str = "A red sailboat on a calm sea at golden hour, slow push in";
+const NEGATIVE: &str = "rain, text";
+
+fn array(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let bytes = fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let array = file.tensor(name).unwrap();
+    let values = array.data().as_chunks().0.iter();
+    (
+        array.shape().to_vec(),
+        values.map(|value| f32::from_le_bytes(*value)).collect(),
+    )
+}
+
+/// The init latents of a fixture as a file for `init_latents`.
+fn init(folder: &Folder, model: &str) -> PathBuf {
+    let (shape, values) = array(&fixtures().join(format!("{model}.safetensors")), "init");
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let view = TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap();
+    let path = folder.0.join("init.safetensors");
+    fs::write(
+        &path,
+        safetensors::serialize([("latents", view)], None).unwrap(),
+    )
+    .unwrap();
+    path
+}
+
+struct Case {
+    model: &'static str,
+    size: Size,
+    frames: u32,
+    fps: Option<u32>,
+    guidance: f64,
+    guidance_2: Option<f64>,
+    /// Timestep and noise scale of the decoder.
+    decode: Option<(f64, f64)>,
+}
+
+impl Case {
+    fn request(&self, dtype: Dtype) -> Request {
+        Request {
+            prompt: PROMPT.into(),
+            negative: NEGATIVE.into(),
+            model: Some(fixtures().join(self.model).display().to_string()),
+            size: Some(self.size),
+            frames: Some(self.frames),
+            fps: self.fps,
+            seed: Some(1),
+            steps: Some(5),
+            guidance: Some(self.guidance),
+            options: ModelOptions {
+                dtype: Some(dtype),
+                guidance_2: self.guidance_2,
+                text_tokens: Some(48),
+                decode_timestep: self.decode.map(|(timestep, _)| timestep),
+                decode_noise_scale: self.decode.map(|(_, scale)| scale),
+                ..ModelOptions::default()
+            },
+            ..Request::default()
+        }
+    }
+
+    /// Runs the model; errors of latents and frames as [`LATENTS_BOUND`] and [`FRAMES_BOUND`] count
+    /// them.
+    fn errors(&self, dtype: Dtype) -> [f32; 2] {
+        let folder = Folder::new();
+        let output = Output {
+            path: folder.0.join("clip.mp4"),
+            init_latents: Some(init(&folder, self.model)),
+            save_latents: Some(folder.0.join("latents.safetensors")),
+            save_frames: Some(folder.0.join("frames.safetensors")),
+            ..Output::default()
+        };
+        make(&self.request(dtype), &output).unwrap();
+        let golden = fixtures().join(format!("{}.safetensors", self.model));
+        let ours = array(output.save_latents.as_ref().unwrap(), "latents");
+        let reference = array(&golden, "latents");
+        assert_eq!(ours.0, reference.0, "shape of the latents");
+        let largest = reference
+            .1
+            .iter()
+            .fold(0.0_f32, |most, x| most.max(x.abs()));
+        let differences = ours.1.iter().zip(&reference.1).map(|(a, b)| (a - b).abs());
+        let latents = differences.fold(0.0_f32, f32::max) / largest;
+
+        let (shape, frames) = array(output.save_frames.as_ref().unwrap(), "frames");
+        let reference = array(&golden, "frames");
+        assert_eq!(shape[0], self.frames as usize);
+        assert_eq!(shape[1..], reference.0[1..], "shape of the frames");
+        let frame: usize = shape[1..].iter().product();
+        let kept = frames.chunks(frame).step_by(4).flatten();
+        let differences = kept.zip(&reference.1).map(|(a, b)| (a - b).abs());
+        [latents, differences.sum::<f32>() / reference.1.len() as f32]
+    }
+}
+
+#[track_caller]
+fn check(case: &Case) {
+    // The cache of text states would hide a text encoder that has changed.
+    let [latents, frames] = case.errors(Dtype::F32);
+    assert!(
+        latents <= LATENTS_BOUND,
+        "{}: latents off by {latents}",
+        case.model
+    );
+    assert!(
+        frames <= FRAMES_BOUND,
+        "{}: frames off by {frames}",
+        case.model
+    );
+}
+
+const OLD: Case = Case {
+    model: "ltx-0.9.0",
+    size: Size::new(32, 64),
+    frames: 17,
+    fps: Some(24),
+    guidance: 3.0,
+    guidance_2: None,
+    decode: None,
+};
+const WAN: Case = Case {
+    model: "wan-2.1",
+    size: Size::new(48, 32),
+    frames: 9,
+    fps: None,
+    guidance: 4.0,
+    guidance_2: None,
+    decode: None,
+};
+
+#[test]
+fn ltx_video_of_the_first_version() {
+    check(&OLD);
+}
+
+#[test]
+fn ltx_video_with_the_condition_pipeline() {
+    check(&Case {
+        model: "ltx-0.9.5",
+        decode: Some((0.05, 0.0)),
+        ..OLD
+    });
+}
+
+#[test]
+fn wan_of_the_first_version() {
+    check(&WAN);
+}
+
+#[test]
+fn wan_with_two_experts() {
+    check(&Case {
+        model: "wan-2.2-pair",
+        guidance_2: Some(2.5),
+        ..WAN
+    });
+}
+
+#[test]
+fn wan_with_the_vae_of_the_second_version() {
+    check(&Case {
+        model: "wan-2.2-5b",
+        size: Size::new(96, 64),
+        ..WAN
+    });
+}
+
+/// A LoRA of rank 1 on one layer, in diffusers' names.
+fn lora(path: &Path, layer: &str, width: usize) {
+    let ones = vec![1.0_f32; width];
+    let bytes: Vec<u8> = ones.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let view = |shape| TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap();
+    let tensors = [
+        (
+            format!("transformer.{layer}.lora_A.weight"),
+            view(vec![1, width]),
+        ),
+        (
+            format!("transformer.{layer}.lora_B.weight"),
+            view(vec![width, 1]),
+        ),
+    ];
+    fs::write(path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+}
+
+#[test]
+fn a_lora_changes_the_clip_by_its_factor_and_the_hash_tells() {
+    let folder = Folder::new();
+    let file = folder.0.join("lora.safetensors");
+    lora(&file, "transformer_blocks.0.attn1.to_q", 20);
+    let run = |loras: Vec<(PathBuf, f64)>, name: &str| {
+        let request = Request {
+            files: ModelFiles {
+                loras,
+                ..ModelFiles::default()
+            },
+            ..OLD.request(Dtype::F32)
+        };
+        let latents = folder.0.join(format!("{name}.safetensors"));
+        let output = Output {
+            path: folder.0.join(format!("{name}.mp4")),
+            save_latents: Some(latents.clone()),
+            ..Output::default()
+        };
+        let clip = make(&request, &output).unwrap();
+        (array(&latents, "latents").1, clip.model_hash)
+    };
+    let (plain, plain_hash) = run(Vec::new(), "plain");
+    let (nothing, _) = run(vec![(file.clone(), 0.0)], "nothing");
+    let (changed, hash) = run(vec![(file, 0.5)], "changed");
+    assert_eq!(plain, nothing);
+    assert!(plain != changed && plain_hash != hash);
+}
+
+#[test]
+fn bf16_stays_near_the_reference() {
+    // Weights are exact in bf16; activations meet them rounded, five steps long.
+    for case in [&OLD, &WAN] {
+        let [latents, frames] = case.errors(Dtype::Bf16);
+        assert!(
+            latents <= BF16_LATENTS_BOUND,
+            "{}: latents off by {latents}",
+            case.model
+        );
+        assert!(
+            frames <= BF16_FRAMES_BOUND,
+            "{}: frames off by {frames}",
+            case.model
+        );
+    }
+}
