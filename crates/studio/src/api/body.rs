@@ -1,6 +1,8 @@
 //! Bodies of the calls that make videos: JSON or multipart, both leniently typed as the SDKs send
 //! them, read into one map of fields.
 
+use std::convert::Infallible;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -41,6 +43,19 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         };
         let hash = Sha256::digest(Value::Object(fields.clone()).to_string()).into();
         Ok(Self { fields, hash })
+    }
+}
+
+/// A body that says nothing. It is read all the same: left unread, it would cost the client its
+/// connection.
+pub struct Ignored;
+
+impl<S: Send + Sync> FromRequest<S> for Ignored {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        let _ = Bytes::from_request(request, state).await;
+        Ok(Self)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
+use super::body::Ignored;
 use super::error::ApiError;
 use super::videos::{find, page_limit, view};
 use crate::store::Move;
@@ -105,6 +106,7 @@ pub async fn reorder(
 pub async fn retry(
     State(studio): State<Studio>,
     Path(id): Path<String>,
+    _: Ignored,
 ) -> Result<Json<Value>, ApiError> {
     find(&studio, &id).await?;
     if !studio.store.retry(&id).await? {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
+use super::body::Ignored;
 use super::create::new_id;
 use super::error::ApiError;
 use super::videos::{listed, page_limit};
@@ -195,6 +196,7 @@ pub async fn change(
 pub async fn delete(
     State(studio): State<Studio>,
     Path(id): Path<String>,
+    _: Ignored,
 ) -> Result<Json<Value>, ApiError> {
     if !studio.store.delete_storyboard(&id).await? {
         return Err(missing(&id));

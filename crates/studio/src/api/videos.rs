@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
+use super::body::Ignored;
 use super::error::ApiError;
 use super::view::polled;
 pub use super::view::view;
@@ -114,6 +115,7 @@ pub fn listed(mut data: Vec<Value>, limit: i64) -> Value {
 pub async fn cancel(
     State(studio): State<Studio>,
     Path(id): Path<String>,
+    _: Ignored,
 ) -> Result<Json<Value>, ApiError> {
     find(&studio, &id).await?;
     stop(&studio, &id).await?;
@@ -133,6 +135,7 @@ async fn stop(studio: &Studio, id: &str) -> Result<(), ApiError> {
 pub async fn delete(
     State(studio): State<Studio>,
     Path(id): Path<String>,
+    _: Ignored,
 ) -> Result<Json<Value>, ApiError> {
     let video = find(&studio, &id).await?;
     if !video.state.is_final() {
