@@ -23,5 +23,5 @@ nice -n 19 "${cache[@]}" --threads "$cores" --frames 1 --count "${STILLS:-40000}
 nice -n 19 "${cache[@]}" --threads "$cores" --frames 97 --count "${CLIPS:-20000}"
 nice -n 19 "$python" train_transformer.py --run "$runs/transformer" --text "$runs/text" \
   --codec "$runs/codec" --cache "$runs/cache" "${common[@]}" \
-  --plan "${PLAN:-1:64:8000,49:16:12000,97:8:6000}"
+  --plan "${PLAN:-1x64:8000,1x64+49x16+97x8:18000}"
 "$python" export.py --codec "$runs/codec" --text "$runs/text" --transformer "$runs/transformer"
