@@ -335,7 +335,7 @@ mod tests {
         };
         for (ask, painted) in [
             (ask, "704x480"),
-            (sized("480x272"), "480x256"),
+            (sized("480x272"), "480x288"),
             (sized("32x32"), "32x32"),
             (
                 Ask {
@@ -349,7 +349,7 @@ mod tests {
                     resolution: Some(Resolution::P720),
                     ..ask
                 },
-                "1056x704",
+                "1056x736",
             ),
         ] {
             let framing = frame(ask, grid).unwrap();

@@ -275,7 +275,7 @@ fn frames_and_latents_are_saved_and_latents_start_a_clip() {
     assert!(
         error
             .to_string()
-            .contains("this clip needs F32 [7, 4, 6, 1]"),
+            .contains("this clip needs F32 [1, 1, 7, 4, 6]"),
         "{error}"
     );
 }

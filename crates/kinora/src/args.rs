@@ -74,9 +74,6 @@ pub struct Generate {
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 
-    #[command(flatten)]
-    pub open: OpenModel,
-
     /// Length in seconds, of kinora-1 1 to 4 [default: 4]
     #[arg(
         long,
@@ -211,6 +208,9 @@ pub struct Generate {
     /// Also write the denoised latents (safetensors, F32 [1, c, t, h, w])
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub save_latents: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub open: OpenModel,
 }
 
 /// What only some models can be told, and files beside the model.

@@ -5,6 +5,7 @@ use std::path::Path;
 use kinora_models::native::{Config, Decoder, Encoder, TextEncoder, TextStates, Transformer, Word};
 use kinora_nn::WeightFile;
 use kinora_tensor::{DType, Precision, Tensor};
+use safetensors::SafeTensors;
 
 /// Largest error allowed, relative to the largest value: f32 sums in another order.
 const F32_BOUND: f32 = 2e-5;
@@ -42,12 +43,22 @@ fn assert_close(what: &str, ours: &Tensor, reference: &Tensor, bound: f32) {
     );
 }
 
+/// The numbers of the words, NaN where a word is none: weights may not hold that, so the file is read
+/// without them.
+fn numbers(file: &WeightFile) -> Vec<f32> {
+    let bytes = file.files().next().expect("one file");
+    let file = SafeTensors::deserialize(bytes).expect("safetensors");
+    let numbers = file.tensor("numbers").expect("a named intermediate");
+    let values = numbers.data().as_chunks().0.iter();
+    values.map(|value| f32::from_le_bytes(*value)).collect()
+}
+
 fn words(file: &WeightFile) -> Vec<Word> {
     let ids =
         |tensor: Tensor| -> Vec<u32> { tensor.to_vec().into_iter().map(|id| id as u32).collect() };
     let [id, unit] = ["words", "units"].map(|name| ids(read(file, name, [7])));
     let ngrams = ids(read(file, "ngrams", [7, 8]));
-    let numbers = read(file, "numbers", [7]).to_vec();
+    let numbers = numbers(file);
     (0..7)
         .map(|i| Word {
             id: id[i],
@@ -81,7 +92,8 @@ fn text_states_and_slot_beliefs() {
         &read(&file, "empty_belief", [1, 13]),
         F32_BOUND,
     );
-    file.finish().expect("every tensor of the encoder is read");
+    file.finish_without(&["numbers"])
+        .expect("every tensor of the encoder is read");
 }
 
 fn transformer(precision: Precision, bound: f32) {
