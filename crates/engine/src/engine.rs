@@ -173,7 +173,7 @@ impl Engine {
             let effective = &job.recipe.effective;
             let latent_shape =
                 family.latent_shape(effective.framing.native, effective.timing.native_frames);
-            let sampling = family.sampling(effective.steps, Some(effective.shift), latent_shape);
+            let sampling = family.sampling(&effective.asked(), latent_shape)?;
             let timings = Timings {
                 load: began.elapsed(),
                 ..Timings::default()

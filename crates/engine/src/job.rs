@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::framing::{self, Ask, Framing};
-use crate::model::{Defaults, Family, ModelInfo};
+use crate::model::{Asked, Defaults, Family, ModelInfo};
 use crate::noise;
 use crate::plan::Plan;
 use crate::prompt::Analysis;
@@ -81,7 +81,11 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     );
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let latents = family.latent_shape(framing.native, timing.native_frames);
-    let sampling = family.sampling(effective.steps, request.options.shift, latents);
+    let asked = Asked {
+        shift: request.options.shift,
+        ..effective.asked()
+    };
+    let sampling = family.sampling(&asked, latents)?;
     effective.shift = sampling.shift;
     sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;
@@ -287,6 +291,7 @@ fn effective(
         shift: defaults.shift,
         dtype: options.dtype.unwrap_or_default(),
         guidance_2,
+        timesteps: options.timesteps.clone(),
         text_tokens: options.text_tokens.or(defaults.text_tokens),
         decode_timestep: options.decode_timestep.or(defaults.decode_timestep),
         decode_noise_scale: options.decode_noise_scale.or(defaults.decode_noise_scale),

@@ -42,7 +42,7 @@ pub use error::{Error, Kind, Result};
 pub use finish::{Finish, Stock};
 pub use job::{Job, LARGEST_SEED, STRICT_COVERAGE, resolve};
 pub use noise::random_seed;
-pub use open::CACHE_VARIABLE;
+pub use open::{CACHE_VARIABLE, DISTILLED_TIMESTEPS};
 pub use pipeline::{Clip, Output, Timings};
 pub use plan::{LIMIT_VARIABLE, Plan, available_bytes};
 pub use progress::{Cancel, Preview, Progress, Stage, Update};

@@ -83,6 +83,33 @@ pub struct Defaults {
     pub decode_noise_scale: Option<f64>,
 }
 
+/// What is asked of the sampling.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Denoising steps; timesteps win.
+    pub steps: u32,
+    /// Shift towards noise in place of the model's own.
+    pub shift: Option<f64>,
+    /// The timesteps, from at most 1000 down, in place of the model's own schedule.
+    pub timesteps: Option<&'a [f64]>,
+}
+
+impl Asked<'_> {
+    /// For models that have one schedule.
+    ///
+    /// # Errors
+    /// [`crate::Error::Value`] when timesteps are asked for.
+    pub fn refuse_timesteps(&self, model: &str) -> Result<()> {
+        self.timesteps.map_or(Ok(()), |timesteps| {
+            Err(crate::Error::Value {
+                name: "--timesteps",
+                value: format!("{timesteps:?}"),
+                hint: format!("{model} has no use for it"),
+            })
+        })
+    }
+}
+
 /// How a clip is sampled.
 #[derive(Debug, Clone)]
 pub struct Sampling {
@@ -126,9 +153,11 @@ pub trait Family: Send + Sync {
     }
     /// How many words of its own counting a text has.
     fn count_words(&self, text: &str) -> usize;
-    /// How `steps` steps over latents of this shape are taken; with the model's own shift where
-    /// none is asked for.
-    fn sampling(&self, steps: u32, shift: Option<f64>, latents: [usize; 4]) -> Sampling;
+    /// How latents of this shape are sampled.
+    ///
+    /// # Errors
+    /// [`crate::Error::Value`] for timesteps that the model has no use for or that do not fall.
+    fn sampling(&self, asked: &Asked, latents: [usize; 4]) -> Result<Sampling>;
     /// Shape of the latents `[t, h, w, c]` of `frames` frames of `size`, one of its sizes.
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4];
     /// Memory that is kept from the beginning of a run to its end, such as weights.

@@ -13,7 +13,7 @@ use kinora_tensor::{Precision, Tensor};
 use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
     VideoModel,
 };
 use crate::prompt::{Coverage, Knowledge};
@@ -120,13 +120,14 @@ impl Family for Native {
         encoding.tokens.len() + encoding.dropped
     }
 
-    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
-        let shift = shift.unwrap_or(self.info.defaults.shift);
-        Sampling {
+    fn sampling(&self, asked: &Asked, _latents: [usize; 4]) -> Result<Sampling> {
+        asked.refuse_timesteps(&self.info.name)?;
+        let shift = asked.shift.unwrap_or(self.info.defaults.shift);
+        Ok(Sampling {
             shift,
             sampler: Sampler::Dpm,
-            schedule: Schedule::shifted(steps as usize, shift),
-        }
+            schedule: Schedule::shifted(asked.steps as usize, shift),
+        })
     }
 
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
 use crate::framing::Framing;
+use crate::model::Asked;
 use crate::request::{Dtype, Request};
 use crate::timing::Timing;
 
@@ -53,6 +54,9 @@ pub struct Effective {
     /// Precision of the weights.
     #[serde(default)]
     pub dtype: Dtype,
+    /// Timesteps in place of the model's own schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timesteps: Option<Vec<f64>>,
     /// Guidance scale of the expert for low noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guidance_2: Option<f64>,
@@ -70,6 +74,17 @@ pub struct Effective {
     /// Whether the noise came from a file and not from the seed; the recipe alone cannot repeat it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noise_from_file: bool,
+}
+
+impl Effective {
+    /// What this asks of the sampling.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked {
+            steps: self.steps,
+            shift: Some(self.shift),
+            timesteps: self.timesteps.as_deref(),
+        }
+    }
 }
 
 impl Recipe {

@@ -76,6 +76,9 @@ pub struct ModelOptions {
     /// Shift of the schedule towards noise, above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<f64>,
+    /// Timesteps, from at most 1000 down, in place of the model's own schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timesteps: Option<Vec<f64>>,
     /// Guidance scale of the expert for low noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance_2: Option<f64>,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
-use kinora_engine::{Aspect, Dtype, Finish, Resolution, Size};
+use kinora_engine::{Aspect, DISTILLED_TIMESTEPS, Dtype, Finish, Resolution, Size};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -225,6 +225,11 @@ pub struct OpenModel {
     #[arg(long, value_name = "SHIFT", allow_negative_numbers = true)]
     pub shift: Option<f64>,
 
+    /// Timesteps from at most 1000 down, joined by commas, instead of --steps; `distilled` stands for
+    /// those of LTX-Video's distilled models, which also want --guidance 1 (LTX)
+    #[arg(long, value_name = "LIST", value_parser = timesteps)]
+    pub timesteps: Option<Timesteps>,
+
     /// Guidance of the expert for low noise, of models with two [default: as --guidance]
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_2: Option<f64>,
@@ -256,6 +261,25 @@ pub struct OpenModel {
     /// Add a low-rank adaptation, with its factor; may be repeated
     #[arg(long = "lora", value_name = "FILE[:SCALE]", value_parser = lora)]
     pub loras: Vec<(PathBuf, f64)>,
+}
+
+/// Timesteps that were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timesteps(pub Vec<f64>);
+
+/// `distilled`, or numbers joined by commas. The engine checks that they fall.
+fn timesteps(text: &str) -> Result<Timesteps, String> {
+    if text == "distilled" {
+        return Ok(Timesteps(DISTILLED_TIMESTEPS.to_vec()));
+    }
+    let numbers = text.split(',').map(|number| number.trim().parse::<f64>());
+    let numbers = numbers.collect::<Result<Vec<_>, _>>();
+    let finite = numbers
+        .ok()
+        .filter(|all| all.iter().all(|number| number.is_finite()));
+    finite
+        .map(Timesteps)
+        .ok_or_else(|| "numbers joined by commas, or `distilled`".into())
 }
 
 /// `FILE` or `FILE:SCALE`; what follows the last colon is a scale only where it is a number.

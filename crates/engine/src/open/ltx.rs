@@ -19,7 +19,7 @@ use super::source::{Name, Source};
 use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
     VideoModel,
 };
 use crate::noise::{Gaussian, mix};
@@ -161,26 +161,34 @@ impl Family for Ltx {
         text.split_whitespace().count()
     }
 
-    fn sampling(&self, steps: u32, shift: Option<f64>, [t, h, w, _]: [usize; 4]) -> Sampling {
+    fn sampling(&self, asked: &Asked, [t, h, w, _]: [usize; 4]) -> Result<Sampling> {
         let mut config = self.parts.schedule.clone();
-        if let Some(shift) = shift {
+        if let Some(shift) = asked.shift {
             (config.shift, config.use_dynamic_shifting) = (shift, false);
         }
-        let (steps, tokens) = (steps as usize, t * h * w);
-        let schedule = match self.parts.pipeline {
-            Pipeline::Text => config.schedule(steps, tokens),
-            Pipeline::Condition => {
+        let (steps, tokens) = (asked.steps as usize, t * h * w);
+        let schedule = match (asked.timesteps, self.parts.pipeline) {
+            (Some(timesteps), _) => config.schedule_of(timesteps),
+            (None, Pipeline::Text) => config.schedule(steps, tokens),
+            (None, Pipeline::Condition) => {
                 linear_quadratic(steps).and_then(|steps| config.schedule_of(&steps))
             }
         };
-        Sampling {
+        let schedule = schedule.map_err(|error| crate::Error::Value {
+            name: "--timesteps",
+            value: format!("{:?}", asked.timesteps.unwrap_or_default()),
+            hint: error.to_string(),
+        })?;
+        let is_dynamic = asked.timesteps.is_none() && self.parts.pipeline == Pipeline::Text;
+        Ok(Sampling {
             sampler: Sampler::Euler,
-            schedule: schedule.expect("steps and shift are within their ranges"),
-            shift: match self.parts.pipeline {
-                Pipeline::Text => config.shift_of(tokens),
-                Pipeline::Condition => config.shift,
+            schedule,
+            shift: if is_dynamic {
+                config.shift_of(tokens)
+            } else {
+                config.shift
             },
-        }
+        })
     }
 
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {

@@ -25,6 +25,7 @@ use crate::request::{Dtype, ModelFiles};
 use source::Source;
 
 pub use embeddings::CACHE_VARIABLE;
+pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 
 /// Opens the model at a path; `None` when there is no open model.
 ///

@@ -16,7 +16,7 @@ use super::source::{Name, Source};
 use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
     VideoModel,
 };
 use crate::prompt::Knowledge;
@@ -186,18 +186,19 @@ impl Family for Wan {
         text.split_whitespace().count()
     }
 
-    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
-        let shift = shift.unwrap_or(self.parts.scheduler.shift());
-        let steps = steps as usize;
+    fn sampling(&self, asked: &Asked, _latents: [usize; 4]) -> Result<Sampling> {
+        asked.refuse_timesteps(&self.info.name)?;
+        let shift = asked.shift.unwrap_or(self.parts.scheduler.shift());
+        let steps = asked.steps as usize;
         let (sampler, schedule) = match self.parts.scheduler {
             Scheduler::UniPc { .. } => (Sampler::UniPc, Schedule::unipc(steps, shift)),
             Scheduler::Euler(_) => (Sampler::Euler, Schedule::shifted(steps, shift)),
         };
-        Sampling {
+        Ok(Sampling {
             sampler,
             schedule,
             shift,
-        }
+        })
     }
 
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {

@@ -113,6 +113,31 @@ fn options_that_a_model_has_no_use_for_are_refused() {
         }),
         &["--decode-timestep"],
     );
+    let timesteps = Some(vec![1000.0, 500.0]);
+    refused(
+        &with(ModelOptions {
+            timesteps: timesteps.clone(),
+            ..default.clone()
+        }),
+        &["--timesteps", "no use"],
+    );
+    let rising = Request {
+        options: ModelOptions {
+            timesteps: Some(vec![500.0, 1000.0]),
+            ..default.clone()
+        },
+        ..request(&fixtures().join("ltx-0.9.5"))
+    };
+    refused(&rising, &["--timesteps", "do not fall"]);
+    let falling = Request {
+        options: ModelOptions {
+            timesteps,
+            ..rising.options.clone()
+        },
+        ..rising
+    };
+    let job = Engine::new().resolve(&falling).unwrap();
+    assert_eq!(job.recipe.effective.steps, 2, "as many steps as timesteps");
     refused(
         &with(ModelOptions {
             shift: Some(-1.0),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_engine::model::{
-    Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
     VideoModel,
 };
 use kinora_engine::prompt::Knowledge;
@@ -70,13 +70,14 @@ impl Family for Double {
     fn knowledge(&self) -> Option<&Knowledge> {
         Some(&self.knowledge)
     }
-    fn sampling(&self, steps: u32, shift: Option<f64>, _latents: [usize; 4]) -> Sampling {
-        let shift = shift.unwrap_or(1.0);
-        Sampling {
+    fn sampling(&self, asked: &Asked, _latents: [usize; 4]) -> kinora_engine::Result<Sampling> {
+        asked.refuse_timesteps(&self.info.name)?;
+        let shift = asked.shift.unwrap_or(1.0);
+        Ok(Sampling {
             shift,
             sampler: Sampler::Dpm,
-            schedule: Schedule::shifted(steps as usize, shift),
-        }
+            schedule: Schedule::shifted(asked.steps as usize, shift),
+        })
     }
     fn count_words(&self, text: &str) -> usize {
         text.split_whitespace().count()

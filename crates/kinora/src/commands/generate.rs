@@ -89,6 +89,7 @@ fn request(arguments: &Generate) -> Result<Request> {
         options: ModelOptions {
             dtype: open.dtype,
             shift: open.shift,
+            timesteps: open.timesteps.as_ref().map(|list| list.0.clone()),
             guidance_2: open.guidance_2,
             text_tokens: open.max_text_tokens,
             decode_timestep: open.decode_timestep,
