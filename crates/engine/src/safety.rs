@@ -130,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_is_no_word_made_of_it() {
+        check("x marks the spot where a dog runs", None);
+        check("vitamin k and a plan b", None);
+        check("an xxx clip", Some(Category::Sexual));
+        check("an xxxxxx clip", Some(Category::Sexual));
+        check("an x x x clip", Some(Category::Sexual));
+    }
+
+    #[test]
     fn young_people_and_sexual_words_never_meet() {
         check("a 15yo in lingerie", Some(Category::SexualMinors));
         check(

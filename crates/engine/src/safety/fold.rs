@@ -99,10 +99,15 @@ fn unleet(word: &str) -> String {
     word.chars().map(letter).collect()
 }
 
-/// Three or more of the same letter become one.
+/// Three or more of the same letter become one; a word of one letter alone keeps three, so that it
+/// is not taken for the letter.
 fn squeeze(word: &str) -> String {
     let chars: Vec<char> = word.chars().collect();
-    let run = |c: &[char]| if c.len() >= 3 { 1 } else { c.len() };
+    let run = |c: &[char]| match c.len() {
+        all if all == chars.len() => all.min(3),
+        3.. => 1,
+        few => few,
+    };
     chars
         .chunk_by(|a, b| a == b)
         .flat_map(|same| same[..run(same)].iter())
