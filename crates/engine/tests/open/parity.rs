@@ -17,8 +17,8 @@ const LATENTS_BOUND: f32 = 1e-3;
 const FRAMES_BOUND: f32 = 1.0 / 255.0;
 
 /// The same in bf16.
-const BF16_LATENTS_BOUND: f32 = 0.1;
-const BF16_FRAMES_BOUND: f32 = 0.03;
+const BF16_LATENTS_BOUND: f32 = 0.02;
+const BF16_FRAMES_BOUND: f32 = 0.01;
 
 const PROMPT: &str = "A red sailboat on a calm sea at golden hour, slow push in";
 const NEGATIVE: &str = "rain, text";
