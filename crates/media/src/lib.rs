@@ -5,6 +5,7 @@
 //! - [`Mp4Writer`] turns frames into a file that editors, browsers and phones accept: H.264 High,
 //!   4:2:0, BT.709 limited range, constant frame rate, `moov` in front. It also stores how the
 //!   clip was made, which [`read_recipe`] reads back.
+//! - [`ClipReader`] reads the pictures of such files, and of other people's.
 //! - [`Cut`] joins such files into one without encoding anything again.
 //! - [`Still`] and [`read_still`] handle single pictures, [`SpriteSheet`] many frames in one,
 //!   [`fit`] crops and resizes.
@@ -25,8 +26,10 @@
 //! `OpenH264` only, not a build from source such as this one.
 
 mod boxes;
+mod clip;
 mod color;
 mod cut;
+mod decoder;
 mod error;
 mod h264;
 mod mp4;
@@ -40,6 +43,7 @@ mod tags;
 mod track;
 mod writer;
 
+pub use clip::ClipReader;
 pub use cut::{Cut, Part};
 pub use error::{MediaError, Result};
 pub use recipe::read_recipe;
