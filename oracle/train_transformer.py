@@ -33,11 +33,9 @@ from native.weights import averaged, go_on
 TEXT_DROPOUT = 0.1
 FIRST_FRAME_CLEAN = 0.1
 GRID_FRAMES = 25
-# Of a latent that a subject covers, against one of the background. Only below SUBJECT_SIGMA: where
-# the noise still hides the subject's place, the weight would make it likelier everywhere, and the
-# clip shows it twice.
-SUBJECT_WEIGHT = 3.0
-SUBJECT_SIGMA = 0.5
+# Of a latent that a subject covers, against one of the background. Where the noise still hides the
+# subject's place the weight makes it likelier everywhere: at 3 clips showed it twice.
+SUBJECT_WEIGHT = 1.5
 TEACHER_WEIGHT = 0.2
 # As the film set's programs name them.
 KINDS = (
@@ -227,8 +225,7 @@ def train(rank, args):
         predicted, middle = model(
             noisy.to(dtype), sigma, *conditions(said), middle=True
         )
-        placed = (sigma < SUBJECT_SIGMA)[..., None, None]  # [b, t, 1, 1]
-        weight = 1 + (SUBJECT_WEIGHT - 1) * cover * placed
+        weight = 1 + (SUBJECT_WEIGHT - 1) * cover  # [b, t, h, w]
         loss = velocity_loss(predicted, clean, sigma, weight / weight.mean())
         taught = teacher.loss(middle, cover, headers)
         optimizer.zero_grad(set_to_none=True)

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kinora_tensor::Isa;
 
+use crate::adherence::{self, Adherence};
 use crate::bundle::Bundle;
 use crate::error::{Error, Result};
 use crate::job::{self, Job};
@@ -18,6 +19,7 @@ use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
 use crate::prompt::Analysis;
 use crate::request::{Dtype, ModelFiles, Request};
+use crate::takes;
 use crate::text::nearest;
 
 /// The model that requests without one get.
@@ -137,7 +139,12 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Clip> {
         let family = self.family_with(request.model.as_deref(), &request.files)?;
-        self.run_family(&*family, job, output, progress, cancel)
+        match request.best_of {
+            Some(count) if count > 1 => {
+                takes::best(self, &*family, job, count, output, progress, cancel)
+            }
+            _ => self.run_family(&*family, job, output, progress, cancel),
+        }
     }
 
     /// Makes a clip with a model that need not be one of [`Engine::models`].
@@ -155,20 +162,19 @@ impl Engine {
         let began = Instant::now();
         check_processor()?;
         job.plan.check(plan::available_bytes())?;
-        guard(|| {
-            let mut tell = |step, eta| {
-                let elapsed = began.elapsed();
-                progress.update(&Update {
-                    stage: Stage::Load,
-                    step,
-                    of: 1,
-                    elapsed,
-                    eta,
-                });
-            };
-            tell(0, None);
+        let tell = |progress: &mut dyn Progress, stage, step| {
+            progress.update(&Update {
+                stage,
+                step,
+                of: 1,
+                elapsed: began.elapsed(),
+                eta: None,
+            });
+        };
+        let mut clip = guard(|| {
+            tell(progress, Stage::Load, 0);
             let model = self.load(family, job.recipe.effective.dtype)?;
-            tell(1, None);
+            tell(progress, Stage::Load, 1);
             cancel.check()?;
             let effective = &job.recipe.effective;
             let latent_shape =
@@ -189,7 +195,22 @@ impl Engine {
                 timings,
             }
             .clip(&*model)
-        })
+        })?;
+        if output.measure {
+            tell(progress, Stage::Measure, 0);
+            let prompt = &job.recipe.effective.prompt;
+            clip.adherence = Some(self.measure(&output.path, Some(prompt))?);
+            tell(progress, Stage::Measure, 1);
+        }
+        Ok(clip)
+    }
+
+    /// Which clauses of a prompt a clip shows, whoever made it; without a prompt, of its own.
+    ///
+    /// # Errors
+    /// [`Error::Media`] and [`Error::Measure`] for a clip that cannot be read or measured.
+    pub fn measure(&self, clip: &Path, prompt: Option<&str>) -> Result<Adherence> {
+        guard(|| adherence::measure(clip, prompt))
     }
 
     fn load(&self, family: &dyn Family, dtype: Dtype) -> Result<Arc<dyn VideoModel>> {

@@ -135,6 +135,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// What a clip shows cannot be measured.
+    #[error("{} cannot be measured: {reason}", path.display())]
+    Measure {
+        /// The clip.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+        /// What can be done.
+        hint: &'static str,
+    },
     /// The video could not be written or read.
     #[error(transparent)]
     Media(#[from] kinora_media::MediaError),
@@ -209,6 +219,7 @@ impl Error {
             Self::Model { .. } => "model_damaged",
             Self::Processor { .. } => "invalid_processor",
             Self::Array { .. } => "invalid_file",
+            Self::Measure { .. } => "not_measurable",
             Self::Media(_) => "media_failed",
             Self::Cancelled => "cancelled",
             Self::Internal { .. } => "internal_error",
@@ -237,6 +248,7 @@ impl Error {
             Self::Model { .. } => "the files are not those that were published: build or install the model again".into(),
             Self::Processor { known, .. } => format!("this machine has {known}; without KINORA_CPU the fastest is taken"),
             Self::Array { .. } => "the file must be safetensors as --save-latents or --save-frames writes them".into(),
+            Self::Measure { hint, .. } => (*hint).into(),
             Self::Media(error) => media_hint(error),
             Self::Cancelled => "nothing was written".into(),
             Self::Internal { .. } => "this is a mistake in Kinora: please report it with the command that you ran".into(),
@@ -261,7 +273,9 @@ fn media_hint(error: &kinora_media::MediaError) -> String {
         MediaError::NoRecipe { .. } => {
             "only files made by Kinora hold a recipe, and editing may remove it".into()
         }
-        MediaError::BadMp4 { .. } => "name an MP4 file made by Kinora".into(),
+        MediaError::BadMp4 { .. } => {
+            "name an MP4 file made by Kinora; `ffmpeg -i FILE -pix_fmt yuv420p OUT.mp4` makes one that can be read of most others".into()
+        }
         _ => "another --size, --fps or --output may work".into(),
     }
 }

@@ -15,6 +15,8 @@ use crate::timing::{RATES, Timing};
 const MOST_CHARACTERS: usize = 4000;
 /// Most denoising steps.
 const MOST_STEPS: u32 = 200;
+/// Most takes of one clip.
+const MOST_TAKES: u32 = 16;
 /// Largest guidance scale.
 const MOST_GUIDANCE: f64 = 20.0;
 /// The largest seed that JSON readers keep exactly.
@@ -268,9 +270,15 @@ fn effective(
         let hint = format!("0 to {MOST_GUIDANCE}; usual is {}", defaults.guidance);
         return Err(value("--guidance", guidance, hint));
     }
+    let takes = request.best_of.unwrap_or(1);
+    if !(1..=MOST_TAKES).contains(&takes) {
+        let hint = format!("1 to {MOST_TAKES} takes");
+        return Err(value("--best-of", takes, hint));
+    }
     let seed = request.seed.unwrap_or_else(noise::random_seed);
-    if seed > LARGEST_SEED {
-        return Err(value("--seed", seed, format!("0 to {LARGEST_SEED}")));
+    let largest = LARGEST_SEED - u64::from(takes - 1);
+    if seed > largest {
+        return Err(value("--seed", seed, format!("0 to {largest}")));
     }
     let options = &request.options;
     // One scale for both experts, unless the second has its own.

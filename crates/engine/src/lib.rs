@@ -12,6 +12,7 @@
 //! # Ok::<(), kinora_engine::Error>(())
 //! ```
 
+mod adherence;
 mod arrays;
 pub mod bench;
 mod bundle;
@@ -34,16 +35,18 @@ mod request;
 pub mod safety;
 pub mod size;
 mod stills;
+mod takes;
 mod text;
 mod timing;
 
+pub use adherence::{Adherence, Checked, Verdict};
 pub use engine::{DEFAULT_MODEL, Engine};
 pub use error::{Error, Kind, Result};
 pub use finish::{Finish, Stock};
 pub use job::{Job, LARGEST_SEED, STRICT_COVERAGE, resolve};
 pub use noise::random_seed;
 pub use open::{CACHE_VARIABLE, DISTILLED_TIMESTEPS};
-pub use pipeline::{Clip, Output, Timings};
+pub use pipeline::{Clip, Output, Take, Timings};
 pub use plan::{LIMIT_VARIABLE, Plan, available_bytes};
 pub use progress::{Cancel, Preview, Progress, Stage, Update};
 pub use recipe::{Effective, Recipe};

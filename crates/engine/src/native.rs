@@ -191,12 +191,7 @@ impl Family for Native {
     fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
         let Parts { bundle, config, .. } = &*self.parts;
         let (text, transformer) = std::thread::scope(|scope| {
-            let text = scope.spawn(|| {
-                let file = bundle.weights("text.safetensors")?;
-                let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
-                let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
-                encoder.map_err(|error| bundle.weights_error("text.safetensors", &error))
-            });
+            let text = scope.spawn(|| self.reader());
             let transformer = || {
                 let file = bundle.weights("transformer.safetensors")?;
                 let model = Transformer::load(&file.weights(dtype.into()), config);
@@ -208,7 +203,7 @@ impl Family for Native {
         });
         Ok(Box::new(Loaded {
             parts: Arc::clone(&self.parts),
-            text: text?,
+            reader: text?,
             transformer: transformer?,
             dtype,
             decoder: OnceLock::new(),
@@ -216,17 +211,41 @@ impl Family for Native {
     }
 }
 
+/// The model's text encoder, which also names what a prompt says.
+pub(crate) struct Reader {
+    parts: Arc<Parts>,
+    text: TextEncoder,
+}
+
+impl Native {
+    /// Reads the text encoder alone.
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] for a damaged file.
+    pub(crate) fn reader(&self) -> Result<Reader> {
+        let Parts { bundle, config, .. } = &*self.parts;
+        let file = bundle.weights("text.safetensors")?;
+        let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
+        let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
+        let text = encoder.map_err(|error| bundle.weights_error("text.safetensors", &error))?;
+        Ok(Reader {
+            parts: Arc::clone(&self.parts),
+            text,
+        })
+    }
+}
+
 /// A native model with its weights.
 struct Loaded {
     parts: Arc<Parts>,
-    text: TextEncoder,
+    reader: Reader,
     transformer: Transformer,
     dtype: Dtype,
     /// Read when it is first needed: the first denoising step does not wait for it.
     decoder: OnceLock<Decoder>,
 }
 
-impl Loaded {
+impl Reader {
     fn encode(&self, text: &str) -> TextStates {
         let words: Vec<Word> = self
             .parts
@@ -243,10 +262,9 @@ impl Loaded {
             .collect();
         self.text.encode(&words)
     }
-}
 
-impl VideoModel for Loaded {
-    fn read(&self, text: &str) -> Vec<Reading> {
+    /// What a text says, surest first.
+    pub(crate) fn read(&self, text: &str) -> Vec<Reading> {
         let belief = self.encode(text).belief.to_vec();
         let mut at = 0;
         let mut readings = Vec::new();
@@ -270,9 +288,15 @@ impl VideoModel for Loaded {
         readings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         readings
     }
+}
+
+impl VideoModel for Loaded {
+    fn read(&self, text: &str) -> Vec<Reading> {
+        self.reader.read(text)
+    }
 
     fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
-        let condition = |text: &str| self.transformer.condition(&self.encode(text));
+        let condition = |text: &str| self.transformer.condition(&self.reader.encode(text));
         Ok(Box::new(Guided {
             model: &self.transformer,
             prompt: condition(&clip.prompt),

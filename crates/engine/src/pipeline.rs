@@ -10,6 +10,7 @@ use kinora_media::{MediaError, Mp4Writer, Quality, Tags, VideoSettings};
 use kinora_tensor::Tensor;
 use serde::Serialize;
 
+use crate::adherence::Adherence;
 use crate::arrays::{self, ArrayWriter};
 use crate::error::Result;
 use crate::finish::Finisher;
@@ -42,6 +43,8 @@ pub struct Output {
     pub save_latents: Option<PathBuf>,
     /// The noise to start from instead of the seed's: safetensors, `latents` F32 `[1, c, t, h, w]`.
     pub init_latents: Option<PathBuf>,
+    /// Whether to measure which clauses of the prompt the clip shows; several takes always are.
+    pub measure: bool,
 }
 
 impl Output {
@@ -50,6 +53,16 @@ impl Output {
     /// # Errors
     /// [`crate::Error::Media`].
     pub fn check(&self) -> Result<()> {
+        match self.files().find(|path| path.exists()) {
+            Some(path) if !self.overwrite => {
+                Err(MediaError::AlreadyExists { path: path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The files that are written.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let files = [
             Some(&self.path),
             self.thumbnail.as_ref(),
@@ -57,12 +70,7 @@ impl Output {
             self.save_frames.as_ref(),
             self.save_latents.as_ref(),
         ];
-        match files.into_iter().flatten().find(|path| path.exists()) {
-            Some(path) if !self.overwrite => {
-                Err(MediaError::AlreadyExists { path: path.clone() }.into())
-            }
-            _ => Ok(()),
-        }
+        files.into_iter().flatten()
     }
 }
 
@@ -89,12 +97,29 @@ pub struct Clip {
     pub model_hash: String,
     /// The size that the model painted, before it was cut and scaled.
     pub native_size: Size,
+    /// What it shows of the prompt, where that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adherence: Option<Adherence>,
+    /// The takes that it was chosen from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub takes: Vec<Take>,
     /// Size of the file in bytes.
     #[serde(skip)]
     pub bytes: u64,
     /// Where the time went.
     #[serde(skip)]
     pub timings: Timings,
+}
+
+/// One of several takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Take {
+    /// Its seed.
+    pub seed: u64,
+    /// How many clauses of the prompt it shows.
+    pub satisfied: u32,
+    /// Its flicker in grey levels; `None` when nothing stands still.
+    pub flicker: Option<f32>,
 }
 
 /// Where a run's time went.
@@ -291,6 +316,8 @@ impl Run<'_> {
             model: recipe.model.clone(),
             model_hash: recipe.model_hash.clone(),
             native_size: framing.native,
+            adherence: None,
+            takes: Vec::new(),
             bytes,
             timings: self.timings,
         }

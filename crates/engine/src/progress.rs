@@ -20,6 +20,8 @@ pub enum Stage {
     Denoise,
     /// Decoding, finishing and encoding; counted in delivered frames.
     Decode,
+    /// Measuring which clauses of the prompt the clip shows, where that is asked for.
+    Measure,
 }
 
 impl Stage {
@@ -30,6 +32,7 @@ impl Stage {
             Self::Text => "text",
             Self::Denoise => "denoise",
             Self::Decode => "decode",
+            Self::Measure => "measure",
         }
     }
 }
@@ -62,6 +65,9 @@ pub struct Preview {
 pub trait Progress {
     /// Called at the start of every stage (`step` 0) and after every step.
     fn update(&mut self, update: &Update);
+
+    /// Called before each of several takes, the first being 1; not for a single one.
+    fn take(&mut self, _take: u32, _of: u32) {}
 
     /// Whether [`Progress::preview`] is wanted; each costs a part of a decode.
     fn wants_preview(&self) -> bool {

@@ -42,6 +42,10 @@ pub struct Request {
     /// Denoising steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u32>,
+    /// Make as many takes, with seeds from `seed` on, and keep the one that shows most of what the
+    /// prompt asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best_of: Option<u32>,
     /// How strongly the prompt pulls: 1 is no guidance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance: Option<f64>,

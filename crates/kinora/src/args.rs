@@ -42,6 +42,8 @@ pub enum Command {
     Pull(Pull),
     /// Show how a clip was made, from the clip itself
     Recipe(Recipe),
+    /// Measure which clauses of a prompt a clip shows
+    Measure(Measure),
     /// Measure the speed of this machine
     Bench(Bench),
     /// Print a completion script for a shell
@@ -173,6 +175,10 @@ pub struct Generate {
           value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Sampling")]
     pub count: u32,
 
+    /// Make N takes of a clip, with seeds S, S+1, ..., and keep the one that shows most of the prompt
+    #[arg(long, value_name = "N", help_heading = "Sampling")]
+    pub best_of: Option<u32>,
+
     /// Refuse the prompt if the model ignores a word of it or covers less than 80 %
     #[arg(long, help_heading = "Sampling")]
     pub strict: bool,
@@ -188,6 +194,10 @@ pub struct Generate {
     /// Print one JSON object on standard output
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+
+    /// Measure which clauses of the prompt the clip shows, as `kinora measure` does
+    #[arg(long, help_heading = "Output")]
+    pub measure: bool,
 
     /// Print the memory plan and make nothing
     #[arg(long, help_heading = "Output")]
@@ -361,6 +371,24 @@ pub struct Recipe {
     /// A clip made by Kinora
     #[arg(value_name = "FILE.mp4")]
     pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "kinora-1 reads the clauses from the prompt; detectors trained on true film look for them in the\npictures. They know kinora-1's world: of other films most is not checkable."
+)]
+pub struct Measure {
+    /// A clip: H.264 in MP4, up to 30 seconds, by whatever program
+    #[arg(value_name = "FILE.mp4")]
+    pub file: PathBuf,
+
+    /// What it should show [default: the prompt in its recipe]
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -59,6 +59,14 @@ impl Terminal {
 }
 
 impl Progress for Terminal {
+    fn take(&mut self, take: u32, of: u32) {
+        let line = format!("take {take} of {of}");
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
     fn update(&mut self, update: &Update) {
         let left = update.eta.filter(|_| update.step < update.of);
         let eta = left

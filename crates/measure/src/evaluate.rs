@@ -37,6 +37,21 @@ pub const SLOTS: &[&str] = &[
     "second color",
 ];
 
+/// Actions that take a subject somewhere.
+pub const TRAVELS: &[&str] = &["walks", "runs", "sails", "rolls", "crosses"];
+
+/// What slots and their values ask of a clip. A direction is only asked of what moves: a standing
+/// figure merely faces there.
+pub fn clauses(said: &[(&str, &str)]) -> Vec<Clause> {
+    let travels = said
+        .iter()
+        .any(|(slot, value)| *slot == "action" && TRAVELS.contains(value));
+    said.iter()
+        .filter(|(slot, _)| SLOTS.contains(slot) && (*slot != "direction" || travels))
+        .map(|(slot, value)| Clause::new(slot, value))
+        .collect()
+}
+
 /// What asks for people, whatever their age and sex: "person" is right for every one of them.
 const PEOPLE: &[&str] = &["man", "woman", "child"];
 
@@ -189,8 +204,8 @@ impl Tally {
     }
 }
 
-/// The strongest finding for a slot, for the list of confusions.
-fn found(report: &Report, slot: &str) -> String {
+/// The strongest finding for a slot.
+pub fn found(report: &Report, slot: &str) -> String {
     let main = report.subjects.first();
     let of_main = |f: fn(&SubjectReport) -> String| main.map_or("nothing".to_string(), f);
     match slot {

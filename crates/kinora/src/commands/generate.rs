@@ -27,7 +27,8 @@ pub fn run(arguments: &Generate) -> Result<()> {
     let jobs = (0..arguments.count)
         .map(|n| {
             let request = Request {
-                seed: Some(seed + u64::from(n)),
+                // The takes of one clip have the seeds up to the next clip's.
+                seed: Some(seed + u64::from(n) * u64::from(arguments.best_of.unwrap_or(1))),
                 ..request.clone()
             };
             engine.resolve(&request).map(|job| (request, job))
@@ -55,6 +56,9 @@ pub fn run(arguments: &Generate) -> Result<()> {
         drop(progress);
         if !arguments.json {
             super::print(&summary(&clip))?;
+            if let Some(adherence) = &clip.adherence {
+                super::print(&super::measure::describe(adherence))?;
+            }
         }
         clips.push(clip);
     }
@@ -81,6 +85,7 @@ fn request(arguments: &Generate) -> Result<Request> {
         fps: arguments.fps,
         seed: Some(arguments.seed.unwrap_or_else(random_seed)),
         steps: arguments.steps,
+        best_of: arguments.best_of,
         guidance: arguments.guidance,
         model: installed::place(arguments.model.as_deref())?,
         finish: arguments.finish.unwrap_or_default(),
@@ -121,6 +126,7 @@ fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {
         save_frames: beside(&arguments.save_frames),
         save_latents: beside(&arguments.save_latents),
         init_latents: arguments.init_latents.clone(),
+        measure: arguments.measure,
         ..Output::default()
     }
 }
@@ -155,8 +161,12 @@ fn summary(clip: &Clip) -> String {
     let name: &Path = &clip.path;
     let resized = (clip.native_size != Size::new(clip.width, clip.height))
         .then(|| format!(" (painted at {})", clip.native_size));
+    let takes = match clip.takes.len() {
+        0 => String::new(),
+        takes => format!(", best of {takes}"),
+    };
     format!(
-        "{}  {}x{}{}, {} frames at {} fps, seed {}, made in {}",
+        "{}  {}x{}{}, {} frames at {} fps, seed {}{takes}, made in {}",
         name.display(),
         clip.width,
         clip.height,

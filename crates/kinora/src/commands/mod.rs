@@ -10,6 +10,7 @@ use crate::args::{Arguments, Command, Serve};
 mod bench;
 mod completions;
 mod generate;
+mod measure;
 mod models;
 mod prompt;
 mod pull;
@@ -29,6 +30,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Pull(arguments) => pull::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Recipe(arguments) => recipe::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -195,6 +195,7 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         steps: body
             .parsed(&["num_inference_steps", "steps"])?
             .or(base.steps),
+        best_of: body.parsed(&["best_of"])?.or(base.best_of),
         guidance: body
             .parsed(&["guidance_scale", "cfg_scale"])?
             .or(base.guidance),
@@ -233,7 +234,9 @@ fn variation(
     index: u64,
     remixed_from: Option<String>,
 ) -> Result<NewVideo, ApiError> {
-    let seed = first.recipe.effective.seed.saturating_add(index);
+    // The takes of one video have the seeds up to the next video's.
+    let takes = u64::from(request.best_of.unwrap_or(1));
+    let seed = first.recipe.effective.seed.saturating_add(index * takes);
     let request = Request {
         seed: Some(seed),
         ..request.clone()

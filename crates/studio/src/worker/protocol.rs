@@ -72,7 +72,8 @@ impl Position {
             Stage::Load => (0.0, 1.0),
             Stage::Text => (1.0, 2.0),
             Stage::Denoise => (2.0, 66.0),
-            Stage::Decode => (66.0, 99.0),
+            Stage::Decode => (66.0, 95.0),
+            Stage::Measure => (95.0, 99.0),
         };
         let share = f64::from(self.step) / f64::from(self.total.max(1));
         (from + (to - from) * share).round() as i64

@@ -7,31 +7,22 @@ use kinora_filmset::{
 };
 use kinora_measure::evaluate::{self, Clause};
 
-/// The clauses of a vector of slot values (`SLOTS.len()` long, 0 is "not said"). A direction is
-/// only asked of what moves; a standing figure merely faces there. A kind of people also asks for
-/// a "person" of any age and sex.
+/// The clauses of a vector of slot values (`SLOTS.len()` long, 0 is "not said"). A kind of people
+/// also asks for a "person" of any age and sex.
 pub fn clauses(slots: &[u8]) -> Vec<Clause> {
-    let value = |slot: Slot| -> Option<&'static str> {
-        let k = slots[slot as usize] as usize;
-        (k > 0).then(|| SLOTS[slot as usize].values[k - 1])
+    let value = |slot: usize| -> Option<&'static str> {
+        let k = slots[slot] as usize;
+        (k > 0).then(|| SLOTS[slot].values[k - 1])
     };
-    let travels = value(Slot::Action).is_some_and(|action| TRAVELS.contains(&action));
-    let mut asked = Vec::new();
-    for (spec, &k) in SLOTS.iter().zip(slots) {
-        let direction = spec.name == SLOTS[Slot::Direction as usize].name;
-        if k == 0 || !evaluate::SLOTS.contains(&spec.name) || (direction && !travels) {
-            continue;
-        }
-        asked.push(Clause::new(spec.name, spec.values[k as usize - 1]));
-    }
-    if let Some(kind) = value(Slot::Kind) {
+    let said: Vec<_> = (0..SLOTS.len())
+        .filter_map(|slot| Some((SLOTS[slot].name, value(slot)?)))
+        .collect();
+    let mut asked = evaluate::clauses(&said);
+    if let Some(kind) = value(Slot::Kind as usize) {
         asked.push(Clause::new("person", kind));
     }
     asked
 }
-
-/// Actions that take a subject somewhere.
-const TRAVELS: &[&str] = &["walks", "runs", "sails", "rolls", "crosses"];
 
 /// Everything that `program` shows and detectors can answer, as if a caption had said it all.
 pub fn shown(program: &Program) -> Vec<Clause> {
@@ -75,7 +66,13 @@ mod tests {
         let slots: Vec<_> = SLOTS.iter().map(|s| s.name).collect();
         assert!(evaluate::SLOTS.iter().all(|slot| slots.contains(slot)));
         let actions = names!(Action);
-        assert!(TRAVELS.iter().all(|action| actions.contains(action)));
+        assert_eq!(SLOTS[Slot::Action as usize].name, "action");
+        assert_eq!(SLOTS[Slot::Direction as usize].name, "direction");
+        assert!(
+            evaluate::TRAVELS
+                .iter()
+                .all(|action| actions.contains(action))
+        );
         assert!(
             words::SubjectKind::ALL[..labels::FIGURES]
                 .iter()
