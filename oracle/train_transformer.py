@@ -31,7 +31,9 @@ from native.transformer import Transformer
 from native.weights import averaged, go_on
 
 TEXT_DROPOUT = 0.1
-FIRST_FRAME_CLEAN = 0.1
+# Shares of clips some latent frames of which are given, and so stay clean, as image to video,
+# extensions and loops ask for: the first, the first three, the last, both ends.
+GIVEN = ((0.08, [0]), (0.04, [0, 1, 2]), (0.03, [-1]), (0.03, [0, -1]))
 GRID_FRAMES = 25
 # Of a latent that a subject covers, against one of the background. Where the noise still hides the
 # subject's place the weight makes it likelier everywhere: at 3 clips showed it twice.
@@ -113,6 +115,16 @@ class Teacher(nn.Module):
             )
             what = what + (each * weight).sum() / weight.sum().clamp(min=1.0)
         return where + 0.1 * what
+
+
+def keep_clean(sigma: torch.Tensor):
+    """Sets the noise levels [b, t] of some clips' given frames to 0."""
+    b, t = sigma.shape
+    for clip, choice in enumerate(torch.rand(b).tolist()):
+        for share, frames in GIVEN if t > 4 else GIVEN[:1] if t > 1 else ():
+            if (choice := choice - share) < 0:
+                sigma[clip, frames] = 0.0
+                break
 
 
 def load_text(run: str | None, config: Config, device: str) -> TextEncoder:
@@ -219,8 +231,7 @@ def train(rank, args):
         clean, cover = clean.to(args.device), cover.to(args.device)
         b, t = clean.shape[:2]
         sigma = sample_sigma(b)[:, None].expand(b, t).clone().to(args.device)
-        if t > 1:
-            sigma[torch.rand(b) < FIRST_FRAME_CLEAN, 0] = 0.0
+        keep_clean(sigma)
         noisy = noised(clean, torch.randn_like(clean), sigma)
         predicted, middle = model(
             noisy.to(dtype), sigma, *conditions(said), middle=True

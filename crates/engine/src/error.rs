@@ -47,7 +47,7 @@ pub enum Error {
         category: Category,
     },
     /// A value outside its range.
-    #[error("{name} {value} is not possible")]
+    #[error("{} is not possible", format!("{name} {value}").trim_end())]
     Value {
         /// Name of the value, as the command line calls it.
         name: &'static str,
@@ -261,7 +261,10 @@ fn media_hint(error: &kinora_media::MediaError) -> String {
     use std::io::ErrorKind;
     match error {
         MediaError::AlreadyExists { .. } => "--force replaces it, another --output keeps it".into(),
-        MediaError::Io { source, .. } => match source.kind() {
+        MediaError::Io { source, action, .. } => match source.kind() {
+            ErrorKind::NotFound if matches!(*action, "open" | "read") => {
+                "check the file's name".into()
+            }
             ErrorKind::NotFound => "the folder must exist".into(),
             ErrorKind::PermissionDenied => "choose a folder that you may write to".into(),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::framing::{self, Ask, Framing};
+use crate::given::{GivenHashes, Inspected};
 use crate::model::{Asked, Defaults, Family, ModelInfo};
 use crate::noise;
 use crate::plan::Plan;
@@ -9,6 +10,7 @@ use crate::prompt::Analysis;
 use crate::recipe::{Effective, FORMAT, Recipe};
 use crate::request::{ModelOptions, Request};
 use crate::safety::moderate;
+use crate::size::Aspect;
 use crate::timing::{RATES, Timing};
 
 /// Most characters of a prompt, before its words are counted.
@@ -73,8 +75,9 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
         check_coverage(&analysis)?;
     }
     check_options(&request.options, info)?;
-    let framing = framing(request, &analysis, info)?;
-    let timing = timing(request, &analysis, info)?;
+    let given = Inspected::of(request, info)?;
+    let framing = framing(request, &analysis, info, &given)?;
+    let timing = timing(request, &analysis, info, &given)?;
     let plan = Plan::new(
         family,
         request.options.dtype.unwrap_or_default(),
@@ -91,6 +94,8 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     effective.shift = sampling.shift;
     sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;
+    effective.earlier_frames = given.earlier_frames(effective.timing.fps);
+    effective.given = given.hashes;
     let mut notes = notes(&effective, &analysis, request);
     notes.extend_from_slice(family.notes());
     // A folder's path is no part of what a clip follows from.
@@ -145,18 +150,38 @@ fn check_coverage(analysis: &Analysis) -> Result<()> {
     })
 }
 
-/// Options win over the prompt's format words, and those over the model's own frame.
-fn framing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Framing> {
-    let ask = Ask {
+/// Options win over the prompt's format words, those over the shape of what is given, and that over
+/// the model's own frame.
+fn framing(
+    request: &Request,
+    analysis: &Analysis,
+    info: &ModelInfo,
+    given: &Inspected,
+) -> Result<Framing> {
+    let mut ask = Ask {
         size: request.size,
         aspect: request.aspect.or(analysis.format.aspect),
         resolution: request.resolution.or(analysis.format.resolution),
     };
+    if let Some(size) = given.size {
+        let is_free = ask.size.is_none() && ask.aspect.is_none();
+        if is_free && given.clip.is_some() && ask.resolution.is_none() {
+            ask.size = Some(size);
+        } else if is_free && size.ratio().max(1.0 / size.ratio()) <= framing::MOST_ELONGATED {
+            ask.aspect = Some(Aspect::new(size.width, size.height));
+        }
+    }
     framing::frame(ask, info.canvas()).map_err(|(message, hint)| Error::Size { message, hint })
 }
 
-fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Timing> {
-    let fps = request.fps.or(analysis.format.fps).unwrap_or(info.fps);
+fn timing(
+    request: &Request,
+    analysis: &Analysis,
+    info: &ModelInfo,
+    given: &Inspected,
+) -> Result<Timing> {
+    let fps = request.fps.or(analysis.format.fps).or(given.fps());
+    let fps = fps.unwrap_or(info.fps);
     if !RATES.contains(&fps) && fps != info.fps {
         let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
         let hint = format!(
@@ -169,11 +194,16 @@ fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Ti
     if let Some(frames) = request.frames {
         return exact_frames(frames, fps, info);
     }
+    // What repeats the end of an extended clip takes from the model's longest clip.
+    let lead = given.lead(info.frame_stride);
+    let longest = (info.longest_seconds * f64::from(info.fps) - f64::from(lead.saturating_sub(1)))
+        / f64::from(info.fps);
+    let longest = (longest * 10.0).floor() / 10.0;
     let asked = request
         .seconds
         .or(analysis.format.seconds)
-        .unwrap_or(info.longest_seconds.min(4.0));
-    let (shortest, longest) = (info.shortest_seconds, info.longest_seconds);
+        .unwrap_or(longest.floor().min(4.0).max(info.shortest_seconds));
+    let shortest = info.shortest_seconds;
     if !(shortest..=longest).contains(&asked) {
         let from_prompt = request
             .seconds
@@ -189,7 +219,13 @@ fn timing(request: &Request, analysis: &Analysis, info: &ModelInfo) -> Result<Ti
         });
     }
     let native_fps = if info.fps_is_free { fps } else { info.fps };
-    Ok(Timing::new(asked, fps, native_fps, info.frame_stride))
+    Ok(Timing::after(
+        lead,
+        asked,
+        fps,
+        native_fps,
+        info.frame_stride,
+    ))
 }
 
 fn exact_frames(frames: u32, fps: u32, info: &ModelInfo) -> Result<Timing> {
@@ -304,6 +340,8 @@ fn effective(
         decode_timestep: options.decode_timestep.or(defaults.decode_timestep),
         decode_noise_scale: options.decode_noise_scale.or(defaults.decode_noise_scale),
         finish: request.finish,
+        given: GivenHashes::default(),
+        earlier_frames: 0,
         noise_from_file: false,
     })
 }

@@ -37,6 +37,8 @@ pub struct ModelInfo {
     /// It paints every size whose sides are multiples of this, not only `sizes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_step: Option<u32>,
+    /// Whether it can begin and end with given pictures, and go on from another clip.
+    pub image_to_video: bool,
     /// Most words of a prompt.
     pub max_words: usize,
     /// How it is sampled.
@@ -179,11 +181,20 @@ pub trait Family: Send + Sync {
 pub trait VideoModel: Send + Sync {
     /// What it reads from a prompt, surest first.
     fn read(&self, text: &str) -> Vec<Reading>;
-    /// Prepares a clip's prompt and what it must not show (empty: nothing in particular).
+    /// Prepares a clip's prompt and what it must not show (empty: nothing in particular). Latent
+    /// frames at the positions `held` are given, and so without noise.
     ///
     /// # Errors
     /// [`crate::Error::Model`] where weights that are read now turn out damaged.
-    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>>;
+    fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>>;
+    /// Encodes `1 + stride k` frames F32 `[t, h, w, 3]` in [-1, 1] of one of its sizes to latents
+    /// `[1 + k, h, w, c]`. Only asked of models that can do [`ModelInfo::image_to_video`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] where the encoder's weights turn out damaged.
+    fn encode(&self, _frames: &Tensor) -> Result<Tensor> {
+        unimplemented!("this model makes clips from text alone")
+    }
     /// Starts decoding a clip.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
-    Conditioning, Config, Decoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, TextEncoder, TextStates,
-    Transformer, Word,
+    Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, TextEncoder,
+    TextStates, Transformer, Word,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
 use kinora_tensor::{Precision, Tensor};
@@ -80,6 +80,7 @@ impl Native {
             frame_stride: LATENT_STRIDE as u32,
             sizes: SIZES.to_vec(),
             size_step: None,
+            image_to_video: true,
             max_words: text.max_tokens,
             defaults: Defaults {
                 steps: 20,
@@ -295,13 +296,25 @@ impl VideoModel for Loaded {
         self.reader.read(text)
     }
 
-    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let condition = |text: &str| self.transformer.condition(&self.reader.encode(text));
         Ok(Box::new(Guided {
             model: &self.transformer,
             prompt: condition(&clip.prompt),
             negative: condition(&clip.negative),
+            held: held.to_vec(),
         }))
+    }
+
+    fn encode(&self, frames: &Tensor) -> Result<Tensor> {
+        let Parts { bundle, config, .. } = &*self.parts;
+        let file = "codec.safetensors";
+        let weights = bundle.weights(file)?;
+        let encoder = Encoder::load(&weights.weights(self.dtype.into()), &config.codec);
+        let encoder = encoder
+            .and_then(|encoder| weights.finish_without(&["decoder."]).map(|()| encoder))
+            .map_err(|error| bundle.weights_error(file, &error))?;
+        Ok(encoder.encode(&half_size(frames)))
     }
 
     fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
@@ -331,10 +344,27 @@ impl Loaded {
     }
 }
 
+/// Frames `[t, h, w, 3]` at half their size, by the mean of 2 x 2 pixels: what the encoder reads.
+fn half_size(frames: &Tensor) -> Tensor {
+    let [t, h, w, c] = frames.dims();
+    let (rows, columns) = (h / 2, w / 2);
+    let pixels = frames.as_f32();
+    Tensor::from_fn(&[t, rows, columns, c], |i| {
+        let (channel, column) = (i % c, i / c % columns);
+        let (row, frame) = (i / c / columns % rows, i / c / columns / rows);
+        let at = |y: usize, x: usize| {
+            pixels[((frame * h + 2 * row + y) * w + 2 * column + x) * c + channel]
+        };
+        (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4.0
+    })
+}
+
 struct Guided<'a> {
     model: &'a Transformer,
     prompt: Conditioning,
     negative: Conditioning,
+    /// Latent frames without noise.
+    held: Vec<usize>,
 }
 
 impl Denoiser for Guided<'_> {
@@ -343,7 +373,10 @@ impl Denoiser for Guided<'_> {
             Towards::Prompt => &self.prompt,
             Towards::Negative => &self.negative,
         };
-        let levels = vec![sigma as f32; latents.shape()[0]];
+        let mut levels = vec![sigma as f32; latents.shape()[0]];
+        for &frame in &self.held {
+            levels[frame] = 0.0;
+        }
         let clean = self.model.forward(latents, &levels, conditioning); // [t, h, w, c]
         let scale = (1.0 / sigma.max(SMALLEST_SIGMA)) as f32;
         latents.combine(scale, &clean, -scale)

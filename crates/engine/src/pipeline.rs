@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kinora_diffusion::Guidance;
 use kinora_diffusion::samplers::{self, Progress as Sampled};
-use kinora_media::{MediaError, Mp4Writer, Quality, Tags, VideoSettings};
+use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Tags, VideoSettings};
 use kinora_tensor::Tensor;
 use serde::Serialize;
 
@@ -14,11 +14,13 @@ use crate::adherence::Adherence;
 use crate::arrays::{self, ArrayWriter};
 use crate::error::Result;
 use crate::finish::Finisher;
+use crate::given::{self, Held, Replay};
 use crate::job::Job;
 use crate::model::{Sampling, Towards, VideoModel};
 use crate::noise::Gaussian;
 use crate::picture::{Picture, develop, fit, to_rgb};
 use crate::progress::{Cancel, Preview, Progress, Stage, Update};
+use crate::recipe::Recipe;
 use crate::size::Size;
 use crate::stills::Stills;
 
@@ -157,7 +159,8 @@ impl Run<'_> {
         self.output.check()?;
         let noise = self.noise()?;
         let mut files = Files::create(self.job, self.output, noise.is_given)?;
-        let latents = self.denoise(model, noise.latents)?;
+        let held = self.held(model, &noise.latents)?;
+        let latents = self.denoise(model, &noise.latents, &held)?;
         if let Some(path) = &self.output.save_latents {
             arrays::save_latents(path, &latents, self.output.overwrite)?;
         }
@@ -196,12 +199,58 @@ impl Run<'_> {
         })
     }
 
-    fn denoise(&mut self, model: &dyn VideoModel, noise: Tensor) -> Result<Tensor> {
+    /// The latents of what the clip begins and ends with.
+    fn held(&mut self, model: &dyn VideoModel, noise: &Tensor) -> Result<Held> {
+        let Recipe {
+            request, effective, ..
+        } = &self.job.recipe;
+        let (given, timing) = (&request.given, &effective.timing);
+        let size = effective.framing.native;
+        let mut held = Held::default();
+        if let Some(path) = &given.extend {
+            let tail = given::tail(path, size, timing.lead, timing.native_fps)?;
+            held.put(0, &model.encode(&tail)?);
+        }
+        let picture = |path: &PathBuf| given::picture(path, size);
+        let first = match &given.image {
+            Some(path) => Some(picture(path)?),
+            None if request.looped => Some(self.opening(model, noise)?),
+            None => None,
+        };
+        if let Some(first) = &first {
+            held.put(0, &model.encode(first)?);
+        }
+        let last = match &given.last_image {
+            Some(path) => Some(picture(path)?),
+            None => first.filter(|_| request.looped),
+        };
+        if let Some(last) = last {
+            // A latent frame behind the first stands for as many frames as lie between two.
+            let latents = noise.shape()[0];
+            let stride = (timing.native_frames as usize - 1) / (latents - 1);
+            let film = Tensor::concat(&vec![&last; 1 + stride], 0);
+            held.put(latents - 1, &model.encode(&film)?.slice(1..2));
+        }
+        Ok(held)
+    }
+
+    /// The first frame `[1, h, w, 3]` of the clip, painted alone.
+    fn opening(&mut self, model: &dyn VideoModel, noise: &Tensor) -> Result<Tensor> {
+        let latents = self.denoise(model, &noise.slice(0..1), &Held::default())?;
+        let mut stream = model.decoder(&self.job.recipe.effective)?;
+        let frame = stream.push(&latents, true);
+        let pixels = frame.as_f32();
+        Ok(Tensor::from_fn(frame.shape(), |i| {
+            pixels[i].clamp(-1.0, 1.0)
+        }))
+    }
+
+    fn denoise(&mut self, model: &dyn VideoModel, noise: &Tensor, held: &Held) -> Result<Tensor> {
         let effective = &self.job.recipe.effective;
         let since = Instant::now();
         self.tell(Stage::Text, 0, 1, since);
         self.cancel.check()?;
-        let denoiser = model.denoiser(effective)?;
+        let denoiser = model.denoiser(effective, &held.positions())?;
         self.timings.text = since.elapsed();
         self.tell(Stage::Text, 1, 1, since);
 
@@ -222,14 +271,14 @@ impl Run<'_> {
             let towards = denoiser.velocity(x, sigma, Towards::Prompt);
             // A stop between the two calls is seen at the end of the step; skip the second.
             if !denoiser.is_guided() || !guidance.applies(sigma) || cancel.is_cancelled() {
-                return towards;
+                return held.rest(&towards);
             }
-            guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative))
+            held.rest(&guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative)))
         };
         let since = Instant::now();
         self.tell(Stage::Denoise, 0, effective.steps, since);
         let on_step = |sampled: &Sampled| self.stepped(model, sampled, since);
-        samplers::sample(sampler, noise, &schedule, velocity, on_step)
+        samplers::sample(sampler, held.place(noise), &schedule, velocity, on_step)
             .ok_or(crate::Error::Cancelled)
     }
 
@@ -274,7 +323,8 @@ impl Run<'_> {
         let (framing, timing) = (&effective.framing, &effective.timing);
         let finisher = Finisher::new(effective.finish, framing.size, effective.seed);
         let since = Instant::now();
-        self.tell(Stage::Decode, 0, timing.frames, since);
+        self.tell(Stage::Decode, 0, effective.frames(), since);
+        self.replay(files, since)?;
         let mut stream = model.decoder(effective)?;
         let (mut made, mut shown) = (0, 0);
         let groups = latents.shape()[0];
@@ -295,10 +345,38 @@ impl Run<'_> {
             for picture in develop(&frames, &wanted, framing, &finisher)? {
                 files.write(&picture)?;
             }
-            self.tell(Stage::Decode, shown, timing.frames, since);
+            let done = effective.earlier_frames + shown;
+            self.tell(Stage::Decode, done, effective.frames(), since);
         }
         assert_eq!(shown, timing.frames, "every delivered frame was decoded");
         self.timings.decode = since.elapsed();
+        Ok(())
+    }
+
+    /// Writes the frames of the clip that is extended.
+    fn replay(&mut self, files: &mut Files, since: Instant) -> Result<()> {
+        let Recipe {
+            request, effective, ..
+        } = &self.job.recipe;
+        let Some(path) = &request.given.extend else {
+            return Ok(());
+        };
+        let mut clip = ClipReader::open(path)?;
+        let size = effective.framing.size;
+        let replay = Replay::new((clip.frames(), clip.fps()), effective.timing.fps);
+        let from = Size::new(clip.width(), clip.height());
+        let (mut index, mut shown) = (0, 0);
+        while let Some(rgb) = clip.next_frame()? {
+            self.cancel.check()?;
+            let showings = replay.showings(index);
+            index += 1;
+            if showings > 0 {
+                let rgb = fit(rgb, from, size)?;
+                files.write(&Picture { rgb, showings })?;
+                shown += showings;
+                self.tell(Stage::Decode, shown, effective.frames(), since);
+            }
+        }
         Ok(())
     }
 
@@ -311,8 +389,8 @@ impl Run<'_> {
             width: framing.size.width,
             height: framing.size.height,
             fps: timing.fps,
-            frames: timing.frames,
-            seconds: timing.seconds,
+            frames: recipe.effective.frames(),
+            seconds: f64::from(recipe.effective.frames()) / f64::from(timing.fps),
             model: recipe.model.clone(),
             model_hash: recipe.model_hash.clone(),
             native_size: framing.native,
@@ -383,7 +461,7 @@ impl Files {
         Ok(Self {
             video,
             frames: frames.transpose()?,
-            stills: Stills::new(output, size, timing.frames),
+            stills: Stills::new(output, size, recipe.effective.frames()),
         })
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
 use crate::framing::Framing;
+use crate::given::GivenHashes;
 use crate::model::Asked;
 use crate::request::{Dtype, Request};
 use crate::timing::Timing;
@@ -71,12 +72,23 @@ pub struct Effective {
     pub decode_noise_scale: Option<f64>,
     /// Film stock, grain, vignette.
     pub finish: Finish,
+    /// What the clip began or ended with.
+    #[serde(default, skip_serializing_if = "GivenHashes::is_none")]
+    pub given: GivenHashes,
+    /// Frames of the clip that this one goes on from, which are shown first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_frames: u32,
     /// Whether the noise came from a file and not from the seed; the recipe alone cannot repeat it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noise_from_file: bool,
 }
 
 impl Effective {
+    /// Delivered frames, those of an extended clip among them.
+    pub fn frames(&self) -> u32 {
+        self.earlier_frames + self.timing.frames
+    }
+
     /// What this asks of the sampling.
     pub(crate) fn asked(&self) -> Asked<'_> {
         Asked {
@@ -85,6 +97,14 @@ impl Effective {
             timesteps: self.timesteps.as_deref(),
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(frames: &u32) -> bool {
+    *frames == 0
 }
 
 impl Recipe {

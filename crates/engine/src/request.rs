@@ -59,6 +59,13 @@ pub struct Request {
     /// the model's hash stands for them.
     #[serde(skip)]
     pub files: ModelFiles,
+    /// What the clip begins or ends with. Never read from a request of the network, never written
+    /// to a recipe, which holds hashes of the contents.
+    #[serde(skip)]
+    pub given: Given,
+    /// End as it begins, so that it can be played in a circle.
+    #[serde(rename = "loop", skip_serializing_if = "std::ops::Not::not")]
+    pub looped: bool,
     /// Film stock, grain, vignette.
     #[serde(skip_serializing_if = "Finish::is_none")]
     pub finish: Finish,
@@ -68,6 +75,31 @@ pub struct Request {
     /// Refuse instead of ignoring words that the model does not know.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
+}
+
+impl Request {
+    /// The first option that gives pictures to begin or end with.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        let options = [
+            ("--image", self.given.image.is_some()),
+            ("--last-image", self.given.last_image.is_some()),
+            ("--loop", self.looped),
+            ("--extend", self.given.extend.is_some()),
+        ];
+        let given = options.into_iter().find(|(_, given)| *given);
+        given.map(|(name, _)| name)
+    }
+}
+
+/// Files that a clip begins or ends with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The first picture.
+    pub image: Option<PathBuf>,
+    /// The last picture.
+    pub last_image: Option<PathBuf>,
+    /// The clip to go on from: H.264 in MP4.
+    pub extend: Option<PathBuf>,
 }
 
 /// What only some models can be told; `None` takes the model's published value.

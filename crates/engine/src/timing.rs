@@ -23,15 +23,31 @@ pub struct Timing {
     pub native_fps: u32,
     /// Frames that the model makes, `1 + stride k`.
     pub native_frames: u32,
+    /// Made frames before the first that is shown: the end of the clip that is extended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lead: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(frames: &u32) -> bool {
+    *frames == 0
 }
 
 impl Timing {
     /// The timing of a clip of `seconds` at `fps` from a model of `native_fps` that makes
     /// `stride` frames from a latent one.
     pub fn new(seconds: f64, fps: u32, native_fps: u32, stride: u32) -> Self {
+        Self::after(0, seconds, fps, native_fps, stride)
+    }
+
+    /// The timing of a continuation: the first `lead` of the made frames are not shown.
+    pub fn after(lead: u32, seconds: f64, fps: u32, native_fps: u32, stride: u32) -> Self {
         let frames = (seconds * f64::from(fps)).round().max(1.0) as u32;
         // The made frame that the last delivered frame shows, as in `shown_before`.
-        let last = (2 * (frames - 1) * native_fps + fps) / (2 * fps);
+        let last = lead + (2 * (frames - 1) * native_fps + fps) / (2 * fps);
         let native_frames = 1 + last.div_ceil(stride) * stride;
         let seconds = f64::from(frames) / f64::from(fps);
         Self {
@@ -40,6 +56,7 @@ impl Timing {
             frames,
             native_fps,
             native_frames,
+            lead,
         }
     }
 
@@ -52,11 +69,15 @@ impl Timing {
             frames,
             native_fps: fps,
             native_frames: frames,
+            lead: 0,
         }
     }
 
     /// How many times made frame `index` is shown: 0 when dropped, more than 1 when held.
     pub fn showings(&self, index: u32) -> u32 {
+        let Some(index) = index.checked_sub(self.lead) else {
+            return 0;
+        };
         self.shown_before(index + 1) - self.shown_before(index)
     }
 
@@ -106,6 +127,17 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_continuation_shows_what_comes_behind_its_lead() {
+        for (seconds, fps, made) in [(1.0, 24, 41), (3.0, 24, 89), (1.5, 30, 57)] {
+            let timing = Timing::after(17, seconds, fps, 24, 8);
+            assert_eq!(timing.native_frames, made, "{seconds} s at {fps}");
+            let shown = shown(&timing);
+            assert_eq!(shown.len() as u32, timing.frames);
+            assert_eq!(shown[0], 17);
         }
     }
 

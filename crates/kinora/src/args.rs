@@ -139,6 +139,37 @@ pub struct Generate {
     #[arg(long, value_name = "LOOK", help_heading = "Format")]
     pub finish: Option<Finish>,
 
+    /// Picture to begin with: PNG, JPEG or WebP, cut to the clip's shape
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "extend",
+        help_heading = "Begin and end"
+    )]
+    pub image: Option<PathBuf>,
+
+    /// Picture to end with
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["extend", "loop"], help_heading = "Begin and end")]
+    pub last_image: Option<PathBuf>,
+
+    /// End as it begins, to be played in a circle
+    #[arg(
+        long = "loop",
+        id = "loop",
+        conflicts_with = "extend",
+        help_heading = "Begin and end"
+    )]
+    pub looped: bool,
+
+    /// Go on from the end of this clip: the file holds both; --seconds says how much is added
+    #[arg(
+        long,
+        value_name = "FILE.mp4",
+        conflicts_with = "frames",
+        help_heading = "Begin and end"
+    )]
+    pub extend: Option<PathBuf>,
+
     /// Decides everything that the prompt leaves open [default: random, printed]
     #[arg(
         long,

@@ -53,10 +53,8 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         eprintln!("stopped: the clip in progress was not written");
         return ExitCode::from(INTERRUPTED);
     }
-    let message = format!("{error:#}");
-    eprintln!("error: {message}");
+    eprintln!("error: {}", chain(error));
     if let Some(error) = known {
-        causes(error, &message);
         if let Error::Internal { .. } = error
             && let Ok(place) = LAST_PANIC.lock()
         {
@@ -92,16 +90,15 @@ fn hint(text: &str) {
     eprintln!("hint: {text}");
 }
 
-/// The chain of causes that the message does not already tell.
-fn causes(error: &Error, message: &str) {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !message.contains(&text) {
-            eprintln!("  cause: {text}");
+/// The error and what it came from, each only where it says something new.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
-        cause = error.source();
     }
+    text
 }
 
 /// `kinora ... | head` ends quietly.

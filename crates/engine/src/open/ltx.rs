@@ -114,6 +114,7 @@ impl Parts {
             frame_stride: self.vae.temporal_ratio() as u32,
             sizes: SIZES.to_vec(),
             size_step: Some(self.vae.spatial_ratio() as u32),
+            image_to_video: false,
             max_words: usize::MAX,
             defaults: Defaults {
                 steps: STEPS as u32,
@@ -297,7 +298,7 @@ impl VideoModel for Opened {
         Vec::new()
     }
 
-    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(&'a self, clip: &Effective, _held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let parts = &self.parts;
         let tokens = clip
             .text_tokens

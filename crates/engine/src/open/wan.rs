@@ -122,6 +122,7 @@ impl Parts {
             frame_stride: vae.latent_stride() as u32,
             sizes: sizes(vae),
             size_step: Some((vae.pixel_stride() * self.transformer.patch_size[1]) as u32),
+            image_to_video: false,
             max_words: usize::MAX,
             defaults: Defaults {
                 steps: if has_pair { PAIR_STEPS } else { STEPS },
@@ -292,7 +293,7 @@ impl VideoModel for Opened {
         Vec::new()
     }
 
-    fn denoiser<'a>(&'a self, clip: &Effective) -> Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(&'a self, clip: &Effective, _held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
         let is_guided = clip.guidance > 1.0;
         let texts = [&clip.prompt, &clip.negative];

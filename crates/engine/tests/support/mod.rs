@@ -41,6 +41,7 @@ impl Default for Double {
                 Size::new(160, 160),
             ],
             size_step: None,
+            image_to_video: false,
             max_words: 20,
             defaults: Defaults {
                 steps: 4,
@@ -133,7 +134,11 @@ impl VideoModel for Loaded {
     fn read(&self, _text: &str) -> Vec<Reading> {
         Vec::new()
     }
-    fn denoiser<'a>(&'a self, clip: &Effective) -> kinora_engine::Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(
+        &'a self,
+        clip: &Effective,
+        _held: &[usize],
+    ) -> kinora_engine::Result<Box<dyn Denoiser + 'a>> {
         let value = |text: &str| (text.len() % 10) as f32 / 10.0 - 0.5;
         let panics = self.panics;
         Ok(Box::new(Target {

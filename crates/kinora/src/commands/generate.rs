@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use kinora_engine::{
-    Cancel, Clip, Engine, Job, ModelFiles, ModelOptions, Output, Request, Size, random_seed,
+    Cancel, Clip, Engine, Given, Job, ModelFiles, ModelOptions, Output, Request, Size, random_seed,
 };
 use serde::Serialize;
 
@@ -88,6 +88,12 @@ fn request(arguments: &Generate) -> Result<Request> {
         best_of: arguments.best_of,
         guidance: arguments.guidance,
         model: installed::place(arguments.model.as_deref())?,
+        given: Given {
+            image: arguments.image.clone(),
+            last_image: arguments.last_image.clone(),
+            extend: arguments.extend.clone(),
+        },
+        looped: arguments.looped,
         finish: arguments.finish.unwrap_or_default(),
         draft: arguments.draft,
         strict: arguments.strict,
@@ -148,8 +154,13 @@ fn tell(arguments: &Generate, job: &Job, seed: u64) {
     } else {
         String::new()
     };
+    let added = if effective.earlier_frames > 0 {
+        "adds "
+    } else {
+        ""
+    };
     eprintln!(
-        "{} at {size}, {} s, {} fps, {} steps, seed {seed}{clips}",
+        "{} at {size}, {added}{} s, {} fps, {} steps, seed {seed}{clips}",
         job.recipe.model, timing.seconds, timing.fps, effective.steps
     );
     for note in &job.notes {

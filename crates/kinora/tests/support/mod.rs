@@ -1,5 +1,7 @@
 //! The built binary, a folder for its files, and a tiny model that it can run.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -206,6 +206,8 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
         draft: body.switch("draft")?.unwrap_or(base.draft),
         strict: body.switch("strict")?.unwrap_or(base.strict),
+        given: base.given,
+        looped: body.switch("loop")?.unwrap_or(base.looped),
         options: base.options,
         files: base.files,
     };
