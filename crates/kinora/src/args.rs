@@ -1,6 +1,6 @@
 //! The command line as types; every option's help says its unit, range and default.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -31,6 +31,9 @@ pub enum Command {
     Generate(Box<Generate>),
     /// Open the studio: a web page and the Videos API
     Serve(Serve),
+    /// Look at the studio's configuration
+    #[command(subcommand)]
+    Config(Config),
     /// Make videos for a studio, by orders on standard input
     #[command(hide = true)]
     Worker,
@@ -303,32 +306,43 @@ fn lora(text: &str) -> Result<(PathBuf, f64), String> {
     Ok((file.into(), scale))
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Options win over KINORA_SECTION_KEY variables, these over kinora.toml; `kinora config check` shows\nwhat holds and why."
+)]
 pub struct Serve {
-    /// Address to listen on
-    #[arg(long, default_value_t = DEFAULT_HOST)]
-    pub host: IpAddr,
+    #[command(flatten)]
+    pub place: Place,
 
-    /// Port to listen on
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    pub port: u16,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub host: Option<IpAddr>,
 
-    /// Folder of the studio's database and videos [default: the user's data folder]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Port to listen on [default: 8765]
+    #[arg(long)]
+    pub port: Option<u16>,
+
+    /// Clips that are made at the same time, 1 to 64 [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<u32>,
 }
 
-const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const DEFAULT_PORT: u16 = 8765;
+/// Which studio is meant.
+#[derive(Debug, Default, Args)]
+pub struct Place {
+    /// Folder of the studio's database and videos [default: KINORA_DATA_DIR, or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 
-impl Default for Serve {
-    fn default() -> Self {
-        Self {
-            host: DEFAULT_HOST,
-            port: DEFAULT_PORT,
-            data_dir: None,
-        }
-    }
+    /// Configuration to read [default: kinora.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print every value that holds and where it was said; refuse what is wrong
+    Check(Place),
 }
 
 #[derive(Debug, Args)]

@@ -20,25 +20,25 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 mod api;
+pub mod config;
 mod hub;
 mod outputs;
 mod store;
 mod worker;
 
 use api::Studio;
+use config::Config;
 use hub::Hub;
 use outputs::Outputs;
 use store::{Store, StoreError};
 use worker::Supervisor;
 pub use worker::child::run as run_worker;
 
-/// Where the studio listens and keeps its things.
+/// What the studio is and where it keeps its things.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Address to listen on; only loopback as long as there are no API keys.
-    pub host: IpAddr,
-    /// Port to listen on.
-    pub port: u16,
+    /// What the operator decided.
+    pub config: Config,
     /// Folder of the database and the videos.
     pub data: PathBuf,
     /// Program and arguments that start a worker, which calls [`run_worker`].
@@ -108,10 +108,12 @@ pub fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
 }
 
 async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    if !options.host.is_loopback() {
-        return Err(ServeError::NotLoopback { host: options.host });
+    let config = Arc::new(options.config);
+    let host = config.server.host;
+    if !host.is_loopback() {
+        return Err(ServeError::NotLoopback { host });
     }
-    let address = SocketAddr::new(options.host, options.port);
+    let address = SocketAddr::new(host, config.server.port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
     let _lock = lock(&options.data)?;
@@ -136,6 +138,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     let worker = tokio::spawn(supervisor.run());
     let engine = Arc::new(Engine::new());
     let router = api::router(Studio {
+        config,
         store,
         hub,
         outputs,

@@ -5,10 +5,11 @@ use std::io::{Write, stdout};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::args::{Arguments, Command, Serve};
+use crate::args::{self, Arguments, Command, Serve};
 
 mod bench;
 mod completions;
+mod config;
 mod generate;
 mod measure;
 mod models;
@@ -24,6 +25,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     };
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Config(args::Config::Check(place)) => config::check(&place),
         Command::Worker => serve::run_worker(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),

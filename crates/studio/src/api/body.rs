@@ -9,7 +9,6 @@ use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::LARGEST_BODY;
 use super::error::ApiError;
 
 /// Most fields of a form.
@@ -37,7 +36,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             read_form(form).await?
         } else if kind.contains("json") {
             let bytes = Bytes::from_request(request, state).await;
-            read_json(&bytes.map_err(|_| ApiError::too_large(LARGEST_BODY))?)?
+            read_json(&bytes.map_err(|_| ApiError::too_large())?)?
         } else {
             return Err(ApiError::unsupported_media_type());
         };

@@ -86,7 +86,7 @@ async fn accept(
         Some(true) => Move::First,
         _ => Move::Last,
     };
-    let request = read(body, origin.request)?;
+    let request = read(studio, body, origin.request)?;
     let mut prompt = NewPrompt {
         id: new_id("prompt"),
         prompt: request.prompt.clone(),
@@ -164,7 +164,7 @@ fn variations(body: &mut Body) -> Result<u64, ApiError> {
 }
 
 /// The fields of a body over the request they change.
-fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
+fn read(studio: &Studio, mut body: Body, base: Request) -> Result<Request, ApiError> {
     let Some(prompt) = body.text(&["prompt"])? else {
         let message = "a video needs a prompt: say what it shows";
         return Err(ApiError::bad_request(
@@ -201,7 +201,7 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
             .or(base.guidance),
         model: body
             .text(&["model"])?
-            .map(|name| named(&name))
+            .map(|name| named(studio, &name))
             .or(base.model),
         finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
         draft: body.switch("draft")?.unwrap_or(base.draft),

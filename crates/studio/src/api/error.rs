@@ -89,8 +89,9 @@ impl ApiError {
     }
 
     /// A body that is too long.
-    pub fn too_large(limit: usize) -> Self {
-        let message = format!("the body is longer than {limit} bytes");
+    pub fn too_large() -> Self {
+        let message = "the body is longer than this studio takes; \
+            its operator can raise limits.body_bytes and limits.upload_bytes";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", None, message)
     }
 
@@ -166,7 +167,7 @@ impl From<std::io::Error> for ApiError {
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(super::LARGEST_BODY),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::unsupported_media_type(),
             _ => Self::bad_request("invalid_body", None, rejection.body_text()),
         }

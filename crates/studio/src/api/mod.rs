@@ -29,13 +29,12 @@ mod storyboards;
 mod videos;
 mod view;
 
+use crate::config::Config;
 use crate::hub::Hub;
 use crate::outputs::Outputs;
 use crate::store::Store;
 use error::ApiError;
 
-/// Largest request body in bytes: prompts are short, and nothing is uploaded yet.
-const LARGEST_BODY: usize = 1 << 20;
 /// The page talks to its own server only.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -43,6 +42,8 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 
 /// What every handler shares.
 #[derive(Clone)]
 pub struct Studio {
+    /// What the operator decided.
+    pub config: Arc<Config>,
     /// Prompts, videos, events.
     pub store: Store,
     /// Live news.
@@ -55,6 +56,7 @@ pub struct Studio {
 
 /// The whole service.
 pub fn router(studio: Studio) -> Router {
+    let largest = studio.config.limits.body_bytes;
     let videos = Router::new()
         .route("/videos", post(create::create).get(videos::list))
         .route(
@@ -99,7 +101,7 @@ pub fn router(studio: Studio) -> Router {
         .route("/readyz", get(ready))
         .fallback(page::file)
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(largest))
         .layer(middleware::from_fn(home::guard))
         .layer(middleware::from_fn(headers))
         .with_state(studio)

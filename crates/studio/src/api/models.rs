@@ -2,21 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use kinora_engine::{DEFAULT_MODEL, Engine};
+use kinora_engine::DEFAULT_MODEL;
 use serde_json::{Value, json};
 
 use super::Studio;
 use super::error::ApiError;
 
-/// Names that existing clients send, and what they mean here.
-const ALIASES: [(&str, &str); 1] = [("sora-2", DEFAULT_MODEL)];
 /// When the models of this version came to be, seconds since 1970.
 const CREATED: u64 = 1_790_000_000;
 
 /// The model that a name means. Models are named, never opened from a path that a request sends.
-pub fn named(name: &str) -> String {
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-    let name = alias.map_or(name, |(_, model)| model);
+pub fn named(studio: &Studio, name: &str) -> String {
+    let name = studio.config.models.named(name);
     // A folder is a model on the command line, and must not be one for a request.
     if name != DEFAULT_MODEL && std::path::Path::new(name).exists() {
         format!("{name} (a path)")
@@ -27,19 +24,13 @@ pub fn named(name: &str) -> String {
 
 /// `GET /v1/models`.
 pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(
-        json!({"object": "list", "data": models(&studio.engine)?}),
-    ))
+    Ok(Json(json!({"object": "list", "data": models(&studio)?})))
 }
 
-fn models(engine: &Engine) -> Result<Vec<Value>, ApiError> {
-    let models = engine.models()?;
+fn models(studio: &Studio) -> Result<Vec<Value>, ApiError> {
+    let models = studio.engine.models()?;
     let view = |model: kinora_engine::model::ModelInfo| {
-        let aliases: Vec<&str> = ALIASES
-            .iter()
-            .filter(|(_, name)| *name == model.name)
-            .map(|(alias, _)| *alias)
-            .collect();
+        let aliases = studio.config.models.aliases_of(&model.name);
         json!({
             "id": model.name,
             "object": "model",

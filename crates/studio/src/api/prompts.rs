@@ -186,7 +186,7 @@ pub async fn analysis(
     body: Result<Json<Question>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(Question { prompt, model }) = body?;
-    let model = model.map(|name| named(&name));
+    let model = model.map(|name| named(&studio, &name));
     let family = studio.engine.family(model.as_deref())?;
     let answer = Answer {
         model: family.info().name.clone(),
