@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use kinora_engine::{Aspect, DISTILLED_TIMESTEPS, Dtype, Finish, Resolution, Size};
+use kinora_studio::keys::Tier;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -31,6 +32,9 @@ pub enum Command {
     Generate(Box<Generate>),
     /// Open the studio: a web page and the Videos API
     Serve(Serve),
+    /// Make, list and revoke the API keys of the studio
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look at the studio's configuration
     #[command(subcommand)]
     Config(Config),
@@ -337,6 +341,45 @@ pub struct Place {
     /// Configuration to read [default: kinora.toml in the data folder, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// They work while the studio runs. Without any key everyone on this machine may use it, and nobody
+/// from elsewhere.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key and show it, this once
+    Create(CreateKey),
+    /// List the keys that were made
+    List(Place),
+    /// End a key
+    Revoke(RevokeKey),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    /// What the key is called in lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub name: String,
+
+    /// The highest tier it may ask for: standard or pro
+    #[arg(long, default_value_t = Tier::Standard)]
+    pub tier: Tier,
+
+    /// Most unfinished clips at a time, 0 for any number [default: queue.max_queued_per_key]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_queued: Option<u32>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeKey {
+    /// Its id, as listed
+    pub id: String,
+
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Subcommand)]

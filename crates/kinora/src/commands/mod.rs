@@ -11,6 +11,7 @@ mod bench;
 mod completions;
 mod config;
 mod generate;
+mod keys;
 mod measure;
 mod models;
 mod prompt;
@@ -25,6 +26,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     };
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Keys(command) => keys::run(&command),
         Command::Config(args::Config::Check(place)) => config::check(&place),
         Command::Worker => serve::run_worker(),
         Command::Generate(arguments) => generate::run(&arguments),

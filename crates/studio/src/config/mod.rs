@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use kinora_engine::DEFAULT_MODEL;
 use serde::{Deserialize, Serialize};
 
+use crate::store::Tier;
+
 mod error;
 mod key;
 mod layers;
@@ -63,6 +65,13 @@ impl Default for Server {
     }
 }
 
+impl Server {
+    /// Whether others than this machine may call.
+    pub fn is_public(&self) -> bool {
+        !self.host.is_loopback() || !self.public_names.is_empty()
+    }
+}
+
 /// `[queue]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -85,6 +94,14 @@ impl Default for Queue {
             aging_seconds: 600,
             max_queued_per_key: 100,
         }
+    }
+}
+
+impl Queue {
+    /// The tier that each worker serves; at least one serves all.
+    pub fn reservations(&self) -> impl Iterator<Item = Option<Tier>> {
+        let reserved = self.pro_workers.min(self.workers - 1);
+        (0..self.workers).map(move |index| (index < reserved).then_some(Tier::Pro))
     }
 }
 
