@@ -1,12 +1,13 @@
 //! The command line as types; every option's help says its unit, range and default.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use kinora_engine::{Aspect, DISTILLED_TIMESTEPS, Dtype, Finish, Resolution, Size};
+use kinora_studio::keys::Tier;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -31,6 +32,12 @@ pub enum Command {
     Generate(Box<Generate>),
     /// Open the studio: a web page and the Videos API
     Serve(Serve),
+    /// Make, list and revoke the API keys of the studio
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Look at the studio's configuration
+    #[command(subcommand)]
+    Config(Config),
     /// Make videos for a studio, by orders on standard input
     #[command(hide = true)]
     Worker,
@@ -334,32 +341,82 @@ fn lora(text: &str) -> Result<(PathBuf, f64), String> {
     Ok((file.into(), scale))
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Options win over KINORA_SECTION_KEY variables, these over kinora.toml; `kinora config check` shows\nwhat holds and why."
+)]
 pub struct Serve {
-    /// Address to listen on
-    #[arg(long, default_value_t = DEFAULT_HOST)]
-    pub host: IpAddr,
+    #[command(flatten)]
+    pub place: Place,
 
-    /// Port to listen on
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    pub port: u16,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub host: Option<IpAddr>,
 
-    /// Folder of the studio's database and videos [default: the user's data folder]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Port to listen on [default: 8765]
+    #[arg(long)]
+    pub port: Option<u16>,
+
+    /// Clips that are made at the same time, 1 to 64 [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<u32>,
 }
 
-const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const DEFAULT_PORT: u16 = 8765;
+/// Which studio is meant.
+#[derive(Debug, Default, Args)]
+pub struct Place {
+    /// Folder of the studio's database and videos [default: KINORA_DATA_DIR, or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 
-impl Default for Serve {
-    fn default() -> Self {
-        Self {
-            host: DEFAULT_HOST,
-            port: DEFAULT_PORT,
-            data_dir: None,
-        }
-    }
+    /// Configuration to read [default: kinora.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// They work while the studio runs. Without any key everyone on this machine may use it, and nobody
+/// from elsewhere.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key and show it, this once
+    Create(CreateKey),
+    /// List the keys that were made
+    List(Place),
+    /// End a key
+    Revoke(RevokeKey),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    /// What the key is called in lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub name: String,
+
+    /// The highest tier it may ask for: standard or pro
+    #[arg(long, default_value_t = Tier::Standard)]
+    pub tier: Tier,
+
+    /// Most unfinished clips at a time, 0 for any number [default: queue.max_queued_per_key]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_queued: Option<u32>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeKey {
+    /// Its id, as listed
+    pub id: String,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print every value that holds and where it was said; refuse what is wrong
+    Check(Place),
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use kinora_engine::{Error, Kind};
 use kinora_hub::HubError;
 use kinora_studio::ServeError;
+use kinora_studio::config::ConfigError;
 
 const USAGE: u8 = 2;
 const FAILURE: u8 = 1;
@@ -66,6 +67,9 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         hint(text);
     }
     if let Some(error) = error.downcast_ref::<ServeError>() {
+        hint(error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
         hint(error.hint());
     }
     ExitCode::from(match known.map(Error::kind) {

@@ -11,34 +11,44 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinora_engine::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 mod api;
+pub mod config;
 mod hub;
+pub mod keys;
+mod log;
+mod metrics;
 mod outputs;
 mod store;
 mod worker;
 
 use api::Studio;
+use config::Config;
 use hub::Hub;
+use metrics::Metrics;
 use outputs::Outputs;
 use store::{Store, StoreError};
-use worker::Supervisor;
 pub use worker::child::run as run_worker;
+use worker::{Closing, Supervisor};
 
-/// Where the studio listens and keeps its things.
+/// Name of the database in the data folder.
+const DATABASE: &str = "studio.sqlite";
+
+/// What the studio is and where it keeps its things.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Address to listen on; only loopback as long as there are no API keys.
-    pub host: IpAddr,
-    /// Port to listen on.
-    pub port: u16,
+    /// What the operator decided.
+    pub config: Config,
     /// Folder of the database and the videos.
     pub data: PathBuf,
     /// Program and arguments that start a worker, which calls [`run_worker`].
@@ -48,11 +58,11 @@ pub struct Options {
 /// Why the studio does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// An address that others could reach.
-    #[error("{host} can be reached from other machines, and the studio has no API keys yet")]
-    NotLoopback {
-        /// The address.
-        host: IpAddr,
+    /// A place that others could reach, without a key.
+    #[error("{place} can be reached from other machines, and the studio has no API key")]
+    NoKey {
+        /// The address or name.
+        place: String,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
@@ -88,7 +98,9 @@ impl ServeError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotLoopback { .. } => "--host 127.0.0.1 keeps it to this machine",
+            Self::NoKey { .. } => {
+                "`kinora keys create` makes one; --host 127.0.0.1 keeps the studio to this machine"
+            }
             Self::Listen { .. } => "another --port may be free; the studio may run already",
             Self::InUse { .. } => "open the one that runs, or choose another --data-dir",
             Self::Data { .. } => "choose a folder that you may write to with --data-dir",
@@ -108,51 +120,92 @@ pub fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
 }
 
 async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    if !options.host.is_loopback() {
-        return Err(ServeError::NotLoopback { host: options.host });
-    }
-    let address = SocketAddr::new(options.host, options.port);
+    let config = Arc::new(options.config);
+    log::start(&config.log);
+    let _lock = lock(&options.data)?;
+    let store = Store::open(&options.data.join(DATABASE)).await?;
+    check_keys(&config.server, &store).await?;
+    let address = SocketAddr::new(config.server.host, config.server.port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
-    let _lock = lock(&options.data)?;
     let outputs = Outputs::open(&options.data);
     let outputs = outputs.map_err(|source| in_data(&options.data, source))?;
-    let store = Store::open(&options.data.join("studio.sqlite")).await?;
     let recovered = store.recover().await?;
     for lease in &recovered {
         outputs.remove(&lease.output_key());
-        eprintln!("kinora: {} was unfinished and goes on", lease.id);
+        tracing::warn!(video = lease.id, "was unfinished and goes on");
     }
 
     let hub = Arc::new(Hub::default());
-    let (close, closing) = watch::channel(false);
+    let metrics = Arc::new(Metrics::default());
+    let (close, closing) = watch::channel(Closing::Open);
     let supervisor = Supervisor {
         store: store.clone(),
         hub: Arc::clone(&hub),
+        metrics: Arc::clone(&metrics),
         outputs: outputs.clone(),
         command: options.worker,
-        closing: closing.clone(),
+        only: None,
+        aging: Duration::from_secs(config.queue.aging_seconds.into()),
+        closing,
     };
-    let worker = tokio::spawn(supervisor.run());
+    let mut workers = JoinSet::new();
+    for only in config.queue.reservations() {
+        let supervisor = supervisor.clone();
+        workers.spawn(Supervisor { only, ..supervisor }.run());
+    }
     let engine = Arc::new(Engine::new());
+    let drain = Duration::from_secs(config.server.drain_seconds);
     let router = api::router(Studio {
+        config,
         store,
         hub,
+        metrics,
         outputs,
         engine,
     });
     ready(listener.local_addr()?);
-    let server = axum::serve(listener, router);
+    // A connection is not what matters at the end, so the server needs no farewell.
+    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let served = server.abort_handle();
+    let result = tokio::select! {
+        served = server => served.unwrap_or_else(|lost| Err(io::Error::other(lost))),
+        () = stopped() => Ok(()),
+    };
+    // Who watches a clip that is drained watches it to its end: the server goes on meanwhile.
+    close.send_replace(Closing::Drain);
     tokio::select! {
-        served = server => served?,
+        () = sleep(drain) => {}
         () = stopped() => {}
+        ended = finish(&mut workers) => ended?,
     }
-    // Listeners of events would keep a patient shutdown waiting; what matters is in the store.
-    close.send_replace(true);
-    if let Ok(ended) = worker.await {
-        ended?;
+    close.send_replace(Closing::Now);
+    finish(&mut workers).await?;
+    served.abort();
+    Ok(result?)
+}
+
+/// Waits until every worker has ended.
+async fn finish(workers: &mut JoinSet<store::Result<()>>) -> Result<(), StoreError> {
+    while let Some(ended) = workers.join_next().await {
+        if let Ok(ended) = ended {
+            ended?;
+        }
     }
     Ok(())
+}
+
+/// Makes sure that what others can reach has a key. One that is revoked later leaves the studio
+/// closed, not open.
+async fn check_keys(server: &config::Server, store: &Store) -> Result<(), ServeError> {
+    if !server.is_public() || !store.active_keys().await?.is_empty() {
+        return Ok(());
+    }
+    let name = server.public_names.first().cloned();
+    let place = name.filter(|_| server.host.is_loopback());
+    Err(ServeError::NoKey {
+        place: place.unwrap_or_else(|| server.host.to_string()),
+    })
 }
 
 fn in_data(data: &std::path::Path, source: io::Error) -> ServeError {

@@ -5,11 +5,13 @@ use std::io::{Write, stdout};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::args::{Arguments, Command, Serve};
+use crate::args::{self, Arguments, Command, Serve};
 
 mod bench;
 mod completions;
+mod config;
 mod generate;
+mod keys;
 mod measure;
 mod models;
 mod prompt;
@@ -24,6 +26,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
     };
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Keys(command) => keys::run(&command),
+        Command::Config(args::Config::Check(place)) => config::check(&place),
         Command::Worker => serve::run_worker(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ pub struct Studio {
     pub process: Child,
     pub base: String,
     pub agent: Agent,
+    saying: Receiver<String>,
 }
 
 impl Studio {
@@ -37,11 +39,17 @@ impl Studio {
                 .expect("the studio says where it is")
                 .expect("text");
             if let Some((_, address)) = line.split_once("is open: ") {
-                break address.to_owned();
+                break address.replace("0.0.0.0", "127.0.0.1");
             }
         };
         // Whatever it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (said, saying) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // A test that is over listens no more.
+                let _ = said.send(line);
+            }
+        });
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .build()
@@ -50,6 +58,7 @@ impl Studio {
             process,
             base,
             agent,
+            saying,
         }
     }
 
@@ -94,6 +103,26 @@ impl Studio {
             assert!(began.elapsed() < PATIENCE, "still {video}");
             sleep(Duration::from_millis(50));
         }
+    }
+
+    /// The next line of its output with this text.
+    pub fn said(&self, text: &str) -> String {
+        loop {
+            let line = self.saying.recv_timeout(PATIENCE).expect("it says so");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Asks it to close, and waits until it has.
+    #[cfg(target_os = "linux")]
+    pub fn terminate(mut self) {
+        let id = self.process.id().to_string();
+        let asked = Command::new("kill").arg(id).status().expect("kill runs");
+        assert!(asked.success());
+        let ended = self.process.wait().expect("it ends");
+        assert!(ended.success(), "{ended}");
     }
 
     pub fn kill(mut self) {

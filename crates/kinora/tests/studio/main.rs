@@ -3,6 +3,8 @@
 mod client;
 mod cuts;
 mod faults;
+mod keys;
+mod operation;
 mod queue;
 
 use std::io::Read;

@@ -3,13 +3,15 @@
 
 use std::convert::Infallible;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::LARGEST_BODY;
+use super::Studio;
 use super::error::ApiError;
 
 /// Most fields of a form.
@@ -22,22 +24,24 @@ pub struct Body {
     pub hash: [u8; 32],
 }
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl FromRequest<Studio> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, studio: &Studio) -> Result<Self, ApiError> {
         let kind = request
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or("application/json").to_ascii_lowercase();
         let fields = if kind.starts_with("multipart/form-data") {
-            let form = Multipart::from_request(request, state).await;
+            let form = Multipart::from_request(request, studio).await;
             let form = form.map_err(|error| bad_form(&error.body_text()))?;
             read_form(form).await?
         } else if kind.contains("json") {
-            let bytes = Bytes::from_request(request, state).await;
-            read_json(&bytes.map_err(|_| ApiError::too_large(LARGEST_BODY))?)?
+            // Only forms carry files, and may be as large as these.
+            let limit = studio.config.limits.body_bytes;
+            let bytes = to_bytes(request.into_body(), limit).await;
+            read_json(&bytes.map_err(|_| ApiError::too_large())?)?
         } else {
             return Err(ApiError::unsupported_media_type());
         };
@@ -56,6 +60,14 @@ impl<S: Send + Sync> FromRequest<S> for Ignored {
     async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
         let _ = Bytes::from_request(request, state).await;
         Ok(Self)
+    }
+}
+
+fn unread(error: &MultipartError) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        ApiError::too_large()
+    } else {
+        bad_form(&error.body_text())
     }
 }
 
@@ -88,18 +100,14 @@ fn read_json(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
 
 async fn read_form(mut form: Multipart) -> Result<Map<String, Value>, ApiError> {
     let mut fields = Map::new();
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|e| bad_form(&e.body_text()))?
-    {
+    while let Some(field) = form.next_field().await.map_err(|error| unread(&error))? {
         let Some(name) = field.name().map(str::to_owned) else {
             return Err(bad_form("a part has no name"));
         };
         let text = if field.file_name().is_some() {
             String::new() // a file: only its name matters, since none is accepted
         } else {
-            field.text().await.map_err(|e| bad_form(&e.body_text()))?
+            field.text().await.map_err(|error| unread(&error))?
         };
         // `input_reference[image_url]` belongs to `input_reference`.
         let name = name.split('[').next().unwrap_or_default().to_owned();

@@ -1,19 +1,20 @@
 //! Accepting videos.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kinora_engine::{Job, Request};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::auth::Caller;
 use super::body::Body;
 use super::error::ApiError;
-use super::models::named;
+use super::tiers;
 use super::videos::{find, view};
 use super::{Studio, view::polled};
-use crate::store::{Move, NewPrompt, NewVideo, StoreError, Video};
+use crate::store::{Move, NewPrompt, NewVideo, StoreError, Terms, Tier, Video};
 
 /// Most videos of one create.
 const MOST_VARIATIONS: u64 = 8;
@@ -23,56 +24,48 @@ const LONGEST_KEY: usize = 255;
 /// `POST /v1/videos`.
 pub async fn create(
     State(studio): State<Studio>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let request = Request::default();
-    accept(
-        &studio,
-        &headers,
-        body,
-        Origin {
-            request,
-            video: None,
-        },
-    )
-    .await
+    let origin = Origin::default();
+    accept(&studio, &caller, &headers, body, origin).await
 }
 
 /// `POST /v1/videos/{id}/remix`: the same request and seed, but for the fields that are given.
 pub async fn remix(
     State(studio): State<Studio>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let video = find(&studio, &id).await?;
-    let request = video.request.clone();
-    accept(
-        &studio,
-        &headers,
-        body,
-        Origin {
-            request,
-            video: Some(video),
-        },
-    )
-    .await
+    let origin = Origin {
+        request: video.request.clone(),
+        tier: video.tier,
+        video: Some(video),
+    };
+    accept(&studio, &caller, &headers, body, origin).await
 }
 
 /// What a create starts from.
+#[derive(Default)]
 struct Origin {
     request: Request,
+    tier: Tier,
     video: Option<Video>,
 }
 
 async fn accept(
     studio: &Studio,
+    caller: &Caller,
     headers: &HeaderMap,
     mut body: Body,
     origin: Origin,
 ) -> Result<Response, ApiError> {
-    let idempotency = idempotency_key(headers)?;
+    // The keys of two callers are two keys, although they read the same.
+    let idempotency = idempotency_key(headers)?.map(|key| caller.scoped(key));
     let hash = body.hash;
     let mut parameters = body.fields().clone();
     parameters.retain(|name, _| {
@@ -86,12 +79,21 @@ async fn accept(
         Some(true) => Move::First,
         _ => Move::Last,
     };
-    let request = read(body, origin.request)?;
+    let model = body.text(&["model"])?;
+    let mut request = read(body, origin.request)?;
+    let mut tier = origin.tier;
+    if let Some(name) = model {
+        let (model, asked) = tiers::named(studio, &name);
+        request.model = Some(model);
+        tier = asked;
+    }
+    caller.check(tier)?;
+    tiers::prepare(tier, &mut request);
     let mut prompt = NewPrompt {
         id: new_id("prompt"),
         prompt: request.prompt.clone(),
         negative: request.negative.clone(),
-        model: request.model.clone().unwrap_or_default(),
+        model: tiers::shown(tier, request.model.as_deref().unwrap_or_default()),
         parameters: Value::Object(parameters),
         decision: "accepted".into(),
         parent_id: origin.video.as_ref().map(|video| video.prompt_id.clone()),
@@ -115,17 +117,23 @@ async fn accept(
             &request,
             &first,
             index,
+            tier,
             remixed_from.clone(),
         )?);
     }
-    let key = idempotency.map(|key| (key, &hash[..]));
-    let id = match studio.store.accept(&prompt, &videos, key, to).await {
+    let terms = Terms {
+        idempotency: idempotency.as_deref().map(|key| (key, &hash[..])),
+        to,
+        owner: caller.owner(&studio.config.queue),
+    };
+    let id = match studio.store.accept(&prompt, &videos, &terms).await {
         Ok(()) => videos.swap_remove(0).id,
         Err(StoreError::Repeated {
             id,
             same_body: true,
         }) => id,
         Err(StoreError::Repeated { .. }) => return Err(ApiError::idempotency_mismatch()),
+        Err(StoreError::TooMany { most }) => return Err(ApiError::too_many(most)),
         Err(error) => return Err(error.into()),
     };
     studio.hub.queue_changed();
@@ -199,10 +207,7 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         guidance: body
             .parsed(&["guidance_scale", "cfg_scale"])?
             .or(base.guidance),
-        model: body
-            .text(&["model"])?
-            .map(|name| named(&name))
-            .or(base.model),
+        model: base.model,
         finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
         draft: body.switch("draft")?.unwrap_or(base.draft),
         strict: body.switch("strict")?.unwrap_or(base.strict),
@@ -234,6 +239,7 @@ fn variation(
     request: &Request,
     first: &Job,
     index: u64,
+    tier: Tier,
     remixed_from: Option<String>,
 ) -> Result<NewVideo, ApiError> {
     // The takes of one video have the seeds up to the next video's.
@@ -250,5 +256,6 @@ fn variation(
         recipe: job.recipe,
         notes: job.notes,
         remixed_from,
+        tier,
     })
 }

@@ -2,12 +2,16 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kinora_engine::Error;
 use serde_json::json;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, Tier};
+
+/// When to try again after too many requests: about the time of a clip.
+const SECONDS_TO_WAIT: &str = "10";
 
 /// An error as the SDKs read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +77,50 @@ impl ApiError {
     /// A request from the page of another machine, or under another machine's name.
     pub fn foreign() -> Self {
         let message = "this studio answers its own page and programs on this machine only; \
-            use http://127.0.0.1 or http://localhost with its port";
+            use http://127.0.0.1 or http://localhost with its port, or a name of server.public_names";
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", None, message)
+    }
+
+    /// A call without the key that it needs.
+    pub fn no_key() -> Self {
+        let message = "this studio needs an API key: send `Authorization: Bearer KEY`, or open its \
+            page in a browser and sign in; its operator makes keys with `kinora keys create`";
+        Self::new(StatusCode::UNAUTHORIZED, "missing_api_key", None, message)
+    }
+
+    /// A key that is none of this studio's.
+    pub fn wrong_key() -> Self {
+        let message = "this API key is unknown or was revoked; \
+            the studio's operator makes another with `kinora keys create`";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", None, message)
+    }
+
+    /// A tier above that of the key.
+    pub fn tier(allowed: Tier) -> Self {
+        let message = format!(
+            "this API key is for the {allowed} tier; leave out `-pro`, or ask the studio's \
+             operator for a key made with `--tier pro`"
+        );
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "tier_not_allowed",
+            Some("model"),
+            message,
+        )
+    }
+
+    /// More unfinished videos than a key may have.
+    pub fn too_many(most: u32) -> Self {
+        let message = format!(
+            "this API key may have {most} unfinished videos at a time; \
+             wait until one is done, or cancel one"
+        );
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_queued",
+            None,
+            message,
+        )
     }
 
     /// A path that exists, called in another way.
@@ -89,8 +135,9 @@ impl ApiError {
     }
 
     /// A body that is too long.
-    pub fn too_large(limit: usize) -> Self {
-        let message = format!("the body is longer than {limit} bytes");
+    pub fn too_large() -> Self {
+        let message = "the body is longer than this studio takes; \
+            its operator can raise limits.body_bytes and limits.upload_bytes";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", None, message)
     }
 
@@ -118,7 +165,7 @@ impl ApiError {
 
     /// A mistake of ours or of the machine; the cause goes to the studio's own output.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        eprintln!("kinora: {cause}");
+        tracing::error!(%cause, "a request failed");
         let message = "the studio failed; its output says why";
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -132,20 +179,24 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         const RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-        let kind = if self.status.is_server_error() {
-            "server_error"
-        } else {
-            "invalid_request_error"
+        let kind = match self.status {
+            status if status.is_server_error() => "server_error",
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            _ => "invalid_request_error",
         };
         let body = json!({"error": {
             "message": self.message, "type": kind, "param": self.param, "code": self.code,
         }});
         let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
         if self.status == StatusCode::CONFLICT {
             // The SDKs would send the same request twice more.
-            response
-                .headers_mut()
-                .insert(RETRY, HeaderValue::from_static("false"));
+            headers.insert(RETRY, HeaderValue::from_static("false"));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(RETRY, HeaderValue::from_static("true"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(SECONDS_TO_WAIT));
         }
         response
     }
@@ -166,7 +217,7 @@ impl From<std::io::Error> for ApiError {
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(super::LARGEST_BODY),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::unsupported_media_type(),
             _ => Self::bad_request("invalid_body", None, rejection.body_text()),
         }

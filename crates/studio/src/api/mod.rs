@@ -1,19 +1,22 @@
 //! The HTTP API, as `docs/api.md` describes it, and the web page.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use kinora_engine::Engine;
+use tracing::Instrument;
 use uuid::Uuid;
 
+mod auth;
 mod body;
 mod content;
 mod create;
@@ -25,17 +28,19 @@ mod models;
 mod page;
 mod prompts;
 mod queue;
+mod sign_in;
 mod storyboards;
+mod tiers;
 mod videos;
 mod view;
 
+use crate::config::Config;
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::outputs::Outputs;
 use crate::store::Store;
 use error::ApiError;
 
-/// Largest request body in bytes: prompts are short, and nothing is uploaded yet.
-const LARGEST_BODY: usize = 1 << 20;
 /// The page talks to its own server only.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -43,10 +48,14 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 
 /// What every handler shares.
 #[derive(Clone)]
 pub struct Studio {
+    /// What the operator decided.
+    pub config: Arc<Config>,
     /// Prompts, videos, events.
     pub store: Store,
     /// Live news.
     pub hub: Arc<Hub>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Finished files.
     pub outputs: Outputs,
     /// Reads and validates requests; never loads weights here.
@@ -55,8 +64,15 @@ pub struct Studio {
 
 /// The whole service.
 pub fn router(studio: Studio) -> Router {
+    let limits = &studio.config.limits;
+    let upload = || DefaultBodyLimit::max(limits.upload_bytes.max(limits.body_bytes));
+    let largest = limits.body_bytes;
+    let keyed = middleware::from_fn_with_state(studio.clone(), auth::guard);
     let videos = Router::new()
-        .route("/videos", post(create::create).get(videos::list))
+        .route(
+            "/videos",
+            post(create::create).layer(upload()).get(videos::list),
+        )
         .route(
             "/videos/{id}",
             get(videos::retrieve)
@@ -64,7 +80,7 @@ pub fn router(studio: Studio) -> Router {
                 .patch(videos::change),
         )
         .route("/videos/{id}/content", get(content::content))
-        .route("/videos/{id}/remix", post(create::remix))
+        .route("/videos/{id}/remix", post(create::remix).layer(upload()))
         .route("/videos/{id}/cancel", post(videos::cancel))
         .route("/videos/{id}/retry", post(queue::retry))
         .route("/videos/{id}/move", post(queue::reorder))
@@ -92,16 +108,21 @@ pub fn router(studio: Studio) -> Router {
         .route(
             "/prompts/{id}",
             get(prompts::retrieve).patch(prompts::annotate),
-        );
+        )
+        .layer(keyed.clone());
     Router::new()
         .nest("/v1", videos)
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics).layer(keyed))
+        .route("/sign-in", post(sign_in::enter))
+        .route("/sign-in.css", get(sign_in::sheet))
+        .route("/sign-out", get(sign_in::leave))
         .fallback(page::file)
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn(home::guard))
-        .layer(middleware::from_fn(headers))
+        .layer(DefaultBodyLimit::max(largest))
+        .layer(middleware::from_fn_with_state(studio.clone(), home::guard))
+        .layer(middleware::from_fn_with_state(studio.clone(), answer))
         .with_state(studio)
 }
 
@@ -124,11 +145,28 @@ async fn unsupported() -> ApiError {
     )
 }
 
-/// Gives every answer its request id and the rules for browsers.
-async fn headers(request: Request, next: Next) -> Response {
+/// `GET /metrics`, for Prometheus.
+async fn metrics(State(studio): State<Studio>) -> Result<Response, ApiError> {
+    let (depths, paused) = studio.store.depths().await?;
+    let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, studio.metrics.text(&depths, paused)).into_response())
+}
+
+/// Counts and logs every request, and gives its answer the id and the rules for browsers.
+async fn answer(State(studio): State<Studio>, request: Request, next: Next) -> Response {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    let mut response = next.run(request).await;
     let id = format!("req_{}", Uuid::now_v7().simple());
+    let begun = Instant::now();
+    let method = request.method().clone();
+    // Everything else is a file of the page.
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("page", MatchedPath::as_str).to_owned();
+    let span = tracing::error_span!("request", id, %method, path = request.uri().path());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status().as_u16();
+    studio.metrics.answered(&route, method.as_str(), status);
+    let milliseconds = begun.elapsed().as_millis() as u64;
+    span.in_scope(|| tracing::info!(status, milliseconds, "answered"));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hexadecimal"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -2,61 +2,59 @@
 
 use axum::Json;
 use axum::extract::State;
-use kinora_engine::{DEFAULT_MODEL, Engine};
+use kinora_engine::model::ModelInfo;
 use serde_json::{Value, json};
 
-use super::Studio;
 use super::error::ApiError;
+use super::{Studio, tiers};
+use crate::store::Tier;
 
-/// Names that existing clients send, and what they mean here.
-const ALIASES: [(&str, &str); 1] = [("sora-2", DEFAULT_MODEL)];
 /// When the models of this version came to be, seconds since 1970.
 const CREATED: u64 = 1_790_000_000;
 
-/// The model that a name means. Models are named, never opened from a path that a request sends.
-pub fn named(name: &str) -> String {
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-    let name = alias.map_or(name, |(_, model)| model);
-    // A folder is a model on the command line, and must not be one for a request.
-    if name != DEFAULT_MODEL && std::path::Path::new(name).exists() {
-        format!("{name} (a path)")
-    } else {
-        name.into()
-    }
-}
-
 /// `GET /v1/models`.
 pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(
-        json!({"object": "list", "data": models(&studio.engine)?}),
-    ))
+    let mut models = Vec::new();
+    for model in studio.engine.models()? {
+        models.push(view(&studio, &model, Tier::Standard));
+        if tiers::has_pro(&model.name) {
+            models.push(view(&studio, &model, Tier::Pro));
+        }
+    }
+    Ok(Json(json!({"object": "list", "data": models})))
 }
 
-fn models(engine: &Engine) -> Result<Vec<Value>, ApiError> {
-    let models = engine.models()?;
-    let view = |model: kinora_engine::model::ModelInfo| {
-        let aliases: Vec<&str> = ALIASES
-            .iter()
-            .filter(|(_, name)| *name == model.name)
-            .map(|(alias, _)| *alias)
-            .collect();
-        json!({
-            "id": model.name,
-            "object": "model",
-            "created": CREATED,
-            "owned_by": "kinora",
-            "about": model.about,
-            "sizes": model.sizes,
-            "shortest_seconds": model.shortest_seconds,
-            "longest_seconds": model.longest_seconds,
-            "fps": model.fps,
-            "defaults": {
-                "steps": model.defaults.steps,
-                "draft_steps": model.defaults.draft_steps,
-                "guidance": model.defaults.guidance,
-            },
-            "aliases": aliases,
-        })
+fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
+    let id = tiers::shown(tier, &model.name);
+    let (about, steps) = match tier {
+        Tier::Standard => (model.about.clone(), model.defaults.steps),
+        Tier::Pro => (pro(&model.name), tiers::PRO_STEPS),
     };
-    Ok(models.into_iter().map(view).collect())
+    json!({
+        "id": id,
+        "object": "model",
+        "created": CREATED,
+        "owned_by": "kinora",
+        "about": about,
+        "tier": tier.name(),
+        "sizes": model.sizes,
+        "shortest_seconds": model.shortest_seconds,
+        "longest_seconds": model.longest_seconds,
+        "fps": model.fps,
+        "defaults": {
+            "steps": steps,
+            "draft_steps": model.defaults.draft_steps,
+            "guidance": model.defaults.guidance,
+        },
+        "aliases": studio.config.models.aliases_of(&id),
+    })
+}
+
+/// What Pro is, and what it is not.
+fn pro(model: &str) -> String {
+    format!(
+        "The weights of {model}, not others: {} denoising steps unless the request says \
+         otherwise, and first in the queue. Sizes and lengths are those of {model}.",
+        tiers::PRO_STEPS
+    )
 }

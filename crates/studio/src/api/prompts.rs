@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Studio;
 use super::error::ApiError;
-use super::models::named;
+use super::tiers;
 use super::videos::{listed, page_limit};
 use crate::store::Prompt;
 
@@ -186,7 +186,7 @@ pub async fn analysis(
     body: Result<Json<Question>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(Question { prompt, model }) = body?;
-    let model = model.map(|name| named(&name));
+    let model = model.map(|name| tiers::named(&studio, &name).0);
     let family = studio.engine.family(model.as_deref())?;
     let answer = Answer {
         model: family.info().name.clone(),

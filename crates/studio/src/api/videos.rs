@@ -12,7 +12,7 @@ use super::body::Ignored;
 use super::error::ApiError;
 use super::view::polled;
 pub use super::view::view;
-use crate::store::{self, Filter, Video};
+use crate::store::{self, Ending, Filter, Video};
 
 /// Videos of a page unless the request says otherwise, and at most.
 const PAGE: i64 = 20;
@@ -124,6 +124,7 @@ pub async fn cancel(
 
 async fn stop(studio: &Studio, id: &str) -> Result<(), ApiError> {
     if studio.store.cancel(id).await? {
+        studio.metrics.ended(&Ending::cancelled());
         studio.hub.ended(id);
         studio.hub.queue_changed();
     }

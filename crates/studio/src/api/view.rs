@@ -4,6 +4,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::tiers;
 use crate::store::{State, Video};
 
 /// When to ask again about a video in the making, milliseconds.
@@ -19,7 +20,8 @@ pub fn view(video: &Video) -> Value {
     json!({
         "id": video.id,
         "object": "video",
-        "model": video.recipe.model,
+        "model": tiers::shown(video.tier, &video.recipe.model),
+        "tier": video.tier.name(),
         "status": video.state.status(),
         "progress": video.progress,
         "created_at": video.created_at / 1000,

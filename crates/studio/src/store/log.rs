@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
-use super::{Result, Store, anywhere, now};
+use super::{Result, Store, anywhere};
 
 /// A prompt about to be logged.
 #[derive(Debug, Clone)]
@@ -81,13 +81,14 @@ impl Prompt {
 pub(super) async fn insert(
     transaction: &mut Transaction<'_, Sqlite>,
     prompt: &NewPrompt,
+    now: i64,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO prompts (id, created_at, prompt, negative, model, parameters, decision, parent_id) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&prompt.id)
-    .bind(now())
+    .bind(now)
     .bind(&prompt.prompt)
     .bind(&prompt.negative)
     .bind(&prompt.model)
@@ -106,7 +107,7 @@ impl Store {
     /// When the database cannot be written.
     pub async fn add_refused(&self, prompt: &NewPrompt) -> Result<()> {
         let mut transaction = self.writer.begin().await?;
-        insert(&mut transaction, prompt).await?;
+        insert(&mut transaction, prompt, self.now()).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -4,30 +4,37 @@
 //! writes carries its lease token, so a worker that lost its lease changes nothing.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+mod clock;
 mod events;
+mod keys;
 mod log;
 mod order;
 mod queue;
 mod storyboards;
+mod tier;
 mod videos;
 
+use clock::Clock;
+pub use keys::{Key, NewKey};
 pub use log::{NewPrompt, Prompt};
-pub use order::Move;
+pub use order::{Depth, Move};
 pub use queue::{Claim, Ending, Lease};
 pub use storyboards::{Change, Document, Settings, Shot, Storyboard};
-pub use videos::{Filter, NewVideo, State, Video};
+pub use tier::Tier;
+pub use videos::{Filter, NewVideo, Owner, State, Terms, Video};
 
 /// How a database gets from each layout to the next; a file of a later layout is refused.
-const LAYOUTS: [&str; 3] = [
+const LAYOUTS: [&str; 4] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
 ];
 /// Layout of the database of this version.
 const VERSION: i64 = LAYOUTS.len() as i64;
@@ -57,6 +64,12 @@ pub enum StoreError {
         /// Whether the body was the same.
         same_body: bool,
     },
+    /// The API key has as many unfinished videos as it may have.
+    #[error("the API key may have {most} unfinished videos")]
+    TooMany {
+        /// How many it may have.
+        most: u32,
+    },
 }
 
 /// Result of the store's functions.
@@ -67,6 +80,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    clock: Clock,
 }
 
 impl Store {
@@ -86,7 +100,16 @@ impl Store {
         let writer = pool(1).connect_with(options.clone()).await?;
         bring_up(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            clock: Clock::default(),
+        })
+    }
+
+    /// Now, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// Whether the database answers.
@@ -114,14 +137,6 @@ async fn bring_up(writer: &SqlitePool) -> Result<()> {
         transaction.commit().await?;
     }
     Ok(())
-}
-
-/// Now, in milliseconds since 1970.
-pub fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    since.as_millis() as i64
 }
 
 /// The pattern of `LIKE ... ESCAPE '\'` that finds `text` anywhere.

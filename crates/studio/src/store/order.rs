@@ -1,19 +1,24 @@
 //! The order of the queue and whether it runs: what the user decides about waiting videos.
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 
 use super::queue::MOST_ATTEMPTS;
 use super::videos::SELECT;
-use super::{Result, Store, Video};
+use super::{Result, Store, Tier, Video};
+
+/// The lane that is made last.
+const LAST_LANE: i64 = 1;
 
 /// Where a video goes among the waiting ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Move {
     /// To the front: the next one that is made.
     First,
     /// In front of this waiting video.
     Before(String),
-    /// To the end.
+    /// To the end: of its tier's line when it enters the queue, of the whole queue when it is
+    /// moved.
+    #[default]
     Last,
 }
 
@@ -30,40 +35,70 @@ pub struct Queue {
     pub waiting_count: i64,
 }
 
-/// The place of the first of `count` videos about to wait at `to`, all of which are free.
-/// [`Move::Before`] must name a waiting video; that one and all behind it step back.
-pub(super) async fn place(
+/// Where a video waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    /// Its lane: 0 is made first.
+    pub lane: i64,
+    /// Its place in the lane.
+    pub place: i64,
+    /// When it began to age.
+    pub waits_since: i64,
+}
+
+/// The spot of the first of `count` videos about to wait at `to`; the following places are free
+/// too. [`Move::Before`] must name a waiting video; that one and all behind it step back.
+/// [`Move::Last`] is the end of this lane.
+pub(super) async fn spot(
     transaction: &mut Transaction<'_, Sqlite>,
     to: &Move,
     count: i64,
-) -> Result<i64> {
+    lane: i64,
+    now: i64,
+) -> Result<Spot> {
     // What runs keeps its place, for it may come back.
-    let (sql, step) = match to {
+    let (lane, sql, step) = match to {
         Move::First => (
+            0,
             "SELECT min(coalesce((SELECT min(place) FROM videos WHERE state = 'queued'), 1), \
              coalesce((SELECT min(place) FROM videos WHERE state = 'running'), 1)) + ?",
             -count,
         ),
         Move::Last => (
+            lane,
             "SELECT max(coalesce((SELECT max(place) FROM videos WHERE state = 'queued'), 0), \
              coalesce((SELECT max(place) FROM videos WHERE state = 'running'), 0)) + ?",
             1,
         ),
         Move::Before(id) => return step_back(transaction, id, count).await,
     };
-    Ok(sqlx::query_scalar(sql)
+    let place = sqlx::query_scalar(sql)
         .bind(step)
         .fetch_one(&mut **transaction)
-        .await?)
-}
-
-/// Makes room for `count` videos in front of a waiting one.
-async fn step_back(transaction: &mut Transaction<'_, Sqlite>, id: &str, count: i64) -> Result<i64> {
-    let (place, number): (i64, i64) =
-        sqlx::query_as("SELECT place, number FROM videos WHERE id = ?")
-            .bind(id)
+        .await?;
+    // A clock that was set back must not let the last one age first.
+    let latest: Option<i64> =
+        sqlx::query_scalar("SELECT max(waits_since) FROM videos WHERE state = 'queued'")
             .fetch_one(&mut **transaction)
             .await?;
+    Ok(Spot {
+        lane,
+        place,
+        waits_since: latest.unwrap_or(now).max(now),
+    })
+}
+
+/// Makes room for `count` videos in front of a waiting one, with which they will age.
+async fn step_back(
+    transaction: &mut Transaction<'_, Sqlite>,
+    id: &str,
+    count: i64,
+) -> Result<Spot> {
+    let row = sqlx::query("SELECT lane, place, waits_since, number FROM videos WHERE id = ?")
+        .bind(id)
+        .fetch_one(&mut **transaction)
+        .await?;
+    let (place, number): (i64, i64) = (row.try_get("place")?, row.try_get("number")?);
     // One more than needed: others may share the place with a smaller number.
     sqlx::query(
         "UPDATE videos SET place = place + ? WHERE state = 'queued' \
@@ -74,10 +109,52 @@ async fn step_back(transaction: &mut Transaction<'_, Sqlite>, id: &str, count: i
     .bind(number)
     .execute(&mut **transaction)
     .await?;
-    Ok(place + 1)
+    Ok(Spot {
+        lane: row.try_get("lane")?,
+        place: place + 1,
+        waits_since: row.try_get("waits_since")?,
+    })
+}
+
+/// How much of a tier waits and is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    /// The tier.
+    pub tier: Tier,
+    /// Its waiting videos.
+    pub waiting: i64,
+    /// Its videos that are made.
+    pub running: i64,
 }
 
 impl Store {
+    /// How much waits and is made, of every tier, and whether the queue is paused.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn depths(&self) -> Result<(Vec<Depth>, bool)> {
+        let mut depths = Vec::new();
+        for tier in [Tier::Standard, Tier::Pro] {
+            let (waiting, running) = sqlx::query_as(
+                "SELECT count(*) FILTER (WHERE state = 'queued'), \
+                 count(*) FILTER (WHERE state = 'running') \
+                 FROM videos WHERE state IN ('queued', 'running') AND deleted = 0 AND tier = ?",
+            )
+            .bind(tier.column())
+            .fetch_one(&self.readers)
+            .await?;
+            depths.push(Depth {
+                tier,
+                waiting,
+                running,
+            });
+        }
+        let paused = sqlx::query_scalar("SELECT paused FROM queue")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok((depths, paused))
+    }
+
     /// Stops or resumes the start of new work; what runs goes on to its end.
     ///
     /// # Errors
@@ -106,7 +183,8 @@ impl Store {
         .await?;
         let mut lists = [Vec::new(), Vec::new()];
         for (list, state) in lists.iter_mut().zip(["running", "queued"]) {
-            let sql = format!("{SELECT} AND v.state = ? ORDER BY v.place, v.number LIMIT ?");
+            let sql =
+                format!("{SELECT} AND v.state = ? ORDER BY v.lane, v.place, v.number LIMIT ?");
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
                 .bind(state)
                 .bind(limit)
@@ -145,9 +223,11 @@ impl Store {
                 return Ok(false);
             }
         }
-        let place = place(&mut transaction, to, 1).await?;
-        sqlx::query("UPDATE videos SET place = ? WHERE id = ?")
-            .bind(place)
+        let spot = spot(&mut transaction, to, 1, LAST_LANE, self.now()).await?;
+        sqlx::query("UPDATE videos SET lane = ?, place = ?, waits_since = ? WHERE id = ?")
+            .bind(spot.lane)
+            .bind(spot.place)
+            .bind(spot.waits_since)
             .bind(id)
             .execute(&mut *transaction)
             .await?;
@@ -155,7 +235,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Puts a failed or cancelled video at the end of the queue again: the same request and seed,
+    /// Puts a failed or cancelled video at the end of its tier's line again: the same request and seed,
     /// a new try under a new lease. False when it has not failed.
     ///
     /// The events of the earlier tries go, or whoever listens would be told an old end.
@@ -164,20 +244,27 @@ impl Store {
     /// When the database cannot be written.
     pub async fn retry(&self, id: &str) -> Result<bool> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let place = place(&mut transaction, &Move::Last, 1).await?;
-        let done = sqlx::query(
-            "UPDATE videos SET state = 'queued', place = ?, progress = 0, completed_at = NULL, \
-             error_code = NULL, error_message = NULL, cancel_requested = 0, \
-             most_attempts = attempt + ? WHERE id = ? AND state = 'failed' AND deleted = 0",
+        let tier: Option<String> = sqlx::query_scalar(
+            "SELECT tier FROM videos WHERE id = ? AND state = 'failed' AND deleted = 0",
         )
-        .bind(place)
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(tier) = tier else { return Ok(false) };
+        let lane = Tier::of_column(&tier).lane();
+        let spot = spot(&mut transaction, &Move::Last, 1, lane, self.now()).await?;
+        sqlx::query(
+            "UPDATE videos SET state = 'queued', lane = ?, place = ?, waits_since = ?, \
+             progress = 0, completed_at = NULL, error_code = NULL, error_message = NULL, \
+             cancel_requested = 0, most_attempts = attempt + ? WHERE id = ?",
+        )
+        .bind(spot.lane)
+        .bind(spot.place)
+        .bind(spot.waits_since)
         .bind(MOST_ATTEMPTS)
         .bind(id)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         sqlx::query("DELETE FROM events WHERE video_id = ?")
             .bind(id)
             .execute(&mut *transaction)
@@ -193,7 +280,7 @@ impl Store {
     pub async fn position(&self, id: &str) -> Result<i64> {
         Ok(sqlx::query_scalar(
             "SELECT count(*) FROM videos v JOIN videos w ON w.id = ? WHERE v.state = 'queued' \
-             AND v.deleted = 0 AND (v.place, v.number) <= (w.place, w.number)",
+             AND v.deleted = 0 AND (v.lane, v.place, v.number) <= (w.lane, w.place, w.number)",
         )
         .bind(id)
         .fetch_one(&self.readers)

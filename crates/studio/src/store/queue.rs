@@ -3,12 +3,14 @@
 //! A claim gives a lease: a token and a time. Every write of the worker names the token; once the
 //! lease was lost it changes no row, so a video ends once although work may be done twice.
 
+use std::time::Duration;
+
 use kinora_engine::Request;
 use serde_json::Value;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Result, Store, now};
+use super::{Result, Store, Tier};
 
 /// How long a lease holds without a heartbeat, milliseconds.
 const LEASE: i64 = 30_000;
@@ -29,6 +31,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Whether a worker that is lost now fails the video.
+    pub fn is_last(&self) -> bool {
+        self.attempt >= self.most_attempts
+    }
+
     /// File stem of this try under the outputs folder: no two tries share one, so a lost worker
     /// overwrites nothing.
     pub fn output_key(&self) -> String {
@@ -43,6 +50,10 @@ pub struct Claim {
     pub lease: Lease,
     /// What to make.
     pub request: Request,
+    /// Its tier.
+    pub tier: Tier,
+    /// How long it has waited since it was accepted.
+    pub waited: Duration,
 }
 
 /// How a video ends.
@@ -63,6 +74,17 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The end of a video whose worker was lost in its last try.
+    pub fn worker_lost() -> Self {
+        Self::Failed {
+            code: "worker_lost".into(),
+            message: format!(
+                "the worker was lost {MOST_ATTEMPTS} times while making this video; \
+                 the studio's output says why"
+            ),
+        }
+    }
+
     /// The end of a video that the user stopped.
     pub fn cancelled() -> Self {
         Self::Failed {
@@ -73,23 +95,42 @@ impl Ending {
 }
 
 impl Store {
-    /// The next waiting video, now running under a new lease; none while the queue is paused.
+    /// Lets standard videos that have waited so long be made like those of Pro, so that they do
+    /// not starve behind them.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn claim(&self) -> Result<Option<Claim>> {
+    pub async fn age(&self, wait: Duration) -> Result<()> {
+        sqlx::query(
+            "UPDATE videos SET lane = 0 WHERE state = 'queued' AND lane = 1 AND waits_since <= ?",
+        )
+        .bind(self.now() - wait.as_millis() as i64)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The next waiting video, of any tier or of one, now running under a new lease; none while
+    /// the queue is paused.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn claim(&self, only: Option<Tier>) -> Result<Option<Claim>> {
         let token = Uuid::now_v7().simple().to_string();
         let row = sqlx::query(
             "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
              lease_until = ? WHERE number = (SELECT number FROM videos \
              WHERE state = 'queued' AND deleted = 0 AND NOT (SELECT paused FROM queue) \
-             ORDER BY place, number LIMIT 1) RETURNING id, attempt, most_attempts, request",
+             AND tier = coalesce(?, tier) ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, tier, \
+             created_at",
         )
         .bind(&token)
-        .bind(now() + LEASE)
+        .bind(self.now() + LEASE)
+        .bind(only.map(Tier::column))
         .fetch_optional(&self.writer)
         .await?;
         let Some(row) = row else { return Ok(None) };
+        let waited = self.now() - row.try_get::<i64, _>("created_at")?;
         Ok(Some(Claim {
             lease: Lease {
                 id: row.try_get("id")?,
@@ -98,6 +139,9 @@ impl Store {
                 most_attempts: row.try_get("most_attempts")?,
             },
             request: serde_json::from_str(row.try_get("request")?)?,
+            tier: Tier::of_column(row.try_get("tier")?),
+            // A clock that was set back is no wait.
+            waited: Duration::from_millis(waited.try_into().unwrap_or(0)),
         }))
     }
 
@@ -110,7 +154,7 @@ impl Store {
             "UPDATE videos SET lease_until = ?, progress = ? \
              WHERE id = ? AND lease_token = ? AND state = 'running' RETURNING cancel_requested",
         )
-        .bind(now() + LEASE)
+        .bind(self.now() + LEASE)
         .bind(progress)
         .bind(&lease.id)
         .bind(&lease.token)
@@ -174,7 +218,7 @@ impl Store {
             .bind(code)
             .bind(message)
             .bind(progress)
-            .bind(now())
+            .bind(self.now())
             .bind(id)
             .bind(value)
             .execute(&mut *transaction)
@@ -197,20 +241,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn give_back(&self, lease: &Lease, lost: bool) -> Result<bool> {
-        if lost && lease.attempt >= lease.most_attempts {
-            let message = format!(
-                "the worker was lost {MOST_ATTEMPTS} times while making this video; \
-                 the studio's output says why"
-            );
-            return self
-                .finish(
-                    lease,
-                    &Ending::Failed {
-                        code: "worker_lost".into(),
-                        message,
-                    },
-                )
-                .await;
+        if lost && lease.is_last() {
+            return self.finish(lease, &Ending::worker_lost()).await;
         }
         let done = sqlx::query(
             "UPDATE videos SET state = 'queued', progress = 0, lease_token = NULL, \

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Result, Store, now};
+use super::{Result, Store};
 
 /// What every shot of a storyboard shares and what each is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -135,8 +135,8 @@ impl Store {
              VALUES (?, ?, ?, ?, ?, ?)",
         )
         .bind(id)
-        .bind(now())
-        .bind(now())
+        .bind(self.now())
+        .bind(self.now())
         .bind(title)
         .bind(document.shots.len() as i64)
         .bind(serde_json::to_string(document)?)
@@ -196,7 +196,7 @@ impl Store {
         .bind(title)
         .bind(document.shots.len() as i64)
         .bind(serde_json::to_string(document)?)
-        .bind(now())
+        .bind(self.now())
         .bind(id)
         .bind(revision)
         .execute(&self.writer)

@@ -6,6 +6,7 @@ use super::*;
 
 mod order;
 mod storyboards;
+mod tiers;
 
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -42,6 +43,7 @@ fn video(id: &str) -> NewVideo {
         recipe: job.recipe,
         notes: job.notes,
         remixed_from: None,
+        tier: Tier::Standard,
     }
 }
 
@@ -50,7 +52,7 @@ async fn with(ids: &[&str]) -> (tempfile::TempDir, Store) {
     for id in ids {
         let prompt = prompt(&format!("prompt_{id}"), &format!("prompt of {id}"));
         store
-            .accept(&prompt, &[video(id)], None, Move::Last)
+            .accept(&prompt, &[video(id)], &Terms::default())
             .await
             .expect("an accepted video");
     }
@@ -67,10 +69,10 @@ fn done(key: &str) -> Ending {
 async fn videos_are_claimed_once_and_in_order() {
     let (_folder, store) = with(&["a", "b"]).await;
     assert_eq!(store.position("b").await.unwrap(), 2);
-    let first = store.claim().await.unwrap().expect("a waits");
-    let second = store.claim().await.unwrap().expect("b waits");
+    let first = store.claim(None).await.unwrap().expect("a waits");
+    let second = store.claim(None).await.unwrap().expect("b waits");
     assert_eq!([&*first.lease.id, &*second.lease.id], ["a", "b"]);
-    assert!(store.claim().await.unwrap().is_none());
+    assert!(store.claim(None).await.unwrap().is_none());
     assert_eq!(
         store.video("a").await.unwrap().unwrap().state,
         State::Running
@@ -80,9 +82,9 @@ async fn videos_are_claimed_once_and_in_order() {
 #[tokio::test]
 async fn a_lost_lease_changes_nothing() {
     let (_folder, store) = with(&["a"]).await;
-    let lost = store.claim().await.unwrap().unwrap().lease;
+    let lost = store.claim(None).await.unwrap().unwrap().lease;
     assert!(store.give_back(&lost, true).await.unwrap());
-    let lease = store.claim().await.unwrap().unwrap().lease;
+    let lease = store.claim(None).await.unwrap().unwrap().lease;
     assert_eq!(store.heartbeat(&lost, 50).await.unwrap(), None);
     assert!(!store.finish(&lost, &done("old")).await.unwrap());
     assert!(!store.give_back(&lost, true).await.unwrap());
@@ -98,10 +100,15 @@ async fn a_lost_lease_changes_nothing() {
 async fn a_video_whose_worker_is_lost_too_often_fails() {
     let (_folder, store) = with(&["a"]).await;
     for _ in 0..MOST_ATTEMPTS {
-        let lease = store.claim().await.unwrap().expect("it waits again").lease;
+        let lease = store
+            .claim(None)
+            .await
+            .unwrap()
+            .expect("it waits again")
+            .lease;
         store.give_back(&lease, true).await.unwrap();
     }
-    assert!(store.claim().await.unwrap().is_none());
+    assert!(store.claim(None).await.unwrap().is_none());
     let video = store.video("a").await.unwrap().unwrap();
     assert_eq!(video.error.expect("an error").0, "worker_lost");
 }
@@ -110,7 +117,12 @@ async fn a_video_whose_worker_is_lost_too_often_fails() {
 async fn closing_the_studio_does_not_count_as_a_try() {
     let (_folder, store) = with(&["a"]).await;
     for _ in 0..=MOST_ATTEMPTS {
-        let lease = store.claim().await.unwrap().expect("it waits again").lease;
+        let lease = store
+            .claim(None)
+            .await
+            .unwrap()
+            .expect("it waits again")
+            .lease;
         assert_eq!(lease.attempt, 1);
         store.give_back(&lease, false).await.unwrap();
     }
@@ -119,8 +131,8 @@ async fn closing_the_studio_does_not_count_as_a_try() {
 #[tokio::test]
 async fn what_was_running_goes_on_after_a_crash() {
     let (folder, store) = with(&["a", "b", "c"]).await;
-    store.claim().await.unwrap();
-    store.claim().await.unwrap();
+    store.claim(None).await.unwrap();
+    store.claim(None).await.unwrap();
     assert!(!store.cancel("b").await.unwrap(), "b runs and stops later");
     drop(store);
     let store = Store::open(&folder.path().join("studio.sqlite"))
@@ -133,14 +145,14 @@ async fn what_was_running_goes_on_after_a_crash() {
     );
     let cancelled = store.video("b").await.unwrap().unwrap();
     assert_eq!(cancelled.error.expect("an error").0, "cancelled");
-    assert_eq!(store.claim().await.unwrap().unwrap().lease.id, "a");
+    assert_eq!(store.claim(None).await.unwrap().unwrap().lease.id, "a");
 }
 
 #[tokio::test]
 async fn a_waiting_video_is_cancelled_at_once_and_says_so() {
     let (_folder, store) = with(&["a"]).await;
     assert!(store.cancel("a").await.unwrap());
-    assert!(store.claim().await.unwrap().is_none());
+    assert!(store.claim(None).await.unwrap().is_none());
     let events = store.events_after("a", 0).await.unwrap();
     assert_eq!(
         events.iter().map(|e| &*e.kind).collect::<Vec<_>>(),
@@ -154,7 +166,14 @@ async fn an_idempotency_key_makes_one_video() {
     let accept = async |id: &str, hash: &[u8]| {
         let prompt = prompt(&format!("prompt_{id}"), "p");
         store
-            .accept(&prompt, &[video(id)], Some(("key", hash)), Move::Last)
+            .accept(
+                &prompt,
+                &[video(id)],
+                &Terms {
+                    idempotency: Some(("key", hash)),
+                    ..Terms::default()
+                },
+            )
             .await
     };
     accept("a", b"one").await.unwrap();
@@ -197,8 +216,7 @@ async fn the_log_keeps_prompts_of_deleted_videos_and_finds_text_literally() {
         .accept(
             &prompt("p2", "100% snow_fall"),
             &[video("b")],
-            None,
-            Move::Last,
+            &Terms::default(),
         )
         .await
         .unwrap();

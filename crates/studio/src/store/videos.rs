@@ -2,11 +2,11 @@
 
 use kinora_engine::{Recipe, Request};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
 use super::log::{self, NewPrompt};
 use super::order::{self, Move};
-use super::{Result, Store, StoreError, anywhere, now};
+use super::{Result, Store, StoreError, Tier, anywhere};
 
 /// Where a video is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,28 @@ pub struct NewVideo {
     pub notes: Vec<String>,
     /// The video that it remixes.
     pub remixed_from: Option<String>,
+    /// Who is served first.
+    pub tier: Tier,
+}
+
+/// How a create enters the queue.
+#[derive(Debug, Clone, Default)]
+pub struct Terms<'a> {
+    /// Idempotency key and hash of the body.
+    pub idempotency: Option<(&'a str, &'a [u8])>,
+    /// Where its videos go.
+    pub to: Move,
+    /// The API key that it came with.
+    pub owner: Option<Owner<'a>>,
+}
+
+/// An API key as the queue counts it.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// Its id.
+    pub key_id: &'a str,
+    /// Most unfinished videos that it may have; 0 is any number.
+    pub most: u32,
 }
 
 /// A video of the library.
@@ -105,6 +127,8 @@ pub struct Video {
     pub output_key: Option<String>,
     /// Whether the user marked it.
     pub starred: bool,
+    /// Who is served first.
+    pub tier: Tier,
 }
 
 /// Which videos of the library to show.
@@ -149,6 +173,7 @@ impl Video {
             error: code.zip(message),
             output_key: row.try_get("output_key")?,
             starred: row.try_get("starred")?,
+            tier: Tier::of_column(row.try_get("tier")?),
         })
     }
 }
@@ -157,16 +182,16 @@ impl Store {
     /// Accepts the videos of one create and logs their prompt, all or nothing.
     ///
     /// # Errors
-    /// [`StoreError::Repeated`] when `idempotency` (key and hash of the body) was used before.
+    /// [`StoreError::Repeated`] when the idempotency key was used before, [`StoreError::TooMany`]
+    /// when the API key may not have so many.
     pub async fn accept(
         &self,
         prompt: &NewPrompt,
         videos: &[NewVideo],
-        idempotency: Option<(&str, &[u8])>,
-        to: Move,
+        terms: &Terms<'_>,
     ) -> Result<()> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some((key, hash)) = idempotency {
+        if let Some((key, hash)) = terms.idempotency {
             let used = sqlx::query("SELECT id, body_hash FROM videos WHERE idempotency_key = ?")
                 .bind(key)
                 .fetch_optional(&mut *transaction)
@@ -179,14 +204,19 @@ impl Store {
                 });
             }
         }
-        log::insert(&mut transaction, prompt).await?;
-        let place = order::place(&mut transaction, &to, videos.len() as i64).await?;
+        let (count, now) = (videos.len() as i64, self.now());
+        if let Some(owner) = terms.owner {
+            check_cap(&mut transaction, owner, count).await?;
+        }
+        log::insert(&mut transaction, prompt, now).await?;
+        let lane = videos[0].tier.lane(); // all of one create have the same
+        let spot = order::spot(&mut transaction, &terms.to, count, lane, now).await?;
         for (index, video) in videos.iter().enumerate() {
-            let (key, hash) = idempotency.filter(|_| index == 0).unzip();
+            let (key, hash) = terms.idempotency.filter(|_| index == 0).unzip();
             sqlx::query(
                 "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
-                 idempotency_key, body_hash, created_at, place, state) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                 idempotency_key, body_hash, created_at, place, lane, waits_since, tier, key_id, \
+                 state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
             )
             .bind(&video.id)
             .bind(&prompt.id)
@@ -197,8 +227,12 @@ impl Store {
             .bind(&video.remixed_from)
             .bind(key)
             .bind(hash)
-            .bind(now())
-            .bind(place + index as i64)
+            .bind(now)
+            .bind(spot.place + index as i64)
+            .bind(spot.lane)
+            .bind(spot.waits_since)
+            .bind(video.tier.column())
+            .bind(terms.owner.map(|owner| owner.key_id))
             .execute(&mut *transaction)
             .await?;
         }
@@ -277,4 +311,25 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// Refuses `count` more videos of an API key that has too many.
+async fn check_cap(
+    transaction: &mut Transaction<'_, Sqlite>,
+    owner: Owner<'_>,
+    count: i64,
+) -> Result<()> {
+    if owner.most == 0 {
+        return Ok(());
+    }
+    let unfinished: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM videos WHERE key_id = ? AND state IN ('queued', 'running')",
+    )
+    .bind(owner.key_id)
+    .fetch_one(&mut **transaction)
+    .await?;
+    if unfinished + count > i64::from(owner.most) {
+        return Err(StoreError::TooMany { most: owner.most });
+    }
+    Ok(())
 }

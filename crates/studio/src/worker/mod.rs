@@ -7,4 +7,4 @@ pub mod child;
 mod protocol;
 mod supervisor;
 
-pub use supervisor::Supervisor;
+pub use supervisor::{Closing, Supervisor};

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinora_engine::Stage;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -14,8 +15,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::protocol::{Make, Order, Position, Report};
 use crate::hub::{Event, Hub};
+use crate::metrics::Metrics;
 use crate::outputs::Outputs;
-use crate::store::{Claim, Ending, Lease, Result, Store};
+use crate::store::{Claim, Ending, Lease, Result, Store, Tier};
 
 /// How often the queue is looked at when nothing was announced.
 const IDLE: Duration = Duration::from_secs(1);
@@ -31,17 +33,35 @@ const GRACE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// One worker process and the loop that feeds it.
+#[derive(Clone)]
 pub struct Supervisor {
     /// Where videos come from and end.
     pub store: Store,
     /// Where listeners are.
     pub hub: Arc<Hub>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Where files go.
     pub outputs: Outputs,
     /// Program and arguments that start a worker.
     pub command: (PathBuf, Vec<String>),
-    /// Turns true when the studio closes.
-    pub closing: watch::Receiver<bool>,
+    /// The only tier that this worker serves.
+    pub only: Option<Tier>,
+    /// Wait after which a standard clip counts as Pro.
+    pub aging: Duration,
+    /// How the studio closes.
+    pub closing: watch::Receiver<Closing>,
+}
+
+/// How far the studio is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closing {
+    /// It stays.
+    Open,
+    /// What runs goes on to its end, nothing new begins.
+    Drain,
+    /// What runs goes back to the queue.
+    Now,
 }
 
 /// A worker process with both ends of its pipes.
@@ -114,8 +134,9 @@ impl Supervisor {
     pub async fn run(mut self) -> Result<()> {
         let mut worker: Option<Worker> = None;
         let mut queue = self.hub.queue_changes();
-        while !*self.closing.borrow() {
-            let Some(claim) = self.store.claim().await? else {
+        while *self.closing.borrow() == Closing::Open {
+            self.store.age(self.aging).await?;
+            let Some(claim) = self.store.claim(self.only).await? else {
                 tokio::select! {
                     _ = queue.changed() => {}
                     _ = self.closing.changed() => {}
@@ -124,6 +145,14 @@ impl Supervisor {
                 continue;
             };
             self.hub.queue_changed();
+            if claim.lease.attempt == 1 {
+                self.metrics.waited(claim.tier, claim.waited);
+            }
+            tracing::info!(
+                video = claim.lease.id,
+                attempt = claim.lease.attempt,
+                "begins"
+            );
             let ready = match worker.take() {
                 Some(worker) => Ok(worker),
                 None => Worker::start(&self.command),
@@ -139,7 +168,7 @@ impl Supervisor {
                     self.conclude(&claim.lease, outcome).await?;
                 }
                 Err(error) => {
-                    eprintln!("kinora: a worker could not be started: {error}");
+                    tracing::error!(%error, "a worker could not be started");
                     self.conclude(&claim.lease, Outcome::Lost).await?;
                 }
             }
@@ -150,7 +179,7 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn make(&mut self, worker: &mut Worker, claim: &Claim) -> Result<Outcome> {
+    async fn make(&self, worker: &mut Worker, claim: &Claim) -> Result<Outcome> {
         let lease = &claim.lease;
         let files = self.outputs.files(&lease.output_key());
         let make = Order::Make(Box::new(Make {
@@ -166,7 +195,9 @@ impl Supervisor {
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut cancels = self.hub.cancels();
+        let mut closing = self.closing.clone();
         let (mut progress, mut stored) = (0, None);
+        let mut pace = Pace::default();
         loop {
             tokio::select! {
                 report = worker.report() => match report {
@@ -177,6 +208,9 @@ impl Supervisor {
                     }
                     Some(Report::Update(position)) => {
                         progress = position.percent();
+                        if let Some(time) = pace.step(&position) {
+                            self.metrics.stepped(time);
+                        }
                         self.tell(lease, &position, &mut stored).await?;
                     }
                     Some(Report::Done) => {
@@ -195,7 +229,7 @@ impl Supervisor {
                 },
                 // Someone asked for a stop: look at once instead of at the next beat.
                 _ = cancels.changed() => beat.reset_immediately(),
-                _ = self.closing.changed() => return Ok(Outcome::Closing),
+                () = closed(&mut closing) => return Ok(Outcome::Closing),
             }
         }
     }
@@ -228,19 +262,41 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Counts and logs the end of a video, if this is one.
+    fn count(&self, lease: &Lease, outcome: &Outcome) {
+        let lost = Ending::worker_lost();
+        let ending = match outcome {
+            Outcome::Ended(ending) => ending,
+            Outcome::Lost if lease.is_last() => &lost,
+            _ => return,
+        };
+        self.metrics.ended(ending);
+        match ending {
+            Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
+            Ending::Failed { code, message } => {
+                tracing::info!(video = lease.id, code, message, "failed");
+            }
+        }
+    }
+
     async fn conclude(&self, lease: &Lease, outcome: Outcome) -> Result<()> {
         let is_ours = match &outcome {
             Outcome::Ended(ending) => self.store.finish(lease, ending).await?,
             Outcome::Lost => {
-                eprintln!(
-                    "kinora: the worker of {} was lost in try {}",
-                    lease.id, lease.attempt
+                tracing::warn!(
+                    video = lease.id,
+                    attempt = lease.attempt,
+                    "its worker was lost"
                 );
+                self.metrics.worker_lost();
                 self.store.give_back(lease, true).await?
             }
             Outcome::Closing => self.store.give_back(lease, false).await?,
             Outcome::LeaseLost => false,
         };
+        if is_ours {
+            self.count(lease, &outcome);
+        }
         let is_kept = is_ours && matches!(&outcome, Outcome::Ended(Ending::Completed { .. }));
         if !is_kept {
             self.outputs.remove(&lease.output_key());
@@ -252,4 +308,29 @@ impl Supervisor {
         }
         Ok(())
     }
+}
+
+/// Measures denoising steps by their reports.
+#[derive(Default)]
+struct Pace {
+    last: Option<(u32, Instant)>,
+}
+
+impl Pace {
+    /// How long the step took that this report ends, if it ends one.
+    fn step(&mut self, position: &Position) -> Option<Duration> {
+        if position.stage != Stage::Denoise {
+            self.last = None;
+            return None;
+        }
+        let last = self.last.replace((position.step, Instant::now()));
+        last.filter(|(step, _)| step + 1 == position.step)
+            .map(|(_, begun)| begun.elapsed())
+    }
+}
+
+/// Waits until running clips have to stop, too.
+async fn closed(closing: &mut watch::Receiver<Closing>) {
+    // A studio that is gone without a word is closed as well.
+    let _ = closing.wait_for(|closing| *closing == Closing::Now).await;
 }

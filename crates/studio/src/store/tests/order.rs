@@ -3,7 +3,7 @@
 use super::*;
 
 /// The ids that wait, the next one first.
-async fn waiting(store: &Store) -> String {
+pub(super) async fn waiting(store: &Store) -> String {
     let queue = store.queue(100).await.unwrap();
     assert_eq!(queue.waiting_count, queue.waiting.len() as i64);
     for (index, video) in queue.waiting.iter().enumerate() {
@@ -13,8 +13,8 @@ async fn waiting(store: &Store) -> String {
     queue.waiting.into_iter().map(|video| video.id).collect()
 }
 
-async fn claimed(store: &Store) -> Option<Lease> {
-    store.claim().await.unwrap().map(|claim| claim.lease)
+pub(super) async fn claimed(store: &Store) -> Option<Lease> {
+    store.claim(None).await.unwrap().map(|claim| claim.lease)
 }
 
 fn failed() -> Ending {
@@ -72,13 +72,15 @@ async fn waiting_videos_change_places_and_others_do_not() {
         .accept(
             &prompt("pf", "now"),
             &[video("f"), video("g")],
-            None,
-            Move::First,
+            &Terms {
+                to: Move::First,
+                ..Terms::default()
+            },
         )
         .await
         .unwrap();
     store
-        .accept(&prompt("ph", "later"), &[video("h")], None, Move::Last)
+        .accept(&prompt("ph", "later"), &[video("h")], &Terms::default())
         .await
         .unwrap();
     assert_eq!(waiting(&store).await, "fgabcedh");
@@ -231,7 +233,7 @@ async fn a_database_of_the_first_layout_keeps_its_order() {
     let store = Store::open(&path).await.unwrap();
     assert_eq!(waiting(&store).await, "ab");
     store
-        .accept(&prompt("p2", "new"), &[video("c")], None, Move::Last)
+        .accept(&prompt("p2", "new"), &[video("c")], &Terms::default())
         .await
         .unwrap();
     assert_eq!(waiting(&store).await, "abc");

@@ -1,0 +1,52 @@
+//! What the tiers are: names of models, and what each name adds.
+//!
+//! Pro has no weights of its own yet. It is the same model with more denoising steps, in front of
+//! the queue.
+
+use kinora_engine::{DEFAULT_MODEL, Request};
+
+use super::Studio;
+use crate::store::Tier;
+
+/// What the name of a Pro model adds to that of its model.
+const PRO: &str = "-pro";
+/// Denoising steps of Pro unless the request says otherwise.
+pub const PRO_STEPS: u32 = 32;
+
+/// The model and the tier that a name means. Models are named, never opened from a path that a
+/// request sends.
+pub fn named(studio: &Studio, name: &str) -> (String, Tier) {
+    let name = studio.config.models.named(name);
+    if let Some(model) = name.strip_suffix(PRO).filter(|&model| has_pro(model)) {
+        return (model.into(), Tier::Pro);
+    }
+    // A folder is a model on the command line, and must not be one for a request.
+    let is_path = name != DEFAULT_MODEL && std::path::Path::new(name).exists();
+    let name = if is_path {
+        format!("{name} (a path)")
+    } else {
+        name.into()
+    };
+    (name, Tier::Standard)
+}
+
+/// Whether a model comes as Pro too.
+pub fn has_pro(model: &str) -> bool {
+    model == DEFAULT_MODEL
+}
+
+/// The name of a model at a tier.
+pub fn shown(tier: Tier, model: &str) -> String {
+    match tier {
+        Tier::Standard => model.into(),
+        Tier::Pro => format!("{model}{PRO}"),
+    }
+}
+
+/// Gives a request what its tier adds. What the request says itself stays.
+pub fn prepare(tier: Tier, request: &mut Request) {
+    if tier == Tier::Pro && !request.draft {
+        request.steps = request.steps.or(Some(PRO_STEPS));
+        // `request.best_of` goes here as soon as the engine has it.
+    }
+}

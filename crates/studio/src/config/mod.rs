@@ -1,0 +1,224 @@
+//! What an operator decides: `kinora.toml`, the environment, the command line, in that order.
+//!
+//! A section is a struct here and nothing else: its fields are the known keys, its [`Default`] the
+//! defaults, `KINORA_SECTION_KEY` the variables. [`layers`] merges what was said and remembers where.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use kinora_engine::DEFAULT_MODEL;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Tier;
+
+mod error;
+mod key;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Problem};
+pub use layers::{Loaded, Sources, load};
+pub use toml::Value;
+
+/// Name of the file in the data folder.
+pub const FILE: &str = "kinora.toml";
+
+/// Every decision, each with a default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the studio listens and how it closes.
+    pub server: Server,
+    /// How waiting clips become running ones.
+    pub queue: Queue,
+    /// How large a request may be.
+    pub limits: Limits,
+    /// What models are called.
+    pub models: Models,
+    /// What the studio says about itself.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address to listen on; others than loopback need an API key.
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Names under which other machines reach the studio, without ports.
+    pub public_names: Vec<String>,
+    /// How long a closing studio lets running clips go on; then they go back to the queue.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8765,
+            public_names: Vec::new(),
+            drain_seconds: 0,
+        }
+    }
+}
+
+impl Server {
+    /// Whether others than this machine may call.
+    pub fn is_public(&self) -> bool {
+        !self.host.is_loopback() || !self.public_names.is_empty()
+    }
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queue {
+    /// Worker processes: clips that are made at the same time.
+    pub workers: u32,
+    /// How many of them make clips of the Pro tier only; one always makes every clip.
+    pub pro_workers: u32,
+    /// Wait after which a standard clip counts as one of the Pro tier.
+    pub aging_seconds: u32,
+    /// Most unfinished clips of an API key that names no number of its own; 0 is any number.
+    pub max_queued_per_key: u32,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            pro_workers: 1,
+            aging_seconds: 600,
+            max_queued_per_key: 100,
+        }
+    }
+}
+
+impl Queue {
+    /// The tier that each worker serves; at least one serves all.
+    pub fn reservations(&self) -> impl Iterator<Item = Option<Tier>> {
+        let reserved = self.pro_workers.min(self.workers - 1);
+        (0..self.workers).map(move |index| (index < reserved).then_some(Tier::Pro))
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest body of a request.
+    pub body_bytes: usize,
+    /// Largest form with files.
+    pub upload_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            upload_bytes: 16 << 20,
+        }
+    }
+}
+
+/// `[models]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    /// Names that clients send and the models that they mean; an empty model takes a name away.
+    pub aliases: BTreeMap<String, String>,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        let aliases = [("sora-2", DEFAULT_MODEL), ("sora-2-pro", "kinora-1-pro")];
+        Self {
+            aliases: aliases.map(|(from, to)| (from.into(), to.into())).into(),
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Lines for people or for programs.
+    pub format: LogFormat,
+    /// The least important lines that are written.
+    pub level: LogLevel,
+}
+
+/// Form of the log, on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Importance of a line of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Failures of the studio.
+    Error,
+    /// And what it recovered from.
+    #[default]
+    Warn,
+    /// And every request and clip.
+    Info,
+    /// And what helps to look for a mistake.
+    Debug,
+}
+
+impl Config {
+    /// Values that their types allow and that cannot be meant: keys and what is wrong.
+    fn mistakes(&self) -> Vec<(&'static [&'static str], String)> {
+        let mut mistakes: Vec<(&'static [&'static str], String)> = Vec::new();
+        if !(1..=64).contains(&self.queue.workers) {
+            let message = format!("must be 1 to 64, not {}", self.queue.workers);
+            mistakes.push((&["queue", "workers"], message));
+        }
+        for (key, bytes) in [
+            (
+                &["limits", "body_bytes"] as &'static [_],
+                self.limits.body_bytes,
+            ),
+            (&["limits", "upload_bytes"], self.limits.upload_bytes),
+        ] {
+            // A prompt alone may have 32,000 characters.
+            if !(1 << 17..=1 << 30).contains(&bytes) {
+                let message = format!("must be 131072 to 1073741824 bytes, not {bytes}");
+                mistakes.push((key, message));
+            }
+        }
+        let names = &self.server.public_names;
+        if let Some(name) = names.iter().find(|name| name.contains(['/', ':'])) {
+            let message = format!("`{name}` must be a name alone, without scheme and port");
+            mistakes.push((&["server", "public_names"], message));
+        }
+        mistakes
+    }
+}
+
+impl Models {
+    /// The model that a name means.
+    pub fn named<'n>(&'n self, name: &'n str) -> &'n str {
+        match self.aliases.get(name).map(String::as_str) {
+            None | Some("") => name,
+            Some(model) => model,
+        }
+    }
+
+    /// The names that mean a model.
+    pub fn aliases_of(&self, model: &str) -> Vec<&str> {
+        let names = self.aliases.iter().filter(|(_, target)| *target == model);
+        names.map(|(name, _)| name.as_str()).collect()
+    }
+}
