@@ -28,3 +28,11 @@ train *ARGS:
 # Rewrites the parity fixtures of the native model (needs oracle/requirements.txt).
 fixtures:
     cd oracle && python fixtures.py
+
+# The pinned official SDKs against the real binary; installs them under target/sdk.
+conformance:
+    crates/kinora/tests/sdk/run
+
+# Requests that nobody thought of, made from the OpenAPI document; installs its tool under target/sdk.
+schemathesis:
+    crates/kinora/tests/sdk/schemathesis

@@ -23,7 +23,7 @@ export default defineConfig({
   },
   server: {
     // `npm run dev` beside a running studio.
-    proxy: { "/v1": "http://127.0.0.1:8765" },
+    proxy: { "/v1": "http://127.0.0.1:8765", "/openapi.json": "http://127.0.0.1:8765" },
   },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

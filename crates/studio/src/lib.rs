@@ -30,6 +30,7 @@ mod log;
 mod metrics;
 mod outputs;
 mod store;
+mod webhooks;
 mod worker;
 
 use api::Studio;
@@ -38,6 +39,7 @@ use hub::Hub;
 use metrics::Metrics;
 use outputs::Outputs;
 use store::{Store, StoreError};
+use webhooks::{Courier, Post};
 pub use worker::child::run as run_worker;
 use worker::{Closing, Supervisor};
 
@@ -116,7 +118,10 @@ impl ServeError {
 /// Everything that keeps the studio from running.
 pub fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(run(options, ready))
+    let served = runtime.block_on(run(options, ready));
+    // A webhook on its way is not waited for: it is sent again by the next studio.
+    runtime.shutdown_background();
+    served
 }
 
 async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
@@ -130,6 +135,10 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
     let outputs = Outputs::open(&options.data);
     let outputs = outputs.map_err(|source| in_data(&options.data, source))?;
+    let now = store.now();
+    let endpoints = config.webhooks.iter();
+    let endpoints: Vec<_> = endpoints.map(|one| api::configured(one, now)).collect();
+    store.configure_endpoints(&endpoints).await?;
     let recovered = store.recover().await?;
     for lease in &recovered {
         outputs.remove(&lease.output_key());
@@ -147,13 +156,21 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         command: options.worker,
         only: None,
         aging: Duration::from_secs(config.queue.aging_seconds.into()),
-        closing,
+        closing: closing.clone(),
     };
     let mut workers = JoinSet::new();
     for only in config.queue.reservations() {
         let supervisor = supervisor.clone();
         workers.spawn(Supervisor { only, ..supervisor }.run());
     }
+    let post = Post::new(config.network.allow_private_webhooks);
+    let courier = Courier {
+        store: store.clone(),
+        hub: Arc::clone(&hub),
+        post: post.clone(),
+        closing,
+    };
+    let courier = tokio::spawn(courier.run());
     let engine = Arc::new(Engine::new());
     let drain = Duration::from_secs(config.server.drain_seconds);
     let router = api::router(Studio {
@@ -163,6 +180,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         metrics,
         outputs,
         engine,
+        post,
     });
     ready(listener.local_addr()?);
     // A connection is not what matters at the end, so the server needs no farewell.
@@ -181,6 +199,9 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     }
     close.send_replace(Closing::Now);
     finish(&mut workers).await?;
+    if let Ok(ended) = courier.await {
+        ended?;
+    }
     served.abort();
     Ok(result?)
 }

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use ureq::Agent;
 use ureq::http::Response;
 
+use crate::contract::Contract;
+
 /// Longest time that anything may take here.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -52,6 +54,7 @@ impl Studio {
         });
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .middleware(Contract::of(&base))
             .build()
             .into();
         Self {

@@ -1,11 +1,13 @@
 //! The studio as its clients and its operator see it: the real program, the real model, real kills.
 
 mod client;
+mod contract;
 mod cuts;
 mod faults;
 mod keys;
 mod operation;
 mod queue;
+mod webhooks;
 
 use std::io::Read;
 use std::process::Command;
@@ -33,6 +35,8 @@ fn a_clip_is_made_watched_downloaded_and_deleted() {
             "{kind} in {stream}"
         );
     }
+
+    contract::check_events(&stream);
 
     let video = studio.video(&id);
     assert_eq!(video["status"], "completed", "{video}");
@@ -244,6 +248,7 @@ fn bad_requests_say_what_is_wrong_and_change_nothing() {
         ("/v1/videos?limit=101", 400, "invalid_value"),
         ("/v1/videos?limit=x", 400, "invalid_query"),
         ("/v1/nothing", 404, "not_found"),
+        ("/v1/videos/%FF", 404, "not_found"),
         ("/v1/videos/a/remix", 405, "method_not_allowed"),
     ] {
         let (found, answer) = read(studio.get(path));
@@ -392,6 +397,16 @@ fn the_page_is_served_with_rules_that_keep_it_at_home() {
     for file in ["/assets/app.js", "/assets/app.css"] {
         assert_eq!(studio.get(file).status(), 200, "{file}");
         assert!(html.contains(file), "the page uses {file}");
+    }
+    let mut docs = studio.get("/docs");
+    assert_eq!(docs.headers()["content-security-policy"], policy);
+    let html = docs.body_mut().read_to_string().expect("text");
+    assert!(
+        html.contains("/docs.js") && !html.contains("//"),
+        "at home too"
+    );
+    for file in ["/docs.js", "/docs.css", "/openapi.json"] {
+        assert_eq!(studio.get(file).status(), 200, "{file}");
     }
     assert_eq!(
         studio.get("/library").status(),

@@ -137,7 +137,6 @@ impl Body {
         match self.take(names) {
             None => Ok(None),
             Some((_, Value::String(text))) => Ok(Some(text)),
-            Some((_, Value::Number(number))) => Ok(Some(number.to_string())),
             Some((name, _)) => Err(ApiError::invalid(&name, format!("{name} must be a text"))),
         }
     }
@@ -149,6 +148,10 @@ impl Body {
     ) -> Result<Option<T>, ApiError> {
         let name = names.iter().find(|&&name| self.fields.contains_key(name));
         let Some(&name) = name else { return Ok(None) };
+        if let Some(Value::Number(number)) = self.fields.get(name) {
+            let text = number.to_string();
+            self.fields.insert(name.to_owned(), text.into());
+        }
         let Some(text) = self.text(&[name])? else {
             return Ok(None);
         };

@@ -1,7 +1,7 @@
 //! Files of finished videos.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use tower_http::services::ServeFile;
 
 use super::Studio;
 use super::error::ApiError;
+use super::path::Path;
 use super::videos::find;
 use crate::store;
 

@@ -1,7 +1,7 @@
 //! Accepting videos.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kinora_engine::{Job, Request};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::ApiError;
+use super::path::Path;
 use super::tiers;
 use super::videos::{find, view};
 use super::{Studio, view::polled};

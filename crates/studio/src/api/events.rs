@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event as Sent, KeepAlive};
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::Studio;
 use super::error::ApiError;
+use super::path::Path;
 use super::videos::{find, view};
 use crate::hub::Event;
 use crate::store;

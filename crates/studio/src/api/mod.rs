@@ -25,7 +25,9 @@ mod error;
 mod events;
 mod home;
 mod models;
+mod openapi;
 mod page;
+mod path;
 mod prompts;
 mod queue;
 mod sign_in;
@@ -33,13 +35,16 @@ mod storyboards;
 mod tiers;
 mod videos;
 mod view;
+mod webhooks;
 
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
 use crate::store::Store;
+use crate::webhooks::Post;
 use error::ApiError;
+pub use webhooks::configured;
 
 /// The page talks to its own server only.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
@@ -60,6 +65,8 @@ pub struct Studio {
     pub outputs: Outputs,
     /// Reads and validates requests; never loads weights here.
     pub engine: Arc<Engine>,
+    /// Sends webhooks.
+    pub post: Post,
 }
 
 /// The whole service.
@@ -102,6 +109,20 @@ pub fn router(studio: Studio) -> Router {
                 .delete(storyboards::delete),
         )
         .route("/models", get(models::list))
+        .route(
+            "/webhook_endpoints",
+            post(webhooks::create).get(webhooks::list),
+        )
+        .route(
+            "/webhook_endpoints/{id}",
+            get(webhooks::retrieve).delete(webhooks::delete),
+        )
+        .route("/webhook_endpoints/{id}/test", post(webhooks::test))
+        .route(
+            "/webhook_endpoints/{id}/deliveries",
+            get(webhooks::deliveries),
+        )
+        .route("/webhook_event_types", get(webhooks::event_types))
         .route("/prompts", get(prompts::list))
         .route("/prompts/analysis", post(prompts::analysis))
         .route("/prompts/export", get(prompts::export))
@@ -118,6 +139,7 @@ pub fn router(studio: Studio) -> Router {
         .route("/sign-in", post(sign_in::enter))
         .route("/sign-in.css", get(sign_in::sheet))
         .route("/sign-out", get(sign_in::leave))
+        .route("/openapi.json", get(openapi::serve))
         .fallback(page::file)
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(DefaultBodyLimit::max(largest))

@@ -37,7 +37,11 @@ pub async fn file(
             Err(error) => return ApiError::from(error).into_response(),
         }
     }
-    let name = if is_view { "index.html" } else { path };
+    let name = match path {
+        "docs" => "docs.html",
+        _ if is_view => "index.html",
+        file => file,
+    };
     let Some(file) = Files::get(name) else {
         let message = format!("there is no file `{}`", uri.path());
         return ApiError::not_found("not_found", message).into_response();

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use kinora_engine::safety::{Moderation, moderate};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Studio;
 use super::error::ApiError;
+use super::path::Path;
 use super::tiers;
 use super::videos::{listed, page_limit};
 use crate::store::Prompt;

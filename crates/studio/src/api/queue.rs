@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
 use super::body::Ignored;
 use super::error::ApiError;
+use super::path::Path;
 use super::videos::{find, page_limit, view};
 use crate::store::Move;
 

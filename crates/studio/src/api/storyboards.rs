@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use super::Studio;
 use super::body::Ignored;
 use super::create::new_id;
 use super::error::ApiError;
+use super::path::Path;
 use super::videos::{listed, page_limit};
 use crate::store::{Change, Document, Settings, Shot, Storyboard};
 

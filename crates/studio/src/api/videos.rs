@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Studio;
 use super::body::Ignored;
 use super::error::ApiError;
+use super::path::Path;
 use super::view::polled;
 pub use super::view::view;
 use crate::store::{self, Ending, Filter, Video};

@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use kinora_engine::DEFAULT_MODEL;
 use serde::{Deserialize, Serialize};
 
-use crate::store::Tier;
+use crate::store::{EVENT_TYPES, Tier};
+use crate::webhooks::{Secret, Target};
 
 mod error;
 mod key;
@@ -38,6 +39,10 @@ pub struct Config {
     pub models: Models,
     /// What the studio says about itself.
     pub log: Log,
+    /// Where the studio may go by itself.
+    pub network: Network,
+    /// Who is told that a video ended; the API adds more.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// `[server]`
@@ -151,6 +156,33 @@ pub struct Log {
     pub level: LogLevel,
 }
 
+/// `[network]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Whether webhooks may go to this machine and its networks.
+    pub allow_private_webhooks: bool,
+}
+
+/// `[[webhooks]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What it is called; no two are called the same.
+    pub name: String,
+    /// Where events go.
+    pub url: String,
+    /// Which ones; all when it says nothing.
+    #[serde(default = "every_event")]
+    pub event_types: Vec<String>,
+    /// What they are signed with: `whsec_` and the base64 of 24 to 64 bytes.
+    pub secret: String,
+}
+
+fn every_event() -> Vec<String> {
+    EVENT_TYPES.map(Into::into).into()
+}
+
 /// Form of the log, on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,7 +235,29 @@ impl Config {
             let message = format!("`{name}` must be a name alone, without scheme and port");
             mistakes.push((&["server", "public_names"], message));
         }
+        for (index, webhook) in self.webhooks.iter().enumerate() {
+            let earlier = &self.webhooks[..index];
+            if let Some(reason) = self.mistake_of(webhook, earlier) {
+                mistakes.push((&["webhooks"], format!("`{}`: {reason}", webhook.name)));
+            }
+        }
         mistakes
+    }
+
+    fn mistake_of(&self, webhook: &Webhook, earlier: &[Webhook]) -> Option<String> {
+        let types = &webhook.event_types;
+        if webhook.name.is_empty() || earlier.iter().any(|other| other.name == webhook.name) {
+            return Some("name must be there, and no other's".into());
+        }
+        if let Some(kind) = types
+            .iter()
+            .find(|kind| !EVENT_TYPES.contains(&kind.as_str()))
+        {
+            return Some(format!("there is no event `{kind}`"));
+        }
+        let target = Target::read(&webhook.url, self.network.allow_private_webhooks);
+        let target = target.err().map(|error| error.to_string());
+        target.or_else(|| Some(Secret::read(&webhook.secret).err()?.to_string()))
     }
 }
 

@@ -133,6 +133,23 @@ fn mistakes_say_where_they_are_and_what_was_meant() {
             "kinora.toml:4: limits.body_bytes: must be 131072 to 1073741824 bytes, not 1",
         ],
     );
+    let webhook = "[[webhooks]]\nname = \"a\"\nurl = \"http://[::1]/\"\nsecret = \"x\"";
+    check(
+        webhook,
+        &[],
+        &[
+            "kinora.toml:1: webhooks: `a`: the address is private to this machine or its networks; \
+            allow_private_webhooks under [network] in kinora.toml allows those",
+        ],
+    );
+    check(
+        webhook,
+        &[("KINORA_NETWORK_ALLOW_PRIVATE_WEBHOOKS", "true")],
+        &[
+            "kinora.toml:1: webhooks: `a`: a webhook secret is whsec_ and the base64 \
+            of 24 to 64 bytes",
+        ],
+    );
     check(
         "[server]\nport = = 1",
         &[],

@@ -19,6 +19,7 @@ mod queue;
 mod storyboards;
 mod tier;
 mod videos;
+mod webhooks;
 
 use clock::Clock;
 pub use keys::{Key, NewKey};
@@ -28,13 +29,15 @@ pub use queue::{Claim, Ending, Lease};
 pub use storyboards::{Change, Document, Settings, Shot, Storyboard};
 pub use tier::Tier;
 pub use videos::{Filter, NewVideo, Owner, State, Terms, Video};
+pub use webhooks::{Attempt, Delivery, EVENT_TYPES, Endpoint, event};
 
 /// How a database gets from each layout to the next; a file of a later layout is refused.
-const LAYOUTS: [&str; 4] = [
+const LAYOUTS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 /// Layout of the database of this version.
 const VERSION: i64 = LAYOUTS.len() as i64;
@@ -108,7 +111,7 @@ impl Store {
     }
 
     /// Now, in milliseconds since 1970.
-    fn now(&self) -> i64 {
+    pub fn now(&self) -> i64 {
         self.clock.now()
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Result, Store, Tier};
+use super::{Result, Store, Tier, webhooks};
 
 /// How long a lease holds without a heartbeat, milliseconds.
 const LEASE: i64 = 30_000;
@@ -194,7 +194,7 @@ impl Store {
         Ok(false)
     }
 
-    /// One transaction that ends a video and says so to listeners.
+    /// One transaction that ends a video, says so to listeners and notes whom webhooks tell.
     async fn end(
         &self,
         id: &str,
@@ -231,6 +231,7 @@ impl Store {
             .bind(Value::Null.to_string())
             .execute(&mut *transaction)
             .await?;
+        webhooks::announce(&mut transaction, id, ending, self.now()).await?;
         transaction.commit().await?;
         Ok(true)
     }

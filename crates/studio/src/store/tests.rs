@@ -7,6 +7,7 @@ use super::*;
 mod order;
 mod storyboards;
 mod tiers;
+mod webhooks;
 
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a temporary folder");
