@@ -1,13 +1,18 @@
-//! The folder of finished files: `ID/ATTEMPT-TOKEN.{mp4,webp,jpg}`.
+//! The folders of finished files, `outputs/ID/ATTEMPT-TOKEN.{mp4,webp,jpg}`, and of those that videos
+//! begin with, `inputs/SHA256`.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
 /// Where files of videos are.
 #[derive(Debug, Clone)]
 pub struct Outputs {
     folder: PathBuf,
+    inputs: PathBuf,
 }
 
 /// The files of one try.
@@ -22,14 +27,46 @@ pub struct Files {
 }
 
 impl Outputs {
-    /// The outputs under a data folder, made when missing.
+    /// The files under a data folder, whose folders are made when missing.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When a folder cannot be made.
     pub fn open(data: &Path) -> io::Result<Self> {
-        let folder = data.join("outputs");
+        let [folder, inputs] = ["outputs", "inputs"].map(|name| data.join(name));
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+        fs::create_dir_all(&inputs)?;
+        Ok(Self { folder, inputs })
+    }
+
+    /// Keeps a file that a video begins with, under the SHA-256 of its content.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, content: &[u8]) -> io::Result<String> {
+        let hash = Sha256::digest(content);
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.input(&hash);
+        if !path.exists() {
+            let part = self
+                .inputs
+                .join(format!("{}.part", Uuid::now_v7().simple()));
+            fs::write(&part, content)
+                .and_then(|()| fs::rename(&part, &path))
+                .inspect_err(|_| {
+                    let _ = fs::remove_file(&part);
+                })?;
+        }
+        Ok(hash)
+    }
+
+    /// The kept file of a hash that [`Outputs::keep`] gave.
+    pub fn input(&self, hash: &str) -> PathBuf {
+        self.inputs.join(hash)
+    }
+
+    /// Removes a kept file that no video begins with any more.
+    pub fn forget(&self, hash: &str) {
+        let _ = fs::remove_file(self.input(hash)); // gone already is as well
     }
 
     /// The files of a key; the folder of its video is made. Keys are made by this program from

@@ -32,7 +32,9 @@ async function send(
   headers: Record<string, string>,
 ): Promise<Response> {
   const init: RequestInit = { method, headers };
-  if (body !== undefined) {
+  if (body instanceof FormData) {
+    init.body = body;
+  } else if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...headers, "content-type": "application/json" };
     // What is stored while the page closes still arrives; browsers allow 64 KiB of that.
@@ -87,8 +89,18 @@ function query(values: Record<string, string | number | boolean | null | undefin
 
 const video = (id: string) => `/v1/videos/${encodeURIComponent(id)}`;
 
+type Extension = CreateRequest & { video: { id: string } };
+
+/** The request as a form with the picture that the clip begins with. */
+function form(request: CreateRequest, picture: File): FormData {
+  const fields = new FormData();
+  for (const [name, value] of Object.entries(request)) fields.set(name, String(value));
+  fields.set("input_reference", picture);
+  return fields;
+}
+
 /** Sends a create or remix; a lost answer is asked for once more, and the key keeps it one clip. */
-async function submit(path: string, request: CreateRequest): Promise<Video> {
+async function submit(path: string, request: CreateRequest | Extension | FormData): Promise<Video> {
   const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join(
     "-",
   );
@@ -115,7 +127,11 @@ export const models = () => call<Page<Model>>("GET", "/v1/models");
 export const listVideos = (filter: VideoFilter) =>
   call<Page<Video>>("GET", `/v1/videos${query({ ...filter })}`);
 export const getVideo = (id: string) => call<Video>("GET", video(id));
-export const createVideo = (request: CreateRequest) => submit("/v1/videos", request);
+export const createVideo = (request: CreateRequest, picture?: File | null) =>
+  submit("/v1/videos", picture ? form(request, picture) : request);
+/** One clip with this one and what comes after it. */
+export const extendVideo = (id: string, request: CreateRequest) =>
+  submit("/v1/videos/extensions", { ...request, video: { id } });
 export const remixVideo = (id: string, request: CreateRequest) =>
   submit(`${video(id)}/remix`, request);
 export const cancelVideo = (id: string) => call<Video>("POST", `${video(id)}/cancel`);

@@ -36,6 +36,8 @@ class Desk {
   /** What the API said against the form; `param` names the field. */
   refusal = $state<api.ApiError | null>(null);
   isSending = $state(false);
+  /** The picture that the next clips begin with. A reload forgets it. */
+  picture = $state<File | null>(null);
 
   model = $derived(this.models.find((model) => model.id === this.form.model) ?? this.models[0]);
   /** The clip on the stage: the chosen one while it exists, else the newest. */
@@ -91,14 +93,17 @@ class Desk {
     if (!this.form.lockSeed || this.form.seed === null) this.form.seed = randomSeed();
     this.isSending = true;
     try {
-      const { remixOf } = this.form;
+      const { remixOf, extendOf } = this.form;
       const form = $state.snapshot(this.form);
       const request = remixOf ? remixRequestOf(form, this.model) : requestOf(form);
       if (first) request.first = true;
       const video = remixOf
         ? await api.remixVideo(remixOf, request)
-        : await api.createVideo(request);
+        : extendOf
+          ? await api.extendVideo(extendOf, request)
+          : await api.createVideo(request, this.picture);
       this.form.remixOf = null;
+      this.form.extendOf = null;
       clips.add(video);
       await this.stage(video.id);
       announce(first ? "First in the queue." : "In the queue.");
@@ -147,6 +152,16 @@ class Desk {
     announce("Remixing: change the prompt and generate.");
   }
 
+  /** The next clip goes on where this one ends: its look stays, its words are the user's. */
+  extend(video: Video): void {
+    this.fill(video);
+    Object.assign(this.form, { extendOf: video.id, seconds: null, shape: "", lockSeed: false });
+    this.refusal = null;
+    void this.stage(video.id);
+    go("create");
+    announce("Going on: say what comes next and generate.");
+  }
+
   private fill(video: Video): void {
     const model = this.models.find((model) => model.id === video.model);
     this.form = { ...formOf(video, model), answers: this.form.answers };
@@ -154,6 +169,7 @@ class Desk {
 
   reset(): void {
     this.form = { ...DEFAULT_FORM, answers: { ...DEFAULT_FORM.answers } };
+    this.picture = null;
     this.refusal = null;
   }
 }

@@ -19,8 +19,11 @@ export interface Form {
   steps: number | null;
   guidance: number | null;
   variations: number;
+  takes: number;
+  loop: boolean;
   draft: boolean;
   remixOf: string | null;
+  extendOf: string | null;
 }
 
 export const DEFAULT_FORM: Form = {
@@ -39,8 +42,11 @@ export const DEFAULT_FORM: Form = {
   steps: null,
   guidance: null,
   variations: 1,
+  takes: 1,
+  loop: false,
   draft: false,
   remixOf: null,
+  extendOf: null,
 };
 
 export const SHAPES = ["16:9", "9:16", "1:1", "4:3", "3:4", "21:9"];
@@ -78,6 +84,8 @@ export function requestOf(form: Form): CreateRequest {
   if (form.steps !== null) request.num_inference_steps = form.steps;
   if (form.guidance !== null) request.guidance_scale = form.guidance;
   if (form.variations > 1) request.n = form.variations;
+  if (form.takes > 1) request.best_of = form.takes;
+  if (form.loop) request.loop = true;
   if (form.draft) request.draft = true;
   return request;
 }
@@ -88,6 +96,8 @@ export function remixRequestOf(form: Form, model: Model | undefined): CreateRequ
   request.negative_prompt ??= "";
   request.finish ??= "none";
   request.draft ??= false;
+  request.best_of ??= 1;
+  request.loop ??= false;
   if (model) {
     request.num_inference_steps ??= form.draft ? model.defaults.draft_steps : model.defaults.steps;
     request.guidance_scale ??= model.defaults.guidance;
@@ -114,6 +124,7 @@ export function formOf(video: Video, model: Model | undefined): Form {
     lockSeed: video.seed !== null,
     steps: video.num_inference_steps === steps ? null : video.num_inference_steps,
     guidance: video.guidance_scale === model?.defaults.guidance ? null : video.guidance_scale,
+    takes: video.best_of,
     draft: video.draft,
   };
 }

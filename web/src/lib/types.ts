@@ -28,7 +28,21 @@ export interface Video {
   model_hash: string | null;
   notes: string[] | string | null;
   variation_ids: string[] | null;
+  best_of: number;
+  adherence: Adherence | null;
   starred: boolean;
+}
+
+/** What detectors see of a prompt in a finished clip. */
+export interface Adherence {
+  satisfied: number;
+  checkable: number;
+  clauses: {
+    slot: string;
+    asked: string;
+    shown?: string;
+    verdict: "satisfied" | "not_satisfied" | "not_checkable";
+  }[];
 }
 
 export interface Page<T> {
@@ -99,6 +113,10 @@ export interface CreateRequest {
   finish?: string;
   draft?: boolean;
   n?: number;
+  /** Takes, of which the one that shows most of the prompt is kept. */
+  best_of?: number;
+  /** End as it begins. */
+  loop?: boolean;
   /** To the front of the queue. */
   first?: boolean;
 }

@@ -74,7 +74,7 @@ async function errors() {
   const file = await toFile(Buffer.from("89504e470d0a1a0a", "hex"), "a.png", { type: "image/png" });
   for (const input_reference of [file, { image_url: "data:image/png;base64,AAAA" }]) {
     const call = create({ input_reference });
-    await refused(BadRequestError, "unsupported_feature", "input_reference", call);
+    await refused(BadRequestError, "invalid_value", "input_reference", call);
   }
   const missing = () => client.videos.retrieve("video_none");
   await refused(NotFoundError, "video_not_found", null, missing);

@@ -91,11 +91,11 @@ def errors():
     field = {"output": "/etc/x"}
     refused(bad, "unknown_field", "output", lambda: create(prompt=PROMPT, extra_body=field))
     reference = {"prompt": PROMPT, "input_reference": ("a.png", PNG, "image/png")}
-    refused(bad, "unsupported_feature", "input_reference", lambda: create(**reference))
+    refused(bad, "invalid_value", "input_reference", lambda: create(**reference))
     reference = {"input_reference": {"image_url": "data:image/png;base64,AAAA"}}
     refused(
         bad,
-        "unsupported_feature",
+        "invalid_value",
         "input_reference",
         lambda: create(prompt=PROMPT, extra_body=reference),
     )

@@ -4,6 +4,7 @@ mod client;
 mod contract;
 mod cuts;
 mod faults;
+mod inputs;
 mod keys;
 mod operation;
 mod queue;
@@ -227,8 +228,23 @@ fn bad_requests_say_what_is_wrong_and_change_nothing() {
         (json!({"prompt": ["a"]}), "invalid_value", Some("prompt")),
         (
             json!({"prompt": "a dog", "input_reference": {"image_url": "data:"}}),
+            "invalid_value",
+            Some("input_reference"),
+        ),
+        (
+            json!({"prompt": "a dog", "input_reference": {"image_url": "http://127.0.0.1/a.png"}}),
             "unsupported_feature",
             Some("input_reference"),
+        ),
+        (
+            json!({"prompt": "a dog", "input_reference": {"file_id": "file_1"}}),
+            "unsupported_feature",
+            Some("input_reference"),
+        ),
+        (
+            json!({"prompt": "a dog", "best_of": 17}),
+            "invalid_value",
+            Some("best_of"),
         ),
     ];
     for (body, code, param) in cases {
@@ -353,7 +369,7 @@ fn forms_are_read_like_json() {
     let (status, answer) = send(fields + &part("input_reference[image_url]", "data:"));
     assert_eq!(
         (status, &answer["error"]["code"]),
-        (400, &json!("unsupported_feature"))
+        (400, &json!("invalid_value"))
     );
 }
 

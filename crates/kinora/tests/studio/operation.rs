@@ -160,7 +160,7 @@ fn bodies_and_uploads_have_limits_of_their_own() {
     let (status, answer) = upload(500_000);
     assert_eq!(
         (status, &answer["error"]["code"]),
-        (400, &json!("unsupported_feature"))
+        (400, &json!("invalid_value"))
     );
     let (status, answer) = upload(1_048_576);
     assert_eq!(

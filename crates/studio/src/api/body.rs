@@ -1,6 +1,7 @@
 //! Bodies of the calls that make videos: JSON or multipart, both leniently typed as the SDKs send
 //! them, read into one map of fields.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::body::{Bytes, to_bytes};
@@ -8,7 +9,7 @@ use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Studio;
@@ -17,10 +18,11 @@ use super::error::ApiError;
 /// Most fields of a form.
 const MOST_FIELDS: usize = 64;
 
-/// The fields of a body and the hash of what they say.
+/// The fields and files of a body and the hash of what they say.
 pub struct Body {
     fields: Map<String, Value>,
-    /// SHA-256 of the fields.
+    files: BTreeMap<String, Bytes>,
+    /// SHA-256 of the fields and files.
     pub hash: [u8; 32],
 }
 
@@ -33,7 +35,7 @@ impl FromRequest<Studio> for Body {
             .get(CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or("application/json").to_ascii_lowercase();
-        let fields = if kind.starts_with("multipart/form-data") {
+        let (fields, files) = if kind.starts_with("multipart/form-data") {
             let form = Multipart::from_request(request, studio).await;
             let form = form.map_err(|error| bad_form(&error.body_text()))?;
             read_form(form).await?
@@ -41,12 +43,23 @@ impl FromRequest<Studio> for Body {
             // Only forms carry files, and may be as large as these.
             let limit = studio.config.limits.body_bytes;
             let bytes = to_bytes(request.into_body(), limit).await;
-            read_json(&bytes.map_err(|_| ApiError::too_large())?)?
+            let fields = read_json(&bytes.map_err(|_| ApiError::too_large())?)?;
+            (fields, BTreeMap::new())
         } else {
             return Err(ApiError::unsupported_media_type());
         };
-        let hash = Sha256::digest(Value::Object(fields.clone()).to_string()).into();
-        Ok(Self { fields, hash })
+        let mut hash = Sha256::new();
+        hash.update(Value::Object(fields.clone()).to_string());
+        for (name, file) in &files {
+            hash.update(name);
+            hash.update(Sha256::digest(file));
+        }
+        let hash = hash.finalize().into();
+        Ok(Self {
+            fields,
+            files,
+            hash,
+        })
     }
 }
 
@@ -98,31 +111,56 @@ fn read_json(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     Ok(fields)
 }
 
-async fn read_form(mut form: Multipart) -> Result<Map<String, Value>, ApiError> {
-    let mut fields = Map::new();
+async fn read_form(
+    mut form: Multipart,
+) -> Result<(Map<String, Value>, BTreeMap<String, Bytes>), ApiError> {
+    let (mut fields, mut files) = (Map::new(), BTreeMap::new());
     while let Some(field) = form.next_field().await.map_err(|error| unread(&error))? {
         let Some(name) = field.name().map(str::to_owned) else {
             return Err(bad_form("a part has no name"));
         };
-        let text = if field.file_name().is_some() {
-            String::new() // a file: only its name matters, since none is accepted
+        if field.file_name().is_some() {
+            let content = field.bytes().await.map_err(|error| unread(&error))?;
+            files.insert(name, content);
         } else {
-            field.text().await.map_err(|error| unread(&error))?
-        };
-        // `input_reference[image_url]` belongs to `input_reference`.
-        let name = name.split('[').next().unwrap_or_default().to_owned();
-        fields.insert(name, Value::String(text));
-        if fields.len() > MOST_FIELDS {
+            let text = field.text().await.map_err(|error| unread(&error))?;
+            insert(&mut fields, &name, text);
+        }
+        if fields.len() + files.len() > MOST_FIELDS {
             return Err(bad_form("it has too many fields"));
         }
     }
-    Ok(fields)
+    Ok((fields, files))
+}
+
+/// `input_reference[image_url]` is the member `image_url` of `input_reference`.
+fn insert(fields: &mut Map<String, Value>, name: &str, text: String) {
+    let member = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    let value = Value::String(text);
+    match member {
+        Some((name, member)) if !member.is_empty() => {
+            fields.insert(name.to_owned(), json!({ member: value }));
+        }
+        _ => {
+            fields.insert(name.to_owned(), value);
+        }
+    }
 }
 
 impl Body {
     /// All fields, as they came.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
+    }
+
+    /// A file of a form.
+    pub fn file(&mut self, name: &str) -> Option<Bytes> {
+        self.files.remove(name)
+    }
+
+    /// A value of any kind.
+    pub fn value(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
     }
 
     /// Takes a field out under the first of its names that is there.
@@ -177,14 +215,9 @@ impl Body {
 
     /// Refuses what nobody took: a field that does nothing would be a false success.
     pub fn finish(self) -> Result<(), ApiError> {
-        let Some(name) = self.fields.keys().next() else {
+        let Some(name) = self.fields.keys().chain(self.files.keys()).next() else {
             return Ok(());
         };
-        if name == "input_reference" {
-            let message =
-                "no model of this studio starts from an image yet; leave input_reference out";
-            return Err(ApiError::unsupported(message, Some(name)));
-        }
         let message = format!("there is no field `{name}`; docs/api.md lists the fields");
         Err(ApiError::bad_request("unknown_field", Some(name), message))
     }

@@ -6,16 +6,18 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kinora_engine::{Job, Request};
 use serde_json::Value;
+use tokio::task::block_in_place;
 use uuid::Uuid;
 
 use super::auth::Caller;
 use super::body::Body;
 use super::error::ApiError;
+use super::inputs;
 use super::path::Path;
 use super::tiers;
 use super::videos::{find, view};
 use super::{Studio, view::polled};
-use crate::store::{Move, NewPrompt, NewVideo, StoreError, Terms, Tier, Video};
+use crate::store::{Inputs, Move, NewPrompt, NewVideo, StoreError, Terms, Tier, Video};
 
 /// Most videos of one create.
 const MOST_VARIATIONS: u64 = 8;
@@ -44,8 +46,27 @@ pub async fn remix(
     let video = find(&studio, &id).await?;
     let origin = Origin {
         request: video.request.clone(),
+        inputs: video.inputs.clone(),
         tier: video.tier,
         video: Some(video),
+    };
+    accept(&studio, &caller, &headers, body, origin).await
+}
+
+/// `POST /v1/videos/extensions`: a clip and what comes after it, in one file.
+pub async fn extend(
+    State(studio): State<Studio>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    mut body: Body,
+) -> Result<Response, ApiError> {
+    let inputs = Inputs {
+        clip: Some(inputs::clip(&studio, &mut body).await?),
+        image: None,
+    };
+    let origin = Origin {
+        inputs,
+        ..Origin::default()
     };
     accept(&studio, &caller, &headers, body, origin).await
 }
@@ -54,11 +75,30 @@ pub async fn remix(
 #[derive(Default)]
 struct Origin {
     request: Request,
+    inputs: Inputs,
     tier: Tier,
     video: Option<Video>,
 }
 
 async fn accept(
+    studio: &Studio,
+    caller: &Caller,
+    headers: &HeaderMap,
+    mut body: Body,
+    mut origin: Origin,
+) -> Result<Response, ApiError> {
+    if let Some(hash) = inputs::image(&studio.outputs, &mut body)? {
+        origin.inputs.image = Some(hash);
+    }
+    let inputs = origin.inputs.clone();
+    let answer = enqueue(studio, caller, headers, body, origin).await;
+    if answer.is_err() {
+        inputs::forget_unused(studio, &inputs).await?;
+    }
+    answer
+}
+
+async fn enqueue(
     studio: &Studio,
     caller: &Caller,
     headers: &HeaderMap,
@@ -81,7 +121,14 @@ async fn accept(
         _ => Move::Last,
     };
     let model = body.text(&["model"])?;
+    let inputs = origin.inputs;
+    for (name, hash) in [("input_reference", &inputs.image), ("video", &inputs.clip)] {
+        if let Some(hash) = hash {
+            parameters.insert(name.into(), hash.clone().into());
+        }
+    }
     let mut request = read(body, origin.request)?;
+    request.given = inputs::given(&studio.outputs, &inputs);
     let mut tier = origin.tier;
     if let Some(name) = model {
         let (model, asked) = tiers::named(studio, &name);
@@ -99,7 +146,7 @@ async fn accept(
         decision: "accepted".into(),
         parent_id: origin.video.as_ref().map(|video| video.prompt_id.clone()),
     };
-    let first = match studio.engine.resolve(&request) {
+    let first = match block_in_place(|| studio.engine.resolve(&request)) {
         Ok(job) => job,
         Err(error) => {
             if let kinora_engine::Error::Moderation { category } = &error {
@@ -119,7 +166,10 @@ async fn accept(
             &first,
             index,
             tier,
-            remixed_from.clone(),
+            Lineage {
+                remixed_from: remixed_from.clone(),
+                inputs: inputs.clone(),
+            },
         )?);
     }
     let terms = Terms {
@@ -234,6 +284,12 @@ fn size(body: &mut Body) -> Result<Option<kinora_engine::Size>, ApiError> {
     }
 }
 
+/// What a video comes from.
+struct Lineage {
+    remixed_from: Option<String>,
+    inputs: Inputs,
+}
+
 /// The video of the seed after the first one's by `index`.
 fn variation(
     studio: &Studio,
@@ -241,7 +297,7 @@ fn variation(
     first: &Job,
     index: u64,
     tier: Tier,
-    remixed_from: Option<String>,
+    lineage: Lineage,
 ) -> Result<NewVideo, ApiError> {
     // The takes of one video have the seeds up to the next video's.
     let takes = u64::from(request.best_of.unwrap_or(1));
@@ -250,13 +306,14 @@ fn variation(
         seed: Some(seed),
         ..request.clone()
     };
-    let job = studio.engine.resolve(&request)?;
+    let job = block_in_place(|| studio.engine.resolve(&request))?;
     Ok(NewVideo {
         id: new_id("video"),
         request,
         recipe: job.recipe,
         notes: job.notes,
-        remixed_from,
+        remixed_from: lineage.remixed_from,
+        inputs: lineage.inputs,
         tier,
     })
 }

@@ -253,6 +253,15 @@ impl From<Error> for ApiError {
             Error::Value {
                 name: "--guidance", ..
             } => Some("guidance_scale"),
+            Error::Value {
+                name: "--image", ..
+            } => Some("input_reference"),
+            Error::Value {
+                name: "--extend", ..
+            } => Some("video"),
+            Error::Value {
+                name: "--best-of", ..
+            } => Some("best_of"),
             Error::Value { name, .. } => Some(name.trim_start_matches('-')),
             _ => None,
         };

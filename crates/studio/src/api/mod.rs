@@ -24,6 +24,7 @@ mod cuts;
 mod error;
 mod events;
 mod home;
+mod inputs;
 mod models;
 mod openapi;
 mod page;
@@ -94,7 +95,7 @@ pub fn router(studio: Studio) -> Router {
         .route("/videos/{id}/recipe", get(videos::recipe))
         .route("/videos/{id}/events", get(events::events))
         .route("/videos/edits", post(unsupported))
-        .route("/videos/extensions", post(unsupported))
+        .route("/videos/extensions", post(create::extend).layer(upload()))
         .route("/videos/characters", post(unsupported))
         .route("/queue", get(queue::retrieve).patch(queue::change))
         .route("/cuts", post(cuts::create))
@@ -162,7 +163,7 @@ async fn ready(State(studio): State<Studio>) -> Response {
 
 async fn unsupported() -> ApiError {
     ApiError::unsupported(
-        "no model of this studio edits, extends or keeps characters",
+        "no model of this studio edits clips or keeps characters",
         None,
     )
 }

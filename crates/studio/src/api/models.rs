@@ -53,8 +53,9 @@ fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
 /// What Pro is, and what it is not.
 fn pro(model: &str) -> String {
     format!(
-        "The weights of {model}, not others: {} denoising steps unless the request says \
-         otherwise, and first in the queue. Sizes and lengths are those of {model}.",
-        tiers::PRO_STEPS
+        "The weights of {model}, not others: {} denoising steps and the best of {} takes as \
+         measured, unless the request says otherwise, and first in the queue. Sizes and lengths are those of {model}.",
+        tiers::PRO_STEPS,
+        tiers::PRO_TAKES
     )
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Studio;
 use super::body::Ignored;
 use super::error::ApiError;
+use super::inputs;
 use super::path::Path;
 use super::view::polled;
 pub use super::view::view;
@@ -147,6 +148,7 @@ pub async fn delete(
     if let Some(key) = &video.output_key {
         studio.outputs.remove(key);
     }
+    inputs::forget_unused(&studio, &video.inputs).await?;
     Ok(Json(
         json!({"id": id, "object": "video.deleted", "deleted": true}),
     ))

@@ -17,6 +17,7 @@ pub fn view(video: &Video) -> Value {
         .error
         .as_ref()
         .map(|(code, message)| json!({"code": code, "message": message}));
+    let seconds = f64::from(effective.frames()) / f64::from(effective.timing.fps);
     json!({
         "id": video.id,
         "object": "video",
@@ -29,7 +30,7 @@ pub fn view(video: &Video) -> Value {
         "expires_at": null,
         "prompt": video.request.prompt,
         "size": effective.framing.size,
-        "seconds": effective.timing.seconds.to_string(),
+        "seconds": seconds.to_string(),
         "remixed_from_video_id": video.remixed_from,
         "error": error,
         "seed": effective.seed,
@@ -37,7 +38,7 @@ pub fn view(video: &Video) -> Value {
         "num_inference_steps": effective.steps,
         "guidance_scale": effective.guidance,
         "fps": effective.timing.fps,
-        "num_frames": effective.timing.frames,
+        "num_frames": effective.frames(),
         "width": effective.framing.size.width,
         "height": effective.framing.size.height,
         "finish": effective.finish,
@@ -45,6 +46,8 @@ pub fn view(video: &Video) -> Value {
         "model_hash": video.recipe.model_hash,
         "notes": video.notes,
         "variation_ids": video.batch,
+        "best_of": video.request.best_of.unwrap_or(1),
+        "adherence": video.adherence,
         "starred": video.starred,
     })
 }

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use kinora_engine::Request;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Result, Store, Tier, webhooks};
+use super::{Inputs, Result, Store, Tier, webhooks};
 
 /// How long a lease holds without a heartbeat, milliseconds.
 const LEASE: i64 = 30_000;
@@ -50,10 +51,21 @@ pub struct Claim {
     pub lease: Lease,
     /// What to make.
     pub request: Request,
+    /// What it begins with.
+    pub inputs: Inputs,
     /// Its tier.
     pub tier: Tier,
     /// How long it has waited since it was accepted.
     pub waited: Duration,
+}
+
+/// What is known of a video once it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The seed of the take that was kept.
+    pub seed: u64,
+    /// What the clip was measured to show: `{satisfied, checkable, clauses}`.
+    pub adherence: Option<Value>,
 }
 
 /// How a video ends.
@@ -63,6 +75,8 @@ pub enum Ending {
     Completed {
         /// File stem under the outputs folder.
         output_key: String,
+        /// What became of it.
+        made: Made,
     },
     /// Without one.
     Failed {
@@ -121,8 +135,8 @@ impl Store {
             "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
              lease_until = ? WHERE number = (SELECT number FROM videos \
              WHERE state = 'queued' AND deleted = 0 AND NOT (SELECT paused FROM queue) \
-             AND tier = coalesce(?, tier) ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, tier, \
-             created_at",
+             AND tier = coalesce(?, tier) ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, \
+             input_image, input_clip, tier, created_at",
         )
         .bind(&token)
         .bind(self.now() + LEASE)
@@ -139,6 +153,7 @@ impl Store {
                 most_attempts: row.try_get("most_attempts")?,
             },
             request: serde_json::from_str(row.try_get("request")?)?,
+            inputs: Inputs::read(&row)?,
             tier: Tier::of_column(row.try_get("tier")?),
             // A clock that was set back is no wait.
             waited: Duration::from_millis(waited.try_into().unwrap_or(0)),
@@ -203,13 +218,22 @@ impl Store {
         value: &str,
     ) -> Result<bool> {
         let (state, progress, key, code, message) = match ending {
-            Ending::Completed { output_key } => ("completed", 100, Some(output_key), None, None),
+            Ending::Completed { output_key, .. } => {
+                ("completed", 100, Some(output_key), None, None)
+            }
             Ending::Failed { code, message } => ("failed", 0, None, Some(code), Some(message)),
         };
+        let made = match ending {
+            Ending::Completed { made, .. } => Some(made),
+            Ending::Failed { .. } => None,
+        };
+        let adherence = made.and_then(|made| made.adherence.as_ref());
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let sql = format!(
             "UPDATE videos SET state = ?, output_key = ?, error_code = ?, error_message = ?, \
-             progress = max(progress, ?), completed_at = ?, \
+             progress = max(progress, ?), completed_at = ?, adherence = ?, \
+             recipe = json_set(recipe, '$.effective.seed', \
+             coalesce(?, recipe -> '$.effective.seed')), \
              lease_token = NULL, lease_until = NULL WHERE id = ? AND {condition} = ?"
         );
         let done = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -219,6 +243,8 @@ impl Store {
             .bind(message)
             .bind(progress)
             .bind(self.now())
+            .bind(adherence.map(Value::to_string))
+            .bind(made.map(|made| made.seed as i64))
             .bind(id)
             .bind(value)
             .execute(&mut *transaction)

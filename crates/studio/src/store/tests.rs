@@ -44,6 +44,7 @@ fn video(id: &str) -> NewVideo {
         recipe: job.recipe,
         notes: job.notes,
         remixed_from: None,
+        inputs: Inputs::default(),
         tier: Tier::Standard,
     }
 }
@@ -63,6 +64,10 @@ async fn with(ids: &[&str]) -> (tempfile::TempDir, Store) {
 fn done(key: &str) -> Ending {
     Ending::Completed {
         output_key: key.into(),
+        made: Made {
+            seed: 11,
+            adherence: Some(json!({"satisfied": 2, "checkable": 3, "clauses": []})),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The library: videos as they stand.
 
 use kinora_engine::{Recipe, Request};
+use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
@@ -59,6 +60,29 @@ impl State {
     }
 }
 
+/// Files that a video begins with, by the SHA-256 of their content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// The first picture.
+    pub image: Option<String>,
+    /// The clip that it goes on from.
+    pub clip: Option<String>,
+}
+
+impl Inputs {
+    pub(super) fn read(row: &SqliteRow) -> Result<Self> {
+        Ok(Self {
+            image: row.try_get("input_image")?,
+            clip: row.try_get("input_clip")?,
+        })
+    }
+
+    /// All of them.
+    pub fn hashes(&self) -> impl Iterator<Item = &String> {
+        [&self.image, &self.clip].into_iter().flatten()
+    }
+}
+
 /// A video about to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewVideo {
@@ -72,6 +96,8 @@ pub struct NewVideo {
     pub notes: Vec<String>,
     /// The video that it remixes.
     pub remixed_from: Option<String>,
+    /// What it begins with.
+    pub inputs: Inputs,
     /// Who is served first.
     pub tier: Tier,
 }
@@ -125,6 +151,10 @@ pub struct Video {
     pub error: Option<(String, String)>,
     /// File stem under the outputs folder.
     pub output_key: Option<String>,
+    /// What it was measured to show: `{satisfied, checkable, clauses}`.
+    pub adherence: Option<Value>,
+    /// What it begins with.
+    pub inputs: Inputs,
     /// Whether the user marked it.
     pub starred: bool,
     /// Who is served first.
@@ -158,6 +188,7 @@ impl Video {
         let code: Option<String> = row.try_get("error_code")?;
         let message: Option<String> = row.try_get("error_message")?;
         let state: &str = row.try_get("state")?;
+        let adherence: Option<&str> = row.try_get("adherence")?;
         Ok(Self {
             id: row.try_get("id")?,
             prompt_id: row.try_get("prompt_id")?,
@@ -172,6 +203,8 @@ impl Video {
             progress: row.try_get("progress")?,
             error: code.zip(message),
             output_key: row.try_get("output_key")?,
+            adherence: adherence.map(serde_json::from_str).transpose()?,
+            inputs: Inputs::read(row)?,
             starred: row.try_get("starred")?,
             tier: Tier::of_column(row.try_get("tier")?),
         })
@@ -216,7 +249,8 @@ impl Store {
             sqlx::query(
                 "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
                  idempotency_key, body_hash, created_at, place, lane, waits_since, tier, key_id, \
-                 state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                 input_image, input_clip, state) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
             )
             .bind(&video.id)
             .bind(&prompt.id)
@@ -233,6 +267,8 @@ impl Store {
             .bind(spot.waits_since)
             .bind(video.tier.column())
             .bind(terms.owner.map(|owner| owner.key_id))
+            .bind(&video.inputs.image)
+            .bind(&video.inputs.clip)
             .execute(&mut *transaction)
             .await?;
         }
@@ -298,6 +334,20 @@ impl Store {
             .execute(&self.writer)
             .await?;
         Ok(())
+    }
+
+    /// Whether a video of the library begins with the input file of this hash.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn uses_input(&self, hash: &str) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM videos \
+             WHERE deleted = 0 AND (input_image = ?1 OR input_clip = ?1))",
+        )
+        .bind(hash)
+        .fetch_one(&self.readers)
+        .await?)
     }
 
     /// Takes a video out of the library; its row stays for the prompt log.

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use kinora_engine::{Cancel, Engine, Output, Preview, Progress, Update};
+use kinora_engine::{Cancel, Clip, Engine, Given, Output, Preview, Progress, Request, Update};
 use kinora_media::{Still, StillFormat};
+use serde_json::{Value, json};
 
 use super::protocol::{Make, Order, Position, Report};
+use crate::store::Made;
 
 /// How often a worker says that it lives.
 const PULSE: Duration = Duration::from_secs(2);
@@ -87,22 +89,39 @@ fn make_video(engine: &Engine, Task { make, cancel }: &Task) -> Report {
         spritesheet: Some(make.spritesheet.clone()),
         ..Output::default()
     };
-    let made = engine.resolve(&make.request).and_then(|job| {
-        engine.run(
-            &make.request,
-            &job,
-            &output,
-            &mut Reporter::default(),
-            cancel,
-        )
-    });
+    let request = Request {
+        given: Given {
+            image: make.image.clone(),
+            extend: make.extend.clone(),
+            ..Given::default()
+        },
+        ..make.request.clone()
+    };
+    let mut reporter = Reporter::default();
+    let made = engine
+        .resolve(&request)
+        .and_then(|job| engine.run(&request, &job, &output, &mut reporter, cancel));
     match made {
-        Ok(_) => Report::Done,
+        Ok(clip) => Report::Done(Made {
+            seed: clip.seed,
+            adherence: adherence(engine, clip),
+        }),
         Err(error) => Report::Failed {
             code: error.code().into(),
             message: format!("{error}; {}", error.hint()),
         },
     }
+}
+
+/// What the clip shows of its prompt. One that cannot be measured is a clip all the same.
+fn adherence(engine: &Engine, clip: Clip) -> Option<Value> {
+    let measured = clip.adherence;
+    let measured = measured.or_else(|| engine.measure(&clip.path, None).ok())?;
+    Some(json!({
+        "satisfied": measured.satisfied,
+        "checkable": measured.checkable,
+        "clauses": measured.clauses,
+    }))
 }
 
 /// Passes a run's progress on.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use kinora_engine::{Request, Stage};
 use serde::{Deserialize, Serialize};
 
+use crate::store::Made;
+
 /// From the studio to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +31,10 @@ pub struct Make {
     pub thumbnail: PathBuf,
     /// A JPEG of frames from its beginning to its end.
     pub spritesheet: PathBuf,
+    /// The picture that it begins with.
+    pub image: Option<PathBuf>,
+    /// The clip that it goes on from.
+    pub extend: Option<PathBuf>,
 }
 
 /// From the worker to the studio.
@@ -42,7 +48,7 @@ pub enum Report {
     /// The middle of the clip as it looks now: base64 of a WebP.
     Preview(String),
     /// The files are there.
-    Done,
+    Done(Made),
     /// The video ended without files.
     Failed {
         /// Stable name of the cause.

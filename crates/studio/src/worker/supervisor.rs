@@ -188,6 +188,16 @@ impl Supervisor {
             video: files.video,
             thumbnail: files.thumbnail,
             spritesheet: files.spritesheet,
+            image: claim
+                .inputs
+                .image
+                .as_deref()
+                .map(|hash| self.outputs.input(hash)),
+            extend: claim
+                .inputs
+                .clip
+                .as_deref()
+                .map(|hash| self.outputs.input(hash)),
         }));
         if worker.order(&make).await.is_err() {
             return Ok(Outcome::Lost);
@@ -213,8 +223,9 @@ impl Supervisor {
                         }
                         self.tell(lease, &position, &mut stored).await?;
                     }
-                    Some(Report::Done) => {
-                        return Ok(Outcome::Ended(Ending::Completed { output_key: lease.output_key() }));
+                    Some(Report::Done(made)) => {
+                        let output_key = lease.output_key();
+                        return Ok(Outcome::Ended(Ending::Completed { output_key, made }));
                     }
                     Some(Report::Failed { code, message }) => {
                         return Ok(Outcome::Ended(Ending::Failed { code, message }));
