@@ -35,6 +35,7 @@ pub fn view(video: &Video) -> Value {
         "seed": effective.seed,
         "negative_prompt": effective.negative,
         "num_inference_steps": effective.steps,
+        "best_of": video.request.best_of.unwrap_or(1),
         "guidance_scale": effective.guidance,
         "fps": effective.timing.fps,
         "num_frames": effective.timing.frames,
