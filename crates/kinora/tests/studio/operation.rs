@@ -254,8 +254,8 @@ fn a_studio_that_closes_lets_its_clip_end_or_puts_it_back() {
     let data = folder();
     let mut body = long();
     body["seconds"] = json!(1);
-    body["steps"] = json!(60);
-    configure(data.path(), "[server]\ndrain_seconds = 120\n");
+    body["steps"] = json!(20);
+    configure(data.path(), "[server]\ndrain_seconds = 600\n");
     let studio = Studio::open(data.path());
     let drained = studio.create(&body);
     let waiting = studio.create(&short());
