@@ -1,5 +1,6 @@
 FROM rust:1.95-slim-trixie AS build
-# C++ for the video encoder, nasm for its fast half.
+# C++ for the video encoder, nasm for its fast half. Their versions are the base image's.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ nasm \
     && rm -rf /var/lib/apt/lists/*
@@ -9,13 +10,14 @@ RUN cargo build --release --locked --package kinora
 
 FROM debian:trixie-slim
 # curl asks for the health of the studio.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends curl libstdc++6 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 8765 --no-create-home --shell /usr/sbin/nologin kinora \
     && install --directory --owner kinora --mode 0700 /data
 COPY --from=build /kinora/target/release/kinora /usr/local/bin/kinora
-USER kinora
+USER 8765
 # Every address of the container, which needs an API key: docs/operation.md.
 ENV KINORA_DATA_DIR=/data \
     KINORA_SERVER_HOST=0.0.0.0 \

@@ -365,7 +365,7 @@ pub struct Serve {
 /// Which studio is meant.
 #[derive(Debug, Default, Args)]
 pub struct Place {
-    /// Folder of the studio's database and videos [default: KINORA_DATA_DIR, or the user's data folder]
+    /// Folder of the studio's database and videos [default: `KINORA_DATA_DIR`, or the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
@@ -396,7 +396,7 @@ pub struct CreateKey {
     #[arg(long, default_value_t = Tier::Standard)]
     pub tier: Tier,
 
-    /// Most unfinished clips at a time, 0 for any number [default: queue.max_queued_per_key]
+    /// Most unfinished clips at a time, 0 for any number [default: `queue.max_queued_per_key`]
     #[arg(long, value_name = "NUMBER")]
     pub max_queued: Option<u32>,
 

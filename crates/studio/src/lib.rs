@@ -139,15 +139,14 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     let endpoints = config.webhooks.iter();
     let endpoints: Vec<_> = endpoints.map(|one| api::configured(one, now)).collect();
     store.configure_endpoints(&endpoints).await?;
-    let recovered = store.recover().await?;
-    for lease in &recovered {
+    for lease in store.recover().await? {
         outputs.remove(&lease.output_key());
         tracing::warn!(video = lease.id, "was unfinished and goes on");
     }
 
     let hub = Arc::new(Hub::default());
     let metrics = Arc::new(Metrics::default());
-    let (close, closing) = watch::channel(Closing::Open);
+    let close = watch::Sender::new(Closing::Open);
     let supervisor = Supervisor {
         store: store.clone(),
         hub: Arc::clone(&hub),
@@ -156,9 +155,9 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         command: options.worker,
         only: None,
         aging: Duration::from_secs(config.queue.aging_seconds.into()),
-        closing: closing.clone(),
+        closing: close.subscribe(),
     };
-    let mut workers = JoinSet::new();
+    let mut workers = Workers::new();
     for only in config.queue.reservations() {
         let supervisor = supervisor.clone();
         workers.spawn(Supervisor { only, ..supervisor }.run());
@@ -168,7 +167,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         store: store.clone(),
         hub: Arc::clone(&hub),
         post: post.clone(),
-        closing,
+        closing: close.subscribe(),
     };
     let courier = tokio::spawn(courier.run());
     let engine = Arc::new(Engine::new());
@@ -191,14 +190,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         () = stopped() => Ok(()),
     };
     // Who watches a clip that is drained watches it to its end: the server goes on meanwhile.
-    close.send_replace(Closing::Drain);
-    tokio::select! {
-        () = sleep(drain) => {}
-        () = stopped() => {}
-        ended = finish(&mut workers) => ended?,
-    }
-    close.send_replace(Closing::Now);
-    finish(&mut workers).await?;
+    drain_workers(&close, workers, drain).await?;
     if let Ok(ended) = courier.await {
         ended?;
     }
@@ -206,8 +198,27 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     Ok(result?)
 }
 
+/// The loops that feed the workers.
+type Workers = JoinSet<store::Result<()>>;
+
+/// Lets workers end what they make, for so long and until a second signal; then has it put back.
+async fn drain_workers(
+    close: &watch::Sender<Closing>,
+    mut workers: Workers,
+    drain: Duration,
+) -> Result<(), StoreError> {
+    close.send_replace(Closing::Drain);
+    tokio::select! {
+        () = sleep(drain) => {}
+        () = stopped() => {}
+        ended = finish(&mut workers) => ended?,
+    }
+    close.send_replace(Closing::Now);
+    finish(&mut workers).await
+}
+
 /// Waits until every worker has ended.
-async fn finish(workers: &mut JoinSet<store::Result<()>>) -> Result<(), StoreError> {
+async fn finish(workers: &mut Workers) -> Result<(), StoreError> {
     while let Some(ended) = workers.join_next().await {
         if let Ok(ended) = ended {
             ended?;

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+/// How the hidden folder begins in which the engine makes several takes of a clip.
+const TAKES: &[u8] = b".kinora-takes-";
+
 /// Where files of videos are.
 #[derive(Debug, Clone)]
 pub struct Outputs {
@@ -95,12 +98,11 @@ impl Outputs {
         let stem = self.folder.join(key);
         let Some(folder) = stem.parent() else { return };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "part")
-            {
-                let _ = fs::remove_file(entry.path());
+            let path = entry.path();
+            if path.extension().is_some_and(|end| end == "part") {
+                let _ = fs::remove_file(path);
+            } else if entry.file_name().as_encoded_bytes().starts_with(TAKES) {
+                let _ = fs::remove_dir_all(path);
             }
         }
         let _ = fs::remove_dir(folder); // only when it is empty
@@ -120,8 +122,12 @@ mod tests {
         for path in [&lost.video, &kept.video, &part] {
             fs::write(path, "film").expect("a file");
         }
+        let takes = kept.video.with_file_name(".kinora-takes-7");
+        fs::create_dir(&takes).expect("a folder");
+        fs::write(takes.join("1-clip.mp4"), "film").expect("a file");
         outputs.remove("video_a/1-x");
         assert!(!lost.video.exists() && !part.exists() && kept.video.exists());
+        assert!(!takes.exists(), "takes of a lost worker go too");
         outputs.remove("video_a/2-y");
         assert!(
             !data.path().join("outputs/video_a").exists(),

@@ -9,7 +9,7 @@ use kinora_studio::config::{self, Loaded, Sources, Value};
 use crate::args::{Place, Serve};
 
 /// An option of the command line as the configuration takes it.
-type Flag = (&'static [&'static str], Value, &'static str);
+type Flag = (&'static str, Value, &'static str);
 
 pub fn check(place: &Place) -> Result<()> {
     let (data, loaded) = load(place, Vec::new())?;
@@ -26,10 +26,10 @@ pub fn of_serve(arguments: &Serve) -> Result<(PathBuf, Loaded)> {
     let host = arguments.host.map(|host| host.to_string().into());
     let port = arguments.port.map(|port| i64::from(port).into());
     let workers = arguments.workers.map(|count| i64::from(count).into());
-    let flags: [(&'static [&'static str], Option<Value>, &'static str); 3] = [
-        (&["server", "host"], host, "--host"),
-        (&["server", "port"], port, "--port"),
-        (&["queue", "workers"], workers, "--workers"),
+    let flags: [(_, Option<Value>, _); 3] = [
+        ("server.host", host, "--host"),
+        ("server.port", port, "--port"),
+        ("queue.workers", workers, "--workers"),
     ];
     let flags = flags.into_iter();
     let given = flags.filter_map(|(key, value, option)| Some((key, value?, option)));

@@ -71,12 +71,8 @@ fn pro_is_the_same_model_with_more_steps_and_goes_first() {
         (&json!(["sora-2"]), &json!(["sora-2-pro"]))
     );
     assert_eq!(standard["sizes"], pro["sizes"]);
-    assert!(
-        pro["about"]
-            .as_str()
-            .expect("text")
-            .starts_with("The weights of kinora-1, not others")
-    );
+    let about = pro["about"].as_str().expect("text");
+    assert!(about.starts_with("The weights of kinora-1, not others"));
 
     let running = studio.create(&long());
     studio.wait(&running, &["in_progress"]);
@@ -84,24 +80,20 @@ fn pro_is_the_same_model_with_more_steps_and_goes_first() {
     let body = json!({"prompt": "a dog", "seconds": 1, "model": "sora-2-pro"});
     let first = studio.create(&body);
     let video = studio.video(&first);
-    let steps = (
-        &video["model"],
-        &video["tier"],
-        &video["num_inference_steps"],
-    );
-    assert_eq!(steps, (&json!("kinora-1-pro"), &json!("pro"), &json!(32)));
-    let (_, remix) = studio.post(
-        &format!("/v1/videos/{first}/remix"),
-        &json!({"prompt": "a cat"}),
-    );
+    for (key, value) in [
+        ("model", json!("kinora-1-pro")),
+        ("tier", json!("pro")),
+        ("num_inference_steps", json!(32)),
+        ("best_of", json!(3)),
+    ] {
+        assert_eq!(video[key], value, "{key}");
+    }
+    let path = format!("/v1/videos/{first}/remix");
+    let (_, remix) = studio.post(&path, &json!({"prompt": "a cat"}));
     assert_eq!(remix["model"], "kinora-1-pro", "a remix stays what it was");
     let queue = studio.json("/v1/queue");
-    let ids: Vec<_> = queue["queued"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|v| &v["id"])
-        .collect();
+    let waits = queue["queued"].as_array().expect("a list").iter();
+    let ids: Vec<_> = waits.map(|video| &video["id"]).collect();
     assert_eq!(ids, [&json!(first), &remix["id"], &json!(waiting)]);
 }
 
@@ -122,6 +114,7 @@ fn workers_make_different_clips_at_the_same_time_and_one_waits_for_pro() {
     );
     body["model"] = json!("kinora-1-pro");
     body["steps"] = json!(2);
+    body["best_of"] = json!(1);
     let pro = studio.create(&body);
     assert_eq!(
         studio.wait(&pro, &["completed", "failed"])["status"],
@@ -261,8 +254,8 @@ fn a_studio_that_closes_lets_its_clip_end_or_puts_it_back() {
     let data = folder();
     let mut body = long();
     body["seconds"] = json!(1);
-    body["steps"] = json!(60);
-    configure(data.path(), "[server]\ndrain_seconds = 120\n");
+    body["steps"] = json!(20);
+    configure(data.path(), "[server]\ndrain_seconds = 600\n");
     let studio = Studio::open(data.path());
     let drained = studio.create(&body);
     let waiting = studio.create(&short());

@@ -26,9 +26,9 @@ pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError>
 
 fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
     let id = tiers::shown(tier, &model.name);
-    let (about, steps) = match tier {
-        Tier::Standard => (model.about.clone(), model.defaults.steps),
-        Tier::Pro => (pro(&model.name), tiers::PRO_STEPS),
+    let (about, steps, takes) = match tier {
+        Tier::Standard => (model.about.clone(), model.defaults.steps, 1),
+        Tier::Pro => (pro(&model.name), tiers::PRO_STEPS, tiers::PRO_TAKES),
     };
     json!({
         "id": id,
@@ -43,6 +43,7 @@ fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
         "fps": model.fps,
         "defaults": {
             "steps": steps,
+            "best_of": takes,
             "draft_steps": model.defaults.draft_steps,
             "guidance": model.defaults.guidance,
         },
@@ -53,8 +54,9 @@ fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
 /// What Pro is, and what it is not.
 fn pro(model: &str) -> String {
     format!(
-        "The weights of {model}, not others: {} denoising steps and the best of {} takes as \
-         measured, unless the request says otherwise, and first in the queue. Sizes and lengths are those of {model}.",
+        "The weights of {model}, not others: {} denoising steps and the best of {} takes by measured \
+         adherence, unless the request says otherwise, and first in the queue. Sizes and lengths are \
+         those of {model}.",
         tiers::PRO_STEPS,
         tiers::PRO_TAKES
     )

@@ -3,12 +3,12 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 
 use super::Studio;
-use super::auth::{Access, KEY_COOKIE, access};
+use super::auth::{Access, KEY_COOKIE, access_of};
 use super::error::ApiError;
 
 const PAGE: &str = include_str!("sign_in/page.html");
@@ -34,19 +34,16 @@ pub async fn sheet() -> Response {
 /// `POST /sign-in`: the form of the page.
 pub async fn enter(State(studio): State<Studio>, body: Bytes) -> Result<Response, ApiError> {
     let text = std::str::from_utf8(&body).unwrap_or_default();
-    let key = text
-        .strip_prefix("key=")
-        .unwrap_or_default()
-        .trim_matches('+');
-    // Keys are plain characters: what a form writes in another way is none.
-    let cookie = format!("{KEY_COOKIE}={key}");
-    let mut headers = HeaderMap::new();
-    if let Ok(value) = cookie.parse() {
-        headers.insert(COOKIE, value);
-    }
-    match access(&studio, &headers).await? {
-        Access::Granted(_) => Ok(home(&cookie, KEPT)),
-        _ => Ok(page("This key is unknown or was revoked.")),
+    let key = text.strip_prefix("key=").unwrap_or_default();
+    // What a form writes in another way is no key, and nothing else may get into the cookie.
+    let is_plain = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let granted = is_plain && matches!(access_of(&studio, Some(key)).await?, Access::Granted(_));
+    if granted {
+        Ok(home(&format!("{KEY_COOKIE}={key}"), KEPT))
+    } else {
+        Ok(page("This key is unknown or was revoked."))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the tiers are: names of models, and what each name adds.
 //!
-//! Pro has no weights of its own yet. It is the same model with more denoising steps and the best
-//! of several takes as measured, in front of the queue.
+//! Pro has no weights of its own yet. It is the same model with more denoising steps, the best of
+//! several takes, and a place in front of the queue.
 
 use kinora_engine::{DEFAULT_MODEL, Request};
 
@@ -12,8 +12,8 @@ use crate::store::Tier;
 const PRO: &str = "-pro";
 /// Denoising steps of Pro unless the request says otherwise.
 pub const PRO_STEPS: u32 = 32;
-
-/// Takes of Pro unless the request says otherwise; the one that shows most of the prompt is kept.
+/// Takes of Pro, of which the one that shows most of the prompt is kept, unless the request says
+/// otherwise.
 pub const PRO_TAKES: u32 = 3;
 
 /// The model and the tier that a name means. Models are named, never opened from a path that a

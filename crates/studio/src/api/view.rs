@@ -36,6 +36,7 @@ pub fn view(video: &Video) -> Value {
         "seed": effective.seed,
         "negative_prompt": effective.negative,
         "num_inference_steps": effective.steps,
+        "best_of": video.request.best_of.unwrap_or(1),
         "guidance_scale": effective.guidance,
         "fps": effective.timing.fps,
         "num_frames": effective.frames(),
@@ -46,7 +47,6 @@ pub fn view(video: &Video) -> Value {
         "model_hash": video.recipe.model_hash,
         "notes": video.notes,
         "variation_ids": video.batch,
-        "best_of": video.request.best_of.unwrap_or(1),
         "adherence": video.adherence,
         "starred": video.starred,
     })

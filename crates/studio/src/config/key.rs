@@ -49,9 +49,10 @@ impl Key {
     }
 }
 
-impl From<&[&str]> for Key {
-    fn from(parts: &[&str]) -> Self {
-        Self(parts.iter().map(|&part| part.into()).collect())
+impl From<&str> for Key {
+    /// A key of plain names, as the sections have them.
+    fn from(dotted: &str) -> Self {
+        Self(dotted.split('.').map(Into::into).collect())
     }
 }
 

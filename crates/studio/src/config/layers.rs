@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_path_to_error::Segment;
-use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
+use super::Config;
 use super::error::{ConfigError, Problem};
+use super::file::{self, Lines};
 use super::key::{Key, nearest};
-use super::{Config, FILE};
 
 /// Where a value was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +51,7 @@ pub struct Sources {
     /// The environment.
     pub variables: Vec<(String, String)>,
     /// Options of the command line: key, value, and the option's name.
-    pub flags: Vec<(&'static [&'static str], Value, &'static str)>,
+    pub flags: Vec<(&'static str, Value, &'static str)>,
 }
 
 /// A configuration and where its values come from.
@@ -68,13 +66,6 @@ pub struct Loaded {
 
 /// Values by their keys, each with its origin.
 type Layer = BTreeMap<Key, (Value, Origin)>;
-
-/// Lines of a file by the keys that stand on them, elements of arrays too.
-#[derive(Default)]
-struct Lines {
-    path: PathBuf,
-    of: BTreeMap<Key, usize>,
-}
 
 /// Reads and merges all sources; flags win over the environment, that over the file.
 ///
@@ -155,22 +146,14 @@ fn defaults() -> Layer {
     layer
 }
 
+/// Takes what the file says, if there is one.
 fn read_file(
     sources: &Sources,
     settings: &mut Layer,
 ) -> Result<(Option<PathBuf>, Lines), ConfigError> {
-    let path = match &sources.file {
-        Some(file) => file.clone(),
-        None => sources.data.join(FILE),
+    let Some((table, lines)) = file::read(sources)? else {
+        return Ok((None, Lines::default()));
     };
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && sources.file.is_none() => {
-            return Ok((None, Lines::default()));
-        }
-        Err(source) => return Err(ConfigError::Read { file: path, source }),
-    };
-    let (table, lines) = parse(&path, &text)?;
     flatten(table, &Key::default(), &mut |key, value| {
         let origin = lines.origin(&key).expect("every key stands on a line");
         let is_section = settings.keys().any(|known| known.0.starts_with(&key.0));
@@ -179,66 +162,7 @@ fn read_file(
             settings.insert(key, (value, origin));
         }
     });
-    Ok((Some(path), lines))
-}
-
-fn parse(path: &Path, text: &str) -> Result<(Table, Lines), ConfigError> {
-    let wrong = |error: &toml::de::Error| ConfigError::Wrong {
-        problems: vec![Problem {
-            origin: Origin::File {
-                path: path.into(),
-                line: error.span().map_or(1, |span| line_at(text, span.start)),
-            },
-            key: String::new(),
-            message: error.message().to_owned(),
-            nearest: None,
-        }],
-    };
-    let table = text.parse::<Table>().map_err(|error| wrong(&error))?;
-    let spanned = DeTable::parse(text).map_err(|error| wrong(&error))?;
-    let mut lines = Lines {
-        path: path.into(),
-        ..Lines::default()
-    };
-    lines.add_table(spanned.get_ref(), text, &Key::default());
-    Ok((table, lines))
-}
-
-fn line_at(text: &str, byte: usize) -> usize {
-    1 + text.bytes().take(byte).filter(|&b| b == b'\n').count()
-}
-
-impl Lines {
-    fn add_table(&mut self, table: &DeTable<'_>, text: &str, at: &Key) {
-        for (name, value) in table {
-            let key = at.join(name.get_ref());
-            self.of
-                .insert(key.clone(), line_at(text, name.span().start));
-            self.add_value(value.get_ref(), text, &key);
-        }
-    }
-
-    fn add_value(&mut self, value: &DeValue<'_>, text: &str, at: &Key) {
-        match value {
-            DeValue::Table(table) => self.add_table(table, text, at),
-            DeValue::Array(elements) => {
-                for (index, element) in elements.iter().enumerate() {
-                    let key = at.index(index);
-                    self.of
-                        .insert(key.clone(), line_at(text, element.span().start));
-                    self.add_value(element.get_ref(), text, &key);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn origin(&self, key: &Key) -> Option<Origin> {
-        self.of.get(key).map(|&line| Origin::File {
-            path: self.path.clone(),
-            line,
-        })
-    }
+    Ok((Some(lines.path.clone()), lines))
 }
 
 /// Calls `found` for every value that is no table, and for empty tables.

@@ -13,6 +13,7 @@ use crate::store::{EVENT_TYPES, Tier};
 use crate::webhooks::{Secret, Target};
 
 mod error;
+mod file;
 mod key;
 mod layers;
 #[cfg(test)]
@@ -211,18 +212,15 @@ pub enum LogLevel {
 
 impl Config {
     /// Values that their types allow and that cannot be meant: keys and what is wrong.
-    fn mistakes(&self) -> Vec<(&'static [&'static str], String)> {
-        let mut mistakes: Vec<(&'static [&'static str], String)> = Vec::new();
+    fn mistakes(&self) -> Vec<(&'static str, String)> {
+        let mut mistakes = Vec::new();
         if !(1..=64).contains(&self.queue.workers) {
             let message = format!("must be 1 to 64, not {}", self.queue.workers);
-            mistakes.push((&["queue", "workers"], message));
+            mistakes.push(("queue.workers", message));
         }
         for (key, bytes) in [
-            (
-                &["limits", "body_bytes"] as &'static [_],
-                self.limits.body_bytes,
-            ),
-            (&["limits", "upload_bytes"], self.limits.upload_bytes),
+            ("limits.body_bytes", self.limits.body_bytes),
+            ("limits.upload_bytes", self.limits.upload_bytes),
         ] {
             // A prompt alone may have 32,000 characters.
             if !(1 << 17..=1 << 30).contains(&bytes) {
@@ -233,12 +231,12 @@ impl Config {
         let names = &self.server.public_names;
         if let Some(name) = names.iter().find(|name| name.contains(['/', ':'])) {
             let message = format!("`{name}` must be a name alone, without scheme and port");
-            mistakes.push((&["server", "public_names"], message));
+            mistakes.push(("server.public_names", message));
         }
         for (index, webhook) in self.webhooks.iter().enumerate() {
             let earlier = &self.webhooks[..index];
             if let Some(reason) = self.mistake_of(webhook, earlier) {
-                mistakes.push((&["webhooks"], format!("`{}`: {reason}", webhook.name)));
+                mistakes.push(("webhooks", format!("`{}`: {reason}", webhook.name)));
             }
         }
         mistakes

@@ -47,7 +47,7 @@ fn flags_win_over_variables_and_these_over_the_file() {
         ("KINORA_CPU", "avx2"),
     ];
     let (folder, mut sources) = sources(file, &variables);
-    sources.flags = vec![(&["server", "port"], Value::Integer(3), "--port")];
+    sources.flags = vec![("server.port", Value::Integer(3), "--port")];
     let loaded = load(&sources).expect("nothing is wrong");
     let config = &loaded.config;
     assert_eq!((config.server.port, config.queue.workers), (3, 2));
