@@ -25,7 +25,7 @@ async fn an_end_is_told_to_whom_it_concerns_and_only_when_it_holds() {
     for (id, kind) in [("completed", EVENT_TYPES[0]), ("failed", EVENT_TYPES[1])] {
         store.add_endpoint(&endpoint(id, &[kind])).await.unwrap();
     }
-    let claim = store.claim().await.unwrap().expect("a waits");
+    let claim = store.claim(None).await.unwrap().expect("a waits");
     let mut stale = claim.lease.clone();
     stale.token = "lost".into();
     assert!(!store.finish(&stale, &done("a/1")).await.unwrap());
