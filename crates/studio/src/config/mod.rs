@@ -181,7 +181,7 @@ pub struct Webhook {
 }
 
 fn every_event() -> Vec<String> {
-    EVENT_TYPES.map(Into::into).into()
+    EVENT_TYPES.map(String::from).to_vec()
 }
 
 /// Form of the log, on standard error.

@@ -29,10 +29,10 @@ async fn an_end_is_told_to_whom_it_concerns_and_only_when_it_holds() {
     let mut stale = claim.lease.clone();
     stale.token = "lost".into();
     assert!(!store.finish(&stale, &done("a/1")).await.unwrap());
-    assert_eq!(told(&store, "completed").await, [], "it has not ended");
+    assert!(told(&store, "completed").await.is_empty(), "not ended");
     assert!(store.finish(&claim.lease, &done("a/1")).await.unwrap());
     assert_eq!(told(&store, "completed").await, [("pending".into(), 0)]);
-    assert_eq!(told(&store, "failed").await, []);
+    assert!(told(&store, "failed").await.is_empty());
 }
 
 #[tokio::test]
