@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use kinora_media::{ClipReader, MediaError, read_still};
+use kinora_nn::hex;
 use kinora_tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -143,8 +144,7 @@ fn sha256(path: &Path) -> Result<String> {
                 bytes => hash.update(&piece[..bytes]),
             }
         }
-        let digest = hash.finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&hash.finalize()))
     };
     read(path).map_err(|source| {
         let path = path.to_path_buf();

@@ -193,7 +193,10 @@ pub trait VideoModel: Send + Sync {
     /// # Errors
     /// [`crate::Error::Model`] where the encoder's weights turn out damaged.
     fn encode(&self, _frames: &Tensor) -> Result<Tensor> {
-        unimplemented!("this model makes clips from text alone")
+        let message = "a model that makes clips from text alone was asked to encode";
+        Err(crate::Error::Internal {
+            message: message.into(),
+        })
     }
     /// Starts decoding a clip.
     ///

@@ -200,7 +200,10 @@ impl Track {
         let mut entry: Option<Avc1Box> = None;
         let mut samples = Vec::new();
         let (mut ticks, mut timescale) = (0, 1);
-        while let Some(sample) = demuxer.next_sample().map_err(|error| bad(path, error))? {
+        while let Some(sample) = demuxer
+            .next_sample()
+            .map_err(|error| bad(path, error.to_string()))?
+        {
             if sample.track.kind != TrackKind::Video {
                 continue;
             }
@@ -243,9 +246,9 @@ fn read_at(path: &Path, file: &mut BufReader<File>, at: u64, bytes: &mut [u8]) -
         .map_err(MediaError::io("read", path))
 }
 
-fn bad(path: &Path, reason: impl ToString) -> MediaError {
+fn bad(path: &Path, reason: impl Into<String>) -> MediaError {
     MediaError::BadMp4 {
         path: path.to_path_buf(),
-        reason: reason.to_string(),
+        reason: reason.into(),
     }
 }

@@ -119,7 +119,7 @@ pub(crate) fn rgb_of(planes: &Planes) -> Vec<u8> {
 fn chroma_of(planes: &Planes, plane: &[u8], row: usize, line: &mut [i32]) {
     let stride = planes.strides[1];
     let (near, last) = (row / 2, planes.height.div_ceil(2) - 1);
-    let far = if row % 2 == 0 {
+    let far = if row.is_multiple_of(2) {
         near.saturating_sub(1)
     } else {
         (near + 1).min(last)
@@ -130,7 +130,7 @@ fn chroma_of(planes: &Planes, plane: &[u8], row: usize, line: &mut [i32]) {
         3 * i32::from(plane[near * stride + column]) + i32::from(plane[far * stride + column])
     };
     for (x, value) in line.iter_mut().enumerate() {
-        *value = at(x / 2) + at((x + 1) / 2);
+        *value = at(x / 2) + at(x.div_ceil(2));
     }
 }
 

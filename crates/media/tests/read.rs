@@ -101,7 +101,7 @@ fn damaged_clips_do_no_harm() {
     for round in 0..300 {
         let mut bytes = whole.clone();
         let reach = if round % 2 == 0 { header } else { whole.len() };
-        for _ in 0..1 + round % 4 {
+        for _ in 0..=(round % 4) {
             bytes[random(reach)] = random(256) as u8;
         }
         if round % 5 == 0 {

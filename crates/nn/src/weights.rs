@@ -32,7 +32,7 @@ mod value;
 
 pub use error::{TensorName, WeightsError};
 pub use file::WeightFile;
-pub use hash::sha256_hex;
+pub use hash::{hex, sha256_hex};
 pub use lora::{Lora, LoraReport};
 pub use rules::Rule;
 pub use value::Value;

@@ -47,7 +47,8 @@ impl Outputs {
     /// When it cannot be written.
     pub fn keep(&self, content: &[u8]) -> io::Result<String> {
         let hash = Sha256::digest(content);
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hash.iter();
+        let hash = digits.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let path = self.input(&hash);
         if !path.exists() {
             let part = self

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use kinora_nn::hex;
 use sha2::{Digest, Sha256};
 
 /// Files up to this size are hashed whole.
@@ -52,10 +53,7 @@ impl Fingerprint {
 
     /// In hexadecimal.
     pub(crate) fn finish(self) -> String {
-        let digest = self.hash.finalize();
-        digest
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex(&self.hash.finalize())
     }
 }
 

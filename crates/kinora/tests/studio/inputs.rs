@@ -186,6 +186,25 @@ fn what_a_video_cannot_begin_with_is_refused_and_not_kept() {
             "{answer}"
         );
     }
+    for (reference, code) in [
+        (json!({"image_url": "data:"}), "invalid_value"),
+        (
+            json!({"image_url": "data:image/png;base64,AAAA"}),
+            "invalid_value",
+        ),
+        (
+            json!({"image_url": "http://127.0.0.1/a.png"}),
+            "unsupported_feature",
+        ),
+        (json!({"file_id": "file_1"}), "unsupported_feature"),
+        (json!("a.png"), "invalid_value"),
+    ] {
+        let body = json!({"prompt": "a dog", "input_reference": reference});
+        let (status, answer) = studio.post("/v1/videos", &body);
+        let error = &answer["error"];
+        assert_eq!((status, &error["code"]), (400, &json!(code)), "{answer}");
+        assert_eq!(error["param"], "input_reference");
+    }
     assert_eq!(inputs(data.path()), 0);
 }
 

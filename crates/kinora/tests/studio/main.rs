@@ -227,21 +227,6 @@ fn bad_requests_say_what_is_wrong_and_change_nothing() {
         ),
         (json!({"prompt": ["a"]}), "invalid_value", Some("prompt")),
         (
-            json!({"prompt": "a dog", "input_reference": {"image_url": "data:"}}),
-            "invalid_value",
-            Some("input_reference"),
-        ),
-        (
-            json!({"prompt": "a dog", "input_reference": {"image_url": "http://127.0.0.1/a.png"}}),
-            "unsupported_feature",
-            Some("input_reference"),
-        ),
-        (
-            json!({"prompt": "a dog", "input_reference": {"file_id": "file_1"}}),
-            "unsupported_feature",
-            Some("input_reference"),
-        ),
-        (
             json!({"prompt": "a dog", "best_of": 17}),
             "invalid_value",
             Some("best_of"),

@@ -8,9 +8,13 @@ pub fn sha256_hex<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
     for file in files {
         hash.update(file);
     }
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&hash.finalize())
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter();
+    digits.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The OpenAPI document that `GET /openapi.json` serves.
+//! The `OpenAPI` document that `GET /openapi.json` serves.
 //!
 //! It is written by hand, in one file a part of the API, for answers are built by hand too. What keeps
 //! it true are tests: every route and method of the router is in it and nothing else
@@ -42,12 +42,12 @@ fn document() -> Value {
     let mut document = read(DOCUMENT);
     document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
     for part in PARTS {
-        let mut part = read(part);
+        let part = read(part);
         for section in ["paths", "webhooks"] {
-            join(&mut document[section], part[section].take());
+            join(&mut document[section], &part[section]);
         }
         let schemas = &mut document["components"]["schemas"];
-        join(schemas, part["schemas"].take());
+        join(schemas, &part["schemas"]);
     }
     for path in entries(&mut document["paths"]).values_mut() {
         for method in METHODS {
@@ -67,7 +67,7 @@ fn entries(value: &mut Value) -> &mut Map<String, Value> {
     value.as_object_mut().expect("an object")
 }
 
-fn join(target: &mut Value, part: Value) {
+fn join(target: &mut Value, part: &Value) {
     for (name, value) in part.as_object().into_iter().flatten() {
         let earlier = entries(target).insert(name.clone(), value.clone());
         assert!(earlier.is_none(), "{name} is described twice");

@@ -1,7 +1,7 @@
 //! What an operator decides: `kinora.toml`, the environment, the command line, in that order.
 //!
 //! A section is a struct here and nothing else: its fields are the known keys, its [`Default`] the
-//! defaults, `KINORA_SECTION_KEY` the variables. [`layers`] merges what was said and remembers where.
+//! defaults, `KINORA_SECTION_KEY` the variables. `layers` merges what was said and remembers where.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

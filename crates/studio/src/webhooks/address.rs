@@ -120,7 +120,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, high, low]        // IPv4, mapped
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]   // NAT64
         | [0x2002, high, low, ..] => embedded(high, low), // 6to4
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false, // Teredo and protocols, documentation
+        [0x2001, 0..=0x1ff | 0xdb8, ..] => false, // Teredo and protocols, documentation
         // Only this part is given out; loopback, ULA, link-local and multicast are not in it.
         [first, ..] => first & 0xe000 == 0x2000,
     }
