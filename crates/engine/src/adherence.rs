@@ -101,7 +101,9 @@ pub(crate) fn measure(path: &Path, prompt: Option<&str>) -> Result<Adherence> {
         .map(|reading| (reading.slot, reading.value))
         .collect();
     let unread = Analysis::of(&prompt, reader.knowledge());
-    let unread = unread.ignored().map(|word| word.text.clone());
+    // Words that the model was taught and does not show yet are clauses all the same.
+    let unread = unread.ignored().filter(|word| word.slot.is_none());
+    let unread = unread.map(|word| word.text.clone());
     Ok(Adherence::new(prompt.clone(), report, &said, unread))
 }
 
