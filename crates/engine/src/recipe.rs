@@ -7,7 +7,7 @@ use crate::framing::Framing;
 use crate::given::GivenHashes;
 use crate::model::Asked;
 use crate::request::{Dtype, Request};
-use crate::timing::Timing;
+use crate::timing::{Timing, is_zero};
 
 /// Layout of this document.
 pub const FORMAT: u32 = 1;
@@ -97,14 +97,6 @@ impl Effective {
             timesteps: self.timesteps.as_deref(),
         }
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_zero(frames: &u32) -> bool {
-    *frames == 0
 }
 
 impl Recipe {

@@ -28,11 +28,12 @@ pub struct Timing {
     pub lead: u32,
 }
 
+/// Whether a number is not worth writing down.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"
 )]
-fn is_zero(frames: &u32) -> bool {
+pub(crate) fn is_zero(frames: &u32) -> bool {
     *frames == 0
 }
 
