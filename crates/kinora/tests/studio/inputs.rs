@@ -78,6 +78,14 @@ fn a_video_begins_with_a_picture() {
         recipe["effective"]["given"]["image"],
         sha256_hex([&png()[..]])
     );
+    // Refused in another role, it stays for those that need it.
+    let (status, answer) = form(
+        &studio,
+        "/v1/videos/extensions",
+        &short(),
+        ("video", &png()),
+    );
+    assert_eq!(status, 400, "{answer}");
     assert_eq!(inputs(data.path()), 1);
     assert_eq!(
         studio.wait(remix, &["completed", "failed"])["status"],
@@ -127,6 +135,31 @@ fn a_clip_goes_on_from_another() {
     let fields = json!({"prompt": "and on", "seconds": "1", "steps": "2"});
     let (status, video) = form(&studio, "/v1/videos/extensions", &fields, ("video", &clip));
     assert_eq!((status, &video["seconds"]), (200, &json!("3")), "{video}");
+}
+
+#[test]
+fn an_extension_that_is_refused_leaves_no_copy_of_its_clip() {
+    let data = folder();
+    let studio = Studio::open(data.path());
+    let id = studio.create(&short());
+    assert_eq!(
+        studio.wait(&id, &["completed", "failed"])["status"],
+        "completed"
+    );
+    for (name, value) in [
+        ("input_reference", json!("no picture")),
+        ("seconds", json!(9)),
+    ] {
+        let mut body = json!({"video": {"id": id}, "prompt": "and on"});
+        body[name] = value;
+        let (status, answer) = studio.post("/v1/videos/extensions", &body);
+        assert_eq!(
+            (status, &answer["error"]["param"]),
+            (400, &json!(name)),
+            "{answer}"
+        );
+        assert_eq!(inputs(data.path()), 0, "after {name}");
+    }
 }
 
 #[test]

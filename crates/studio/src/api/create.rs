@@ -87,14 +87,17 @@ async fn accept(
     mut body: Body,
     mut origin: Origin,
 ) -> Result<Response, ApiError> {
-    if let Some(hash) = inputs::image(&studio.outputs, &mut body)? {
-        origin.inputs.image = Some(hash);
-    }
-    let inputs = origin.inputs.clone();
-    let answer = enqueue(studio, caller, headers, body, origin).await;
-    if answer.is_err() {
-        inputs::forget_unused(studio, &inputs).await?;
-    }
+    let mut kept = origin.inputs.clone();
+    let answer = match inputs::image(studio, &mut body).await {
+        Ok(image) => {
+            kept.image = image.or(kept.image);
+            origin.inputs = kept.clone();
+            enqueue(studio, caller, headers, body, origin).await
+        }
+        Err(error) => Err(error),
+    };
+    // Refused, or a repetition of what was accepted before: the files may be nobody's.
+    inputs::forget_unused(studio, &kept).await?;
     answer
 }
 

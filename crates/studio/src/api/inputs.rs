@@ -1,5 +1,7 @@
 //! The files that a video begins with: a picture, or a clip of this studio or of anyone.
 
+use std::path::Path;
+
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,7 +21,7 @@ const IMAGE: &str = "input_reference";
 const CLIP: &str = "video";
 
 /// Keeps the picture of `input_reference`, if there is one: a file, or `{image_url}` with a data URL.
-pub fn image(outputs: &Outputs, body: &mut Body) -> Result<Option<String>, ApiError> {
+pub async fn image(studio: &Studio, body: &mut Body) -> Result<Option<String>, ApiError> {
     let content = match (body.file(IMAGE), body.value(IMAGE)) {
         (Some(file), None) => file,
         (None, Some(value)) => from_url(&value)?,
@@ -29,8 +31,8 @@ pub fn image(outputs: &Outputs, body: &mut Body) -> Result<Option<String>, ApiEr
             return Err(ApiError::invalid(IMAGE, message));
         }
     };
-    let check = |path: &std::path::Path| read_still(path).map(|_| ());
-    keep(outputs, &content, IMAGE, check).map(Some)
+    let check = |path: &Path| read_still(path).map(|_| ());
+    keep(studio, &content, IMAGE, check).await.map(Some)
 }
 
 fn from_url(value: &Value) -> Result<Bytes, ApiError> {
@@ -57,8 +59,8 @@ fn from_url(value: &Value) -> Result<Bytes, ApiError> {
 /// Keeps the clip of `video`: a file, or a finished video of this studio by its id.
 pub async fn clip(studio: &Studio, body: &mut Body) -> Result<String, ApiError> {
     if let Some(file) = body.file(CLIP) {
-        let check = |path: &std::path::Path| ClipReader::open(path).map(|_| ());
-        return keep(&studio.outputs, &file, CLIP, check);
+        let check = |path: &Path| ClipReader::open(path).map(|_| ());
+        return keep(studio, &file, CLIP, check).await;
     }
     let value = body.value(CLIP);
     let id = value
@@ -78,40 +80,38 @@ pub async fn clip(studio: &Studio, body: &mut Body) -> Result<String, ApiError> 
     Ok(studio.outputs.keep(&content)?)
 }
 
-fn keep(
-    outputs: &Outputs,
+async fn keep(
+    studio: &Studio,
     content: &[u8],
     param: &str,
-    check: impl Fn(&std::path::Path) -> Result<(), MediaError>,
+    check: impl Fn(&Path) -> Result<(), MediaError>,
 ) -> Result<String, ApiError> {
-    block_in_place(|| {
-        let hash = outputs.keep(content)?;
-        match check(&outputs.input(&hash)) {
-            Ok(()) => Ok(hash),
-            Err(error) => {
-                // A file that a video begins with passed this check, so this is none.
-                outputs.forget(&hash);
-                let reason = match error {
-                    MediaError::BadPicture { reason, .. } | MediaError::BadMp4 { reason, .. } => {
-                        reason
-                    }
-                    other => return Err(ApiError::internal(&other)),
-                };
-                Err(ApiError::invalid(
-                    param,
-                    format!("{param} cannot be read: {reason}"),
-                ))
-            }
+    let hash = block_in_place(|| studio.outputs.keep(content))?;
+    let Err(error) = block_in_place(|| check(&studio.outputs.input(&hash))) else {
+        return Ok(hash);
+    };
+    // What is no clip may be the picture of another video.
+    forget(studio, &hash).await?;
+    match error {
+        MediaError::BadPicture { reason, .. } | MediaError::BadMp4 { reason, .. } => {
+            let message = format!("{param} cannot be read: {reason}");
+            Err(ApiError::invalid(param, message))
         }
-    })
+        other => Err(ApiError::internal(&other)),
+    }
 }
 
 /// Removes files that no video of the library begins with.
 pub async fn forget_unused(studio: &Studio, inputs: &Inputs) -> Result<(), ApiError> {
     for hash in inputs.hashes() {
-        if !studio.store.uses_input(hash).await? {
-            studio.outputs.forget(hash);
-        }
+        forget(studio, hash).await?;
+    }
+    Ok(())
+}
+
+async fn forget(studio: &Studio, hash: &str) -> Result<(), ApiError> {
+    if !studio.store.uses_input(hash).await? {
+        studio.outputs.forget(hash);
     }
     Ok(())
 }
