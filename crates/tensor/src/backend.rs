@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
+use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// Where tensors live and operations run.
@@ -26,7 +26,8 @@ impl Device {
 /// the operation; an implementation may rely on them.
 #[expect(
     missing_docs,
-    reason = "each operation is documented at the `Tensor` method of its name"
+    reason = "each operation is documented at the `Tensor` method of its name, a way back where \
+              that method records it"
 )]
 pub trait Backend: Send + Sync {
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor;
@@ -55,4 +56,12 @@ pub trait Backend: Send + Sync {
 
     fn conv(&self, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor;
     fn upsample2x(&self, x: &Tensor) -> Tensor;
+
+    fn glu(&self, x: &Tensor) -> Tensor;
+    fn sum_rows(&self, x: &Tensor, factor: Option<&Tensor>, index: &[u32], count: usize) -> Tensor;
+    fn scale_rows(&self, x: &Tensor, table: &Tensor, rows: &[u32]) -> Tensor;
+    fn unary_backward(&self, x: &Tensor, op: Unary, gradient: &Tensor) -> Tensor;
+    fn glu_backward(&self, x: &Tensor, gradient: &Tensor) -> Tensor;
+    fn rms_norm_backward(&self, x: &Tensor, norm: &Norm, gradient: &Tensor) -> Tensor;
+    fn attention_backward(&self, forward: &AttentionForward, gradient: &Tensor) -> [Tensor; 3];
 }

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod attention;
+mod backward;
 mod conv;
 mod elementwise;
 mod gemm;
@@ -22,7 +23,7 @@ use std::ops::Range;
 
 use self::elementwise::Binary;
 use crate::backend::Backend;
-use crate::ops::{Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
+use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// The processor.
@@ -134,5 +135,54 @@ impl Backend for Cpu {
 
     fn upsample2x(&self, x: &Tensor) -> Tensor {
         layout::upsample2x(x)
+    }
+
+    fn glu(&self, x: &Tensor) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::glu(x),
+            isa => elementwise::glu(isa, x),
+        }
+    }
+
+    fn sum_rows(&self, x: &Tensor, factor: Option<&Tensor>, index: &[u32], count: usize) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::sum_rows(x, factor, index, count),
+            isa => backward::rows::sum_rows(isa, x, factor, index, count),
+        }
+    }
+
+    fn scale_rows(&self, x: &Tensor, table: &Tensor, rows: &[u32]) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::scale_rows(x, table, rows),
+            isa => backward::rows::scale_rows(isa, x, table, rows),
+        }
+    }
+
+    fn unary_backward(&self, x: &Tensor, op: Unary, gradient: &Tensor) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::unary(x, op, gradient),
+            isa => backward::elementwise::unary(isa, x, op, gradient),
+        }
+    }
+
+    fn glu_backward(&self, x: &Tensor, gradient: &Tensor) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::glu_backward(x, gradient),
+            isa => backward::elementwise::glu(isa, x, gradient),
+        }
+    }
+
+    fn rms_norm_backward(&self, x: &Tensor, norm: &Norm, gradient: &Tensor) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::rms_norm(x, norm, gradient),
+            isa => backward::rows::rms_norm(isa, x, norm, gradient),
+        }
+    }
+
+    fn attention_backward(&self, forward: &AttentionForward, gradient: &Tensor) -> [Tensor; 3] {
+        match Isa::current() {
+            Isa::Reference => backward::reference::attention(forward, gradient),
+            isa => backward::attention::attention(isa, forward, gradient),
+        }
     }
 }

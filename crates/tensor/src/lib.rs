@@ -12,6 +12,8 @@
 //! | [`conv`](Tensor::conv) | 1x1 or 3x3 over one to three frames; bias, residual and relu fused |
 //! | [`upsample2x`](Tensor::upsample2x), [`fold`](Tensor::fold), [`unfold`](Tensor::unfold) | space and time against channels |
 //! | [`map`](Tensor::map), [`combine`](Tensor::combine), [`mul`](Tensor::mul), `+ - *` | element by element |
+//! | [`glu`](Tensor::glu) | `silu(x) * y` of the halves of a row, where `swiglu` is recorded |
+//! | [`tracked`](Tensor::tracked), [`backward`] | gradients of leaves |
 //! | [`softmax`](Tensor::softmax), [`mean`](Tensor::mean), [`gather`](Tensor::gather) | along an axis |
 //! | [`reshape`](Tensor::reshape), [`slice`](Tensor::slice) | without a copy |
 //! | [`permute`](Tensor::permute), [`concat`](Tensor::concat), [`narrow`](Tensor::narrow), [`to_dtype`](Tensor::to_dtype) | with a copy |
@@ -23,7 +25,9 @@
 //!   depend on shapes alone, and partial sums are added in a fixed order.
 //! - The instruction set is chosen once per process; `KINORA_CPU` forces it (see [`Isa`]).
 //! - Every operation is one function of the [`Backend`] trait without a default body, so a second
-//!   backend that lacks one does not compile, and a tape can record at that one place.
+//!   backend that lacks one does not compile.
+//! - Operations on tracked tensors are recorded, those without a gradient panic; see
+//!   [`backward`].
 
 mod backend;
 mod buffer;
@@ -31,6 +35,7 @@ mod cpu;
 mod dtype;
 mod ops;
 mod packed;
+mod tape;
 mod tensor;
 
 pub use backend::{Backend, Device};
@@ -38,8 +43,9 @@ pub use cpu::{Isa, IsaError, parallel_for, set_threads, threads, with_isa};
 pub use dtype::{DType, Element};
 pub use half::bf16;
 pub use ops::{
-    Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Pad, QkNorm, Residual, Rotary,
-    Unary,
+    Activation, Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Pad, QkNorm,
+    Residual, Rotary, Unary,
 };
 pub use packed::{ConvWeight, PackedWeight, Precision};
+pub use tape::{Gradients, backward};
 pub use tensor::Tensor;

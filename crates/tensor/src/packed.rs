@@ -5,7 +5,7 @@
 //! loads a tile, AVX-512 a row of it. An f32 weight is `[n/32][k][32]`. Both are padded with zeros.
 
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use half::bf16;
 
@@ -61,6 +61,32 @@ impl Panels {
             depth,
             data,
         }
+    }
+
+    /// Packs the columns of a matrix `[depth, columns]` as outputs.
+    fn of_columns(matrix: &Tensor, precision: Precision) -> Self {
+        let [depth, columns] = matrix.dims();
+        let data = match precision {
+            Precision::F32 => Self::transpose::<f32>(&matrix.to_dtype(DType::F32)),
+            Precision::Bf16 => Self::transpose::<bf16>(&matrix.to_dtype(DType::Bf16)),
+        };
+        Self {
+            columns: columns.next_multiple_of(PANEL),
+            depth: depth.next_multiple_of(SLICE),
+            data,
+        }
+    }
+
+    fn transpose<B: Element>(matrix: &Tensor) -> Tensor {
+        let [rows, columns] = matrix.dims();
+        let panel = rows.next_multiple_of(SLICE) * PANEL;
+        let matrix = matrix.as_slice::<B>();
+        Tensor::build(&[columns.div_ceil(PANEL), panel], |out: &mut [B]| {
+            parallel_parts(out, panel, |i, out| {
+                let columns = i * PANEL..columns.min((i + 1) * PANEL);
+                pack_columns(matrix, rows, columns, out);
+            });
+        })
     }
 
     fn build<B: Element>(
@@ -152,10 +178,42 @@ pub struct PackedWeight {
     outputs: usize,
     inputs: usize,
     precision: Precision,
-    swiglu: bool,
-    /// The stored row of each output, where they are in another order.
-    rows: Option<Vec<u32>>,
+    order: Order,
+    trained: Option<Box<Trained>>,
     lazy: Lazy,
+}
+
+/// Which part of its sources each output of a weight is.
+enum Order {
+    /// Row by row of a matrix `[n, k]`.
+    Rows,
+    /// The rows of these numbers.
+    Chosen(Vec<u32>),
+    /// Column by column of a matrix `[k, n]`.
+    Columns,
+    /// Rows of two matrices, which become one output.
+    Swiglu,
+}
+
+/// A weight that is learned.
+pub(crate) struct Trained {
+    /// `[n, k]`, tracked; of `swiglu` both matrices, the gate first.
+    pub(crate) matrix: Tensor,
+    /// For products with rows of `k`, plain also of `swiglu`.
+    pub(crate) forward: PackedWeight,
+    /// For the way back: products with rows of `n`.
+    pub(crate) backward: Arc<PackedWeight>,
+}
+
+impl Trained {
+    fn new(matrix: Tensor, precision: Precision) -> Box<Self> {
+        let plain = matrix.detached();
+        Box::new(Self {
+            forward: PackedWeight::new(&plain, precision),
+            backward: Arc::new(PackedWeight::of_columns(&plain, precision)),
+            matrix,
+        })
+    }
 }
 
 impl PackedWeight {
@@ -163,31 +221,45 @@ impl PackedWeight {
     #[track_caller]
     pub fn new(weight: &Tensor, precision: Precision) -> Self {
         let [outputs, inputs] = weight.dims();
-        let lazy = Lazy::new(vec![weight.clone()]);
+        let trained = || Trained::new(weight.clone(), precision);
         Self {
             outputs,
             inputs,
             precision,
-            swiglu: false,
-            rows: None,
-            lazy,
+            order: Order::Rows,
+            trained: weight.is_tracked().then(trained),
+            lazy: Lazy::new(vec![weight.detached()]),
+        }
+    }
+
+    /// A weight whose output `j` is column `j` of `weight` `[k, n]`: `y = x W`. Has no gradient.
+    #[track_caller]
+    pub fn of_columns(weight: &Tensor, precision: Precision) -> Self {
+        let [inputs, outputs] = weight.dims();
+        Tensor::refuse_tracked("a transposed weight", &[weight]);
+        Self {
+            outputs,
+            inputs,
+            order: Order::Columns,
+            ..Self::new(weight, precision)
         }
     }
 
     /// A weight whose output `j` is row `rows[j]` of `weight` `[n, k]`: reordered as it is packed,
-    /// so without a copy of its own.
+    /// so without a copy of its own. Has no gradient.
     ///
     /// # Panics
     /// When a row is not below `n`.
     #[track_caller]
     pub fn of_rows(weight: &Tensor, rows: &[u32], precision: Precision) -> Self {
         let [stored, _] = weight.dims();
+        Tensor::refuse_tracked("a reordered weight", &[weight]);
         for &row in rows {
             assert!((row as usize) < stored, "row {row} of {:?}", weight.shape());
         }
         Self {
             outputs: rows.len(),
-            rows: Some(rows.to_vec()),
+            order: Order::Chosen(rows.to_vec()),
             ..Self::new(weight, precision)
         }
     }
@@ -206,14 +278,15 @@ impl PackedWeight {
             gate.shape(),
             up.shape()
         );
-        let lazy = Lazy::new(vec![gate.clone(), up.clone()]);
+        let tracked = gate.is_tracked() || up.is_tracked();
+        let trained = || Trained::new(Tensor::concat(&[gate, up], 0), precision);
         Self {
             outputs,
             inputs,
             precision,
-            swiglu: true,
-            rows: None,
-            lazy,
+            order: Order::Swiglu,
+            trained: tracked.then(trained),
+            lazy: Lazy::new(vec![gate.detached(), up.detached()]),
         }
     }
 
@@ -229,31 +302,45 @@ impl PackedWeight {
 
     /// Whether the weight was made by [`PackedWeight::swiglu`].
     pub fn is_swiglu(&self) -> bool {
-        self.swiglu
+        matches!(self.order, Order::Swiglu)
+    }
+
+    /// The weight as one that is learned, if it is.
+    pub(crate) fn trained(&self) -> Option<&Trained> {
+        self.trained.as_deref()
     }
 
     /// The packed form. For `swiglu` each panel holds 16 columns of the gate, then the same 16 of
     /// the other weight, so that one macro tile holds both factors.
     pub(crate) fn panels(&self) -> &Panels {
         let half = PANEL / 2;
-        self.lazy.get(|source| {
-            let columns = if self.swiglu {
-                self.outputs.next_multiple_of(half) * 2
-            } else {
-                self.outputs
-            };
-            Panels::pack(columns, self.inputs, self.precision, |column, row| {
-                let (part, column) = if self.swiglu {
-                    (column / half % 2, column / PANEL * half + column % half)
-                } else {
-                    (0, column)
-                };
-                if column < self.outputs {
-                    let row_of = |rows: &Vec<u32>| rows[column] as usize;
-                    let start = self.rows.as_ref().map_or(column, row_of) * self.inputs;
-                    copy_f32(&source[part], start..start + self.inputs, row);
-                }
-            })
+        let copy = |source: &Tensor, row: usize, out: &mut [f32]| {
+            copy_f32(source, row * self.inputs..(row + 1) * self.inputs, out);
+        };
+        self.lazy.get(|source| match &self.order {
+            Order::Columns => Panels::of_columns(&source[0], self.precision),
+            Order::Swiglu => {
+                let columns = self.outputs.next_multiple_of(half) * 2;
+                Panels::pack(columns, self.inputs, self.precision, |column, out| {
+                    let (part, row) = (column / half % 2, column / PANEL * half + column % half);
+                    if row < self.outputs {
+                        copy(&source[part], row, out);
+                    }
+                })
+            }
+            Order::Rows => self.pack(|column, out| copy(&source[0], column, out)),
+            Order::Chosen(rows) => {
+                self.pack(|column, out| copy(&source[0], rows[column] as usize, out))
+            }
+        })
+    }
+
+    /// Panels of the outputs that `fill(output, row)` writes over zeros.
+    fn pack(&self, fill: impl Fn(usize, &mut [f32]) + Sync) -> Panels {
+        Panels::pack(self.outputs, self.inputs, self.precision, |column, out| {
+            if column < self.outputs {
+                fill(column, out);
+            }
         })
     }
 }
@@ -292,6 +379,7 @@ impl ConvWeight {
             kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1 | 2),
             "a convolution of {kernel}x{width} over {frames} frames"
         );
+        Tensor::refuse_tracked("a convolution", &[weight]);
         assert_eq!(
             channels % frames,
             0,
@@ -323,6 +411,7 @@ impl ConvWeight {
             kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1..=3),
             "a convolution of {kernel}x{width} over {frames} frames"
         );
+        Tensor::refuse_tracked("a convolution", &[weight]);
         let lazy = Lazy::new(vec![weight.clone()]);
         Self {
             out_channels,
@@ -432,14 +521,20 @@ pub(crate) fn pack_rows<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
     }
 }
 
-/// Packs the columns of a matrix `[rows, d]` as outputs, as [`pack_rows`] does its rows.
-pub(crate) fn pack_columns<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
-    let depth = (matrix.len() / d).next_multiple_of(SLICE);
-    if out.len() != matrix.len() {
+/// Packs some columns of a matrix of `rows` rows as outputs, as [`pack_rows`] does rows.
+pub(crate) fn pack_columns<B: Element>(
+    matrix: &[B],
+    rows: usize,
+    columns: Range<usize>,
+    out: &mut [B],
+) {
+    let depth = rows.next_multiple_of(SLICE);
+    if out.len() != rows * columns.len() {
         out.fill(B::default());
     }
-    for (k, row) in matrix.chunks_exact(d).enumerate() {
-        for (part, values) in row.chunks(PANEL / 2).enumerate() {
+    let d = matrix.len() / rows.max(1);
+    for (k, row) in matrix.chunks_exact(d.max(1)).enumerate() {
+        for (part, values) in row[columns.clone()].chunks(PANEL / 2).enumerate() {
             let first = part * PANEL / 2;
             match B::DTYPE {
                 DType::F32 => {

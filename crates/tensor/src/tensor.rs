@@ -9,6 +9,7 @@ use half::bf16;
 use crate::backend::{Backend, Device};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
+use crate::tape::Node;
 use crate::{DType, Element, parallel_for};
 
 /// An immutable, contiguous, row-major array. Cloning is cheap: the memory is shared.
@@ -24,6 +25,8 @@ pub struct Tensor {
     offset: usize,
     shape: Shape,
     dtype: DType,
+    /// How it was made, where a gradient is asked for.
+    node: Option<Arc<Node>>,
 }
 
 /// Up to six dimensions, stored in place.
@@ -84,6 +87,7 @@ impl Tensor {
             offset: 0,
             shape,
             dtype: T::DTYPE,
+            node: None,
         }
     }
 
@@ -167,6 +171,7 @@ impl Tensor {
             offset: 0,
             shape,
             dtype,
+            node: None,
         }
     }
 
@@ -263,10 +268,14 @@ impl Tensor {
             "{:?} cannot become {dims:?}",
             self.shape()
         );
-        Self {
+        let reshaped = Self {
             shape,
-            ..self.clone()
-        }
+            ..self.detached()
+        };
+        reshaped.recorded(&[self], || {
+            let before = self.shape;
+            move |gradient, flow| flow.add(0, || gradient.reshape(before.as_slice()))
+        })
     }
 
     /// Entries `range` of the first axis. No copy.
@@ -284,11 +293,40 @@ impl Tensor {
         let stride = self.len() / first.max(1);
         let mut dims = self.shape;
         dims.dims[0] = range.len();
-        Self {
+        let part = Self {
             shape: dims,
             offset: self.offset + range.start * stride,
-            ..self.clone()
+            ..self.detached()
+        };
+        part.recorded(&[self], || self.part_of(range.start * stride, self.len()))
+    }
+
+    /// The elements, changed in place when nobody else has a share in them, else in a copy.
+    pub(crate) fn update<T: Element>(mut self, change: impl FnOnce(&mut [T])) -> Self {
+        let len = self.len();
+        if self.offset == 0
+            && let Some(storage) = Arc::get_mut(&mut self.storage)
+        {
+            change(&mut storage.as_mut_slice()[..len]);
+            return self;
         }
+        Self::build(self.shape(), |out: &mut [T]| {
+            out.copy_from_slice(self.as_slice());
+            change(out);
+        })
+    }
+
+    /// The same tensor with another history.
+    pub(crate) fn with_node(&self, node: Option<Arc<Node>>) -> Self {
+        Self {
+            node,
+            storage: self.storage.clone(),
+            ..*self
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.node.as_ref()
     }
 
     /// Where the tensor lives. Today always the CPU.

@@ -83,7 +83,7 @@ impl<B: Element> Packed<B> {
             if i < heads {
                 pack_rows(&k[head..head + m * d], d, out);
             } else {
-                pack_columns(&v[head..head + m * d], d, out);
+                pack_columns(&v[head..head + m * d], m, 0..d, out);
             }
         });
         Self {

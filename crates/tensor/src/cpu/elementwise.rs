@@ -5,6 +5,7 @@
 use super::Isa;
 use super::gemm::convert;
 use super::pool::parallel_parts;
+use super::rows::parallel_rows;
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::dtype::with_element;
 use crate::ops::Unary;
@@ -70,6 +71,41 @@ impl<T: SimdElement> Kernel for Map<'_, T> {
                 Unary::Clamp { low, high } => x.max(s.splat(low)).min(s.splat(high)),
             };
             T::store_some(y, out);
+        }
+    }
+}
+
+/// `silu(x) * y` of the halves of each row.
+pub(super) fn glu(isa: Isa, x: &Tensor) -> Tensor {
+    let half = x.last_dim() / 2;
+    let mut dims = x.shape().to_vec();
+    *dims.last_mut().expect("at least one axis") = half;
+    with_element!(x.dtype(), T => Tensor::build(&dims, |out: &mut [T]| {
+        let x = x.as_slice::<T>();
+        parallel_rows(out, half, |first, out| {
+            dispatch(isa, Glu { x: &x[first * 2 * half..][..2 * out.len()], out, half });
+        });
+    }))
+}
+
+struct Glu<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    half: usize,
+}
+
+impl<T: SimdElement> Kernel for Glu<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let rows = self.x.chunks_exact(2 * self.half);
+        for (x, out) in rows.zip(self.out.chunks_exact_mut(self.half)) {
+            let (gate, up) = x.split_at(self.half);
+            let parts = gate.chunks(LANES).zip(up.chunks(LANES));
+            for ((gate, up), out) in parts.zip(out.chunks_mut(LANES)) {
+                T::store_some(s.silu(T::load_some(s, gate)) * T::load_some(s, up), out);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm,
 use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
 
 /// A tensor of `dtype` from f32 values.
-fn finish(values: &[f32], dims: &[usize], dtype: DType) -> Tensor {
+pub(super) fn finish(values: &[f32], dims: &[usize], dtype: DType) -> Tensor {
     with_element!(dtype, T => Tensor::build(dims, |out: &mut [T]| {
         for (out, &value) in out.iter_mut().zip(values) {
             *out = T::from_f32(value);
@@ -18,7 +18,7 @@ pub(super) fn cast(x: &Tensor, dtype: DType) -> Tensor {
     finish(&x.to_vec(), x.shape(), dtype)
 }
 
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
@@ -99,7 +99,7 @@ fn operand(x: &Tensor, precision: Precision) -> Vec<f32> {
     }
 }
 
-fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 

@@ -13,7 +13,11 @@ use crate::ops::{Heads, Modulation, Norm};
 const CHUNK: usize = 16 << 10;
 
 /// Calls `task(first, rows)` for groups of rows of `d` elements.
-fn parallel_rows<T: Send>(out: &mut [T], d: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+pub(super) fn parallel_rows<T: Send>(
+    out: &mut [T],
+    d: usize,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
     let rows = (CHUNK / d.max(1)).max(1);
     parallel_parts(out, rows * d, |i, part| task(i * rows, part));
 }
@@ -99,7 +103,12 @@ fn mean<S: Simd, T: SimdElement>(s: S, x: &[T]) -> f32 {
 
 /// `1 / sqrt(mean((x - centre)^2) + eps)`.
 #[inline(always)]
-fn inverse_deviation<S: Simd, T: SimdElement>(s: S, x: &[T], centre: f32, eps: f32) -> f32 {
+pub(super) fn inverse_deviation<S: Simd, T: SimdElement>(
+    s: S,
+    x: &[T],
+    centre: f32,
+    eps: f32,
+) -> f32 {
     let (parts, rest) = x.as_chunks();
     // Lanes beyond the row lie at its centre and add nothing.
     let mut last = [centre; LANES];

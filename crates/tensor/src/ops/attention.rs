@@ -14,6 +14,19 @@ pub struct Attention<'a> {
     pub bias: Option<&'a Tensor>,
 }
 
+/// What [`Tensor::attention`] took and gave, for its way back.
+#[derive(Clone, Copy)]
+pub struct AttentionForward<'a> {
+    pub(crate) q: &'a Tensor,
+    pub(crate) k: &'a Tensor,
+    pub(crate) v: &'a Tensor,
+    /// `[b, n, h d]`.
+    pub(crate) out: &'a Tensor,
+    /// The log of each query's sum of exponentials, F32 `[b, h, n]`.
+    pub(crate) sums: &'a Tensor,
+    pub(crate) scale: f32,
+}
+
 /// Where the bias of a head's query begins.
 pub(crate) fn bias_start(bias: &Tensor, head: usize, query: usize) -> usize {
     let [h, n, m] = bias.dims();
@@ -58,6 +71,38 @@ impl Tensor {
                 "bias {bias:?} of {h} heads, {n} queries and {m} keys"
             );
         }
-        self.backend().attention(self, k, v, options)
+        if ![self, k, v].iter().any(|x| x.is_tracked()) {
+            return self.backend().attention(self, k, v, options);
+        }
+        assert!(
+            options.bias.is_none(),
+            "attention with a bias has no gradient"
+        );
+        let summed = Attention {
+            log_sum_exp: true,
+            ..*options
+        };
+        let (out, sums) = self.backend().attention(self, k, v, &summed);
+        let sums = sums.expect("asked for");
+        let known = options.log_sum_exp.then(|| sums.clone());
+        let scale = options.scale.unwrap_or(1.0 / (d as f32).sqrt());
+        let recorded = out.clone().recorded(&[self, k, v], || {
+            let [q, k, v] = [self, k, v].map(Self::detached);
+            move |gradient: Self, flow| {
+                let forward = AttentionForward {
+                    q: &q,
+                    k: &k,
+                    v: &v,
+                    out: &out,
+                    sums: &sums,
+                    scale,
+                };
+                let gradients = q.backend().attention_backward(&forward, &gradient);
+                for (i, gradient) in gradients.into_iter().enumerate() {
+                    flow.add(i, || gradient);
+                }
+            }
+        });
+        (recorded, known)
     }
 }

@@ -74,7 +74,7 @@ impl Tensor {
     /// Space is padded with zeros so that a stride of 1 keeps its size; a stride of 2 halves it,
     /// rounding up. With [`Pad::After`] a stride of 2 rounds down, and a stride of 1 loses a row
     /// and a column to a 3x3 kernel. Time is causal: a convolution that looks ahead as well is one
-    /// over frames joined at both ends, the first of them given as the past.
+    /// over frames joined at both ends, the first of them given as the past. Has no gradient.
     ///
     /// # Shapes
     /// `self` `[t, h, w, c]`; the result `[t, ceil(h / stride), ceil(w / stride), out]` in the
@@ -126,6 +126,7 @@ impl Tensor {
                 "a residual and its sum have one dtype"
             );
         }
+        Self::refuse_tracked("conv", &[self]);
         self.backend().conv(self, weight, options)
     }
 }

@@ -35,8 +35,13 @@ pub enum Unary {
 
 impl Tensor {
     /// `op` of every element.
+    #[track_caller]
     pub fn map(&self, op: Unary) -> Self {
-        self.backend().unary(self, op)
+        let result = self.backend().unary(self, op);
+        result.recorded(&[self], || {
+            let x = self.detached();
+            move |gradient, flow| flow.add(0, || x.backend().unary_backward(&x, op, &gradient))
+        })
     }
 
     /// [`Unary::Relu`] of every element.
@@ -70,7 +75,18 @@ impl Tensor {
     #[track_caller]
     pub fn combine(&self, alpha: f32, other: &Self, beta: f32) -> Self {
         self.check_repeats(other);
-        self.backend().combine(self, alpha, other, beta)
+        let result = self.backend().combine(self, alpha, other, beta);
+        result.recorded(&[self, other], || {
+            let repeated = other.shape().to_vec();
+            move |gradient: Self, flow| {
+                let scaled = |factor: f32| match factor {
+                    1.0 => gradient.clone(),
+                    factor => gradient.scale(factor),
+                };
+                flow.add(0, || scaled(alpha));
+                flow.add(1, || scaled(beta).summed_to(&repeated, None));
+            }
+        })
     }
 
     /// `self + other`, shapes as in [`Tensor::combine`].
@@ -89,15 +105,24 @@ impl Tensor {
     #[track_caller]
     pub fn mul(&self, other: &Self) -> Self {
         self.check_repeats(other);
-        self.backend().mul(self, other)
+        let result = self.backend().mul(self, other);
+        result.recorded(&[self, other], || {
+            let (x, y) = (self.detached(), other.detached());
+            move |gradient: Self, flow| {
+                flow.add(0, || gradient.mul(&y));
+                flow.add(1, || gradient.summed_to(y.shape(), Some(&x)));
+            }
+        })
     }
 
-    /// Softmax along the last axis.
+    /// Softmax along the last axis. Has no gradient.
+    #[track_caller]
     pub fn softmax(&self) -> Self {
+        Self::refuse_tracked("softmax", &[self]);
         self.backend().softmax(self)
     }
 
-    /// The mean along `axis`, which disappears from the shape.
+    /// The mean along `axis`, which disappears from the shape. Has no gradient.
     ///
     /// # Panics
     /// When there is no such axis or it is empty.
@@ -108,7 +133,42 @@ impl Tensor {
             axis < shape.len() && shape[axis] > 0,
             "mean over axis {axis} of {shape:?}"
         );
+        Self::refuse_tracked("mean", &[self]);
         self.backend().mean(self, axis)
+    }
+
+    /// `silu(x[.., ..h]) * x[.., h..]` of rows `[.., 2 h]`: the end of `swiglu` whose two factors
+    /// came from one product.
+    ///
+    /// # Panics
+    /// When the last axis is odd.
+    #[track_caller]
+    pub fn glu(&self) -> Self {
+        assert_eq!(self.last_dim() % 2, 0, "two halves of {:?}", self.shape());
+        let result = self.backend().glu(self);
+        result.recorded(&[self], || {
+            let x = self.detached();
+            move |gradient, flow| flow.add(0, || x.backend().glu_backward(&x, &gradient))
+        })
+    }
+
+    /// Rows `[.., d]` summed by number: row `r` of the F32 result `[count, d]` is the sum of the rows
+    /// `i` with `index[i] = r`, each times its row of `factor` where there is one.
+    pub(crate) fn sum_rows(&self, factor: Option<&Self>, index: &[u32], count: usize) -> Self {
+        self.backend().sum_rows(self, factor, index, count)
+    }
+
+    /// Sums over the first axes until the shape is `dims`, the last axes of the tensor's; each element
+    /// times that of `factor` where there is one. F32, unless nothing is left to sum.
+    fn summed_to(&self, dims: &[usize], factor: Option<&Self>) -> Self {
+        if self.shape() == dims {
+            return factor.map_or_else(|| self.clone(), |factor| self.mul(factor));
+        }
+        let columns: usize = dims.iter().product();
+        let rows = self.len() / columns;
+        let [x, factor] = [Some(self), factor].map(|x| x.map(|x| x.reshape(&[rows, columns])));
+        let x = x.expect("the tensor itself");
+        x.sum_rows(factor.as_ref(), &vec![0; rows], 1).reshape(dims)
     }
 
     #[track_caller]

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::{DType, Tensor};
+use crate::dtype::with_element;
+use crate::tape::Flow;
+use crate::{DType, Element, Tensor};
 
 impl Tensor {
     /// The same values in another dtype, rounded to nearest; no copy when it is the same.
@@ -10,7 +12,11 @@ impl Tensor {
         if self.dtype() == dtype {
             self.clone()
         } else {
-            self.backend().cast(self, dtype)
+            let result = self.backend().cast(self, dtype);
+            result.recorded(&[self], || {
+                let before = self.dtype();
+                move |gradient: Self, flow| flow.add(0, || gradient.to_dtype(before))
+            })
         }
     }
 
@@ -27,7 +33,14 @@ impl Tensor {
             "{axes:?} is no order of the axes of {:?}",
             self.shape()
         );
-        self.backend().permute(self, &axes)
+        let result = self.backend().permute(self, &axes);
+        result.recorded(&[self], || {
+            let mut back = [0; N];
+            for (i, &axis) in axes.iter().enumerate() {
+                back[axis] = i;
+            }
+            move |gradient: Self, flow| flow.add(0, || gradient.permute(back))
+        })
     }
 
     /// Tensors joined along `axis`; all other axes and the dtype are equal. Copies.
@@ -44,7 +57,19 @@ impl Tensor {
                 && (0..first.rank()).all(|i| i == axis || part.shape()[i] == first.shape()[i]);
             assert!(fits, "{part:?} cannot join {first:?} along axis {axis}");
         }
-        first.backend().concat(parts, axis)
+        if let [only] = parts {
+            return (*only).clone();
+        }
+        first.backend().concat(parts, axis).recorded(parts, || {
+            let sizes: Vec<usize> = parts.iter().map(|part| part.shape()[axis]).collect();
+            move |gradient: Self, flow| {
+                let mut start = 0;
+                for (i, size) in sizes.into_iter().enumerate() {
+                    flow.add(i, || gradient.narrow(axis, start..start + size));
+                    start += size;
+                }
+            }
+        })
     }
 
     /// Entries `range` of `axis`. Copies, except along the first axis ([`Tensor::slice`]).
@@ -61,15 +86,50 @@ impl Tensor {
         let inner: usize = shape[axis + 1..].iter().product();
         let outer: usize = shape[..axis].iter().product();
         let folded = self.reshape(&[outer, shape[axis] * inner]);
+        let columns = range.start * inner..range.end * inner;
         let mut dims = shape.to_vec();
         dims[axis] = range.len();
         assert!(
             range.start <= range.end && range.end <= shape[axis],
             "{range:?} of axis {axis} of {shape:?}"
         );
-        self.backend()
-            .columns(&folded, range.start * inner..range.end * inner)
-            .reshape(&dims)
+        let part = self.backend().columns(&folded, columns.clone());
+        let part = part.recorded(&[&folded], || {
+            folded.part_of(columns.start, folded.last_dim())
+        });
+        part.reshape(&dims)
+    }
+
+    /// The way back of elements that lie from `start` in each of the tensor's parts of `stride`: their
+    /// gradients are added at their places, all others are zero.
+    pub(crate) fn part_of(
+        &self,
+        start: usize,
+        stride: usize,
+    ) -> impl FnOnce(Self, &mut Flow) + Send + 'static {
+        let (dims, parts) = (self.shape().to_vec(), self.len() / stride.max(1));
+        move |gradient, flow| {
+            flow.update(0, |before| {
+                let before = before.unwrap_or_else(|| Self::cleared(&dims, gradient.dtype()));
+                let width = gradient.len() / parts.max(1);
+                with_element!(before.dtype(), T => with_element!(gradient.dtype(), U => {
+                    let gradient = gradient.as_slice::<U>();
+                    before.update(|out: &mut [T]| {
+                        let parts = gradient.chunks_exact(width.max(1));
+                        for (out, gradient) in out.chunks_exact_mut(stride).zip(parts) {
+                            for (out, x) in out[start..start + width].iter_mut().zip(gradient) {
+                                *out = T::from_f32(out.to_f32() + x.to_f32());
+                            }
+                        }
+                    })
+                }))
+            });
+        }
+    }
+
+    /// Zeros in memory that is recycled, for gradients that are filled part by part.
+    fn cleared(dims: &[usize], dtype: DType) -> Self {
+        Self::full(0.0, dims, dtype)
     }
 
     /// Rows of the table `[v, d]` by number: `[ids.len(), d]`.
@@ -82,13 +142,18 @@ impl Tensor {
         for &id in ids {
             assert!((id as usize) < rows, "row {id} of a table of {rows}");
         }
-        self.backend().gather(self, ids)
+        self.backend().gather(self, ids).recorded(&[self], || {
+            let ids = ids.to_vec();
+            move |gradient: Self, flow| flow.add(0, || gradient.sum_rows(None, &ids, rows))
+        })
     }
 
-    /// Every position twice along height and width: `[t, h, w, c]` to `[t, 2h, 2w, c]`.
+    /// Every position twice along height and width: `[t, h, w, c]` to `[t, 2h, 2w, c]`. Has no
+    /// gradient.
     #[track_caller]
     pub fn upsample2x(&self) -> Self {
         let [_, _, _, _] = self.dims();
+        Self::refuse_tracked("upsample2x", &[self]);
         self.backend().upsample2x(self)
     }
 

@@ -1,6 +1,6 @@
 //! Matrix products with a fused end.
 
-use crate::{DType, PackedWeight, Tensor};
+use crate::{DType, PackedWeight, Precision, Tensor};
 
 /// What is applied to each sum of a matrix product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,7 +139,94 @@ impl Tensor {
                 && epilogue.activation == Activation::None;
             assert!(plain, "SwiGLU takes no bias, activation or residual");
         }
-        self.backend().linear(self, weight, epilogue)
+        let residual = epilogue.residual.map(|residual| residual.x);
+        let gate = epilogue.residual.and_then(|residual| residual.gate);
+        let mut operands = vec![self];
+        operands.extend(epilogue.bias);
+        operands.extend(residual);
+        operands.extend(gate.map(|(gate, _)| gate));
+        if weight.trained().is_some() || operands.iter().any(|operand| operand.is_tracked()) {
+            self.linear_recorded(weight, epilogue)
+        } else {
+            self.backend().linear(self, weight, epilogue)
+        }
+    }
+
+    /// [`Tensor::linear_with`] as plain operations, each with a way back.
+    #[track_caller]
+    fn linear_recorded(&self, weight: &PackedWeight, epilogue: &Epilogue) -> Self {
+        let Epilogue {
+            bias,
+            activation,
+            residual,
+            dtype,
+        } = *epilogue;
+        let y = self.product(weight, bias, dtype);
+        let y = if weight.is_swiglu() { y.glu() } else { y };
+        let y = match activation {
+            Activation::None => y,
+            Activation::Relu => y.relu(),
+            Activation::Silu => y.silu(),
+            Activation::Gelu => y.gelu(),
+        };
+        match residual {
+            None => y,
+            Some(Residual { x, gate: None }) => x.add(&y),
+            Some(Residual {
+                x,
+                gate: Some((gate, rows)),
+            }) => x.gated_add(&y, gate, rows),
+        }
+    }
+
+    /// `x W^T + bias`, recorded.
+    #[track_caller]
+    fn product(&self, weight: &PackedWeight, bias: Option<&Self>, dtype: Option<DType>) -> Self {
+        let trained = weight.trained();
+        let trained = trained.expect("a weight that a tracked tensor meets is tracked itself");
+        let result = self.backend().linear(
+            self,
+            &trained.forward,
+            &Epilogue {
+                bias,
+                dtype,
+                ..Epilogue::default()
+            },
+        );
+        let mut operands = vec![self, &trained.matrix];
+        operands.extend(bias);
+        result.recorded(&operands, || {
+            let (x, backward, biased) = (self.detached(), trained.backward.clone(), bias.is_some());
+            move |gradient: Self, flow| {
+                let rows = gradient.rows();
+                flow.add(0, || {
+                    let epilogue = Epilogue {
+                        dtype: Some(x.dtype()),
+                        ..Epilogue::default()
+                    };
+                    gradient.linear_with(&backward, &epilogue)
+                });
+                flow.add(1, || gradient.outer(&x, backward.precision()));
+                if biased {
+                    flow.add(2, || {
+                        let sums = gradient.sum_rows(None, &vec![0; rows], 1);
+                        sums.reshape(&[gradient.last_dim()])
+                    });
+                }
+            }
+        })
+    }
+
+    /// The gradient of a weight, F32 `[n, k]`: the products of all columns of these rows `[.., n]` with
+    /// all columns of `x` `[.., k]`.
+    fn outer(&self, x: &Self, precision: Precision) -> Self {
+        let [columns, inputs] = [self, x].map(|x| x.reshape(&[x.rows(), x.last_dim()]));
+        let epilogue = Epilogue {
+            dtype: Some(DType::F32),
+            ..Epilogue::default()
+        };
+        let inputs = PackedWeight::of_columns(&inputs, precision);
+        columns.permute([1, 0]).linear_with(&inputs, &epilogue)
     }
 
     #[track_caller]

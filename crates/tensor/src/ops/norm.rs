@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::Unary;
 use super::linear::check_table;
 use crate::Tensor;
+use crate::tape::Flow;
 
 /// A norm along the last axis: [`Tensor::rms_norm`] and [`Tensor::layer_norm`] as one operation.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +51,67 @@ impl<'a> Norm<'a> {
             eps,
         }
     }
+
+    /// What has a gradient: the input, the weight, shift and scale.
+    fn operands<'t>(&self, x: &'t Tensor, modulation: Option<&Modulation<'t>>) -> Vec<&'t Tensor>
+    where
+        'a: 't,
+    {
+        let mut operands = vec![x];
+        operands.extend(self.weight);
+        operands.extend(modulation.into_iter().flat_map(|m| [m.shift, m.scale]));
+        operands
+    }
+
+    /// The way back through an RMS norm.
+    #[track_caller]
+    fn back(
+        &self,
+        x: &Tensor,
+        modulation: Option<&Modulation>,
+    ) -> impl FnOnce(Tensor, &mut Flow) + Send + 'static {
+        assert!(
+            !self.centre && self.bias.is_none(),
+            "a layer norm has no gradient"
+        );
+        let (x, eps) = (x.detached(), self.eps);
+        let weight = self.weight.map(Tensor::detached);
+        let table = modulation.map(|m| (m.scale.map(PLUS_ONE), m.rows.to_vec()));
+        move |gradient: Tensor, flow: &mut Flow| {
+            let backend = x.backend();
+            let norm = Norm::rms(weight.as_ref(), eps);
+            let table = table.as_ref();
+            if let Some((scale, rows)) = table {
+                let (first, [entries, _]) = (1 + usize::from(weight.is_some()), scale.dims());
+                flow.add(first, || gradient.sum_rows(None, rows, entries));
+                flow.add(first + 1, || {
+                    let normed = backend.norm(&x, &norm, None);
+                    gradient.sum_rows(Some(&normed), rows, entries)
+                });
+            }
+            let gradient = match table {
+                Some((scale, rows)) => backend.scale_rows(&gradient, scale, rows),
+                None => gradient,
+            };
+            if let Some(weight) = &weight {
+                flow.add(1, || {
+                    let normed = backend.norm(&x, &Norm::rms(None, eps), None);
+                    let index = vec![0; x.rows()];
+                    gradient
+                        .sum_rows(Some(&normed), &index, 1)
+                        .reshape(weight.shape())
+                });
+            }
+            flow.add(0, || backend.rms_norm_backward(&x, &norm, &gradient));
+        }
+    }
 }
+
+/// From a scale of a modulation to its factor.
+const PLUS_ONE: Unary = Unary::Affine {
+    scale: 1.0,
+    shift: 1.0,
+};
 
 /// Rotary position embedding: pairs `(x[i], x[i + d/2])` of each head turned by angles of the
 /// position.
@@ -163,7 +225,11 @@ impl Tensor {
             check_table(shift, rows, self.rows(), d);
             check_table(scale, rows, self.rows(), d);
         }
-        self.backend().norm(self, norm, modulation)
+        self.backend()
+            .norm(self, norm, modulation)
+            .recorded(&norm.operands(self, modulation), || {
+                norm.back(self, modulation)
+            })
     }
 
     /// `self + gate[row] * y`.
@@ -180,7 +246,18 @@ impl Tensor {
             y.shape()
         );
         check_table(gate, rows, self.rows(), self.last_dim());
-        self.backend().gated_add(self, y, gate, rows)
+        let sum = self.backend().gated_add(self, y, gate, rows);
+        sum.recorded(&[self, y, gate], || {
+            let (y, gate, rows) = (y.detached(), gate.detached(), rows.to_vec());
+            move |gradient: Self, flow| {
+                flow.add(0, || gradient.clone());
+                flow.add(1, || gradient.backend().scale_rows(&gradient, &gate, &rows));
+                flow.add(2, || {
+                    let [entries, _] = gate.dims();
+                    gradient.sum_rows(Some(&y), &rows, entries)
+                });
+            }
+        })
     }
 
     /// Columns of a projection as attention heads, normed and rotated on the way.
@@ -225,6 +302,59 @@ impl Tensor {
             cos.expect_f32("a rotary table");
             sin.expect_f32("a rotary table");
         }
-        self.backend().split_heads(self, options)
+        if self.is_tracked() {
+            self.split_heads_recorded(options)
+        } else {
+            self.backend().split_heads(self, options)
+        }
+    }
+
+    /// [`Tensor::split_heads`] as plain operations, each with a way back.
+    fn split_heads_recorded(&self, options: &Heads) -> Self {
+        let [b, n, _] = self.dims();
+        let Heads {
+            ref columns,
+            heads,
+            norm,
+            rotary,
+        } = *options;
+        let d = columns.len() / heads;
+        let taken = self.narrow(2, columns.clone()).reshape(&[b, n, heads, d]);
+        let mut x = taken.permute([0, 2, 1, 3]);
+        if let Some(QkNorm { weight, eps }) = norm {
+            x = x.rms_norm(Some(weight), eps);
+        }
+        match rotary {
+            Some(rotary) => x
+                .reshape(&[b * heads, n, d])
+                .rotated(&rotary)
+                .reshape(&[b, heads, n, d]),
+            None => x,
+        }
+    }
+
+    /// Rows `[b, n, d]` turned by position, by tables that all heads share.
+    fn rotated(&self, rotary: &Rotary) -> Self {
+        let [b, n, d] = self.dims();
+        let Rotary { cos, sin } = *rotary;
+        assert_eq!(
+            cos.last_dim() * 2,
+            d,
+            "tables for each head have no gradient"
+        );
+        Self::refuse_tracked("a rotary table", &[cos, sin]);
+        let turned = move |x: &Self, cos: &Self, sin: &Self| {
+            let options = Heads {
+                columns: 0..d,
+                heads: 1,
+                norm: None,
+                rotary: Some(Rotary { cos, sin }),
+            };
+            x.backend().split_heads(x, &options).reshape(&[b, n, d])
+        };
+        turned(self, cos, sin).recorded(&[self], || {
+            let (cos, back) = (cos.clone(), sin.scale(-1.0));
+            move |gradient: Self, flow| flow.add(0, || turned(&gradient, &cos, &back))
+        })
     }
 }
