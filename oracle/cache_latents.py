@@ -2,14 +2,11 @@
 
     python cache_latents.py --codec RUNS/codec --out CACHE/clips --frames 49 --count 8000
 
-A shard holds `latents` [n, t, h, w, c] f16, `cover` [n, t, h, w] f16 (the share of each latent's
-pixels that a subject covers) and the captions' headers as JSON. Shards that exist are kept, so the
-command resumes; a shard's number is its seed.
+Shards that exist are kept, so the command resumes; a shard's number is its seed.
+`kinora-train cache` writes the same.
 """
 
 import argparse
-import json
-import os
 from pathlib import Path
 
 import torch
@@ -19,6 +16,7 @@ from native.codec import Codec
 from native.config import Config
 from native.film import stream
 from native.run import compute_dtype
+from native.shards import write_shard
 from native.weights import averaged
 
 KEPT = ("seed", "caption", "tokens", "ngrams", "numbers", "units", "slots")
@@ -72,7 +70,7 @@ def main():
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     for shard in range(args.first_shard, args.first_shard + -(-args.count // args.shard)):
-        path = out / f"{args.aspect}-{args.frames}-{shard:05}.pt"
+        path = out / f"{args.aspect}-{args.frames}-{shard:05}.safetensors"
         if path.exists():
             continue
         headers, latents, covers, waiting = [], [], [], []
@@ -85,10 +83,7 @@ def main():
                 latents.append(encode(codec, [film for film, _ in waiting], args.device))
                 covers.append(cover([masks for _, masks in waiting]))
                 waiting = []
-        temporary = path.with_suffix(".tmp")
-        tensors = {"latents": torch.cat(latents), "cover": torch.cat(covers)}
-        torch.save(tensors | {"headers": json.dumps(headers)}, temporary)
-        os.replace(temporary, path)
+        write_shard(path, torch.cat(latents), torch.cat(covers), headers)
         print(path.name, len(headers), flush=True)
 
 

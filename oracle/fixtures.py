@@ -10,13 +10,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from native.codec import Codec
 from native.config import CodecConfig, Config, TextConfig, TransformerConfig
-from native.flow import euler
+from native.flow import euler, noised, sample_sigma, velocity_loss
+from native.muon import Average, Muon
+from native.run import trapezoid
 from native.text import TextEncoder
 from native.transformer import Transformer
+from train_transformer import COLORS, KINDS, SUBJECT_WEIGHT, TEACHER_WEIGHT, Teacher, divide
+
+GOLDEN_STEPS = 20
+LEARNING_RATE = 2e-3
 
 OUT = Path(__file__).resolve().parents[1] / "crates/models/fixtures/native"
 
@@ -68,6 +74,70 @@ def save(name: str, **parts):
             for key, value in content.items():
                 tensors[f"{group}.{key}"] = value.detach().contiguous()
     save_file(tensors, OUT / f"{name}.safetensors")
+
+
+def training():
+    """Twenty steps of the transformer from the weights of its fixture: batches and their losses."""
+    torch.manual_seed(1)
+    model, teacher = Transformer(TINY), Teacher(TINY)
+    weights = load_file(OUT / "transformer.safetensors")
+    prefix = "weights."
+    model.load_state_dict(
+        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
+    )
+    head = {key: value.detach().clone() for key, value in teacher.state_dict().items()}
+    matrices, others = divide(model, teacher)
+    optimizer = Muon(matrices, others, lr=LEARNING_RATE)
+    average = Average(model, decay=0.998)
+
+    batches, (b, t, h, w, c) = 4, (3, 3, 4, 6, 8)
+    clean = torch.randn(batches, b, t, h, w, c)
+    noise = torch.randn(batches, b, t, h, w, c)
+    cover = torch.rand(batches, b, t, h, w).square()
+    sigma = sample_sigma(batches * b).reshape(batches, b, 1).repeat(1, 1, t)
+    sigma[1, 0, 0] = sigma[2, 1, -1] = 0.0
+    states = torch.randn(batches, b, 7, TINY.text.hidden_size)
+    words = torch.tensor([[7, 4, 0], [5, 7, 6], [0, 0, 0], [3, 1, 7]])
+    belief = torch.rand(batches, b, sum(TINY.text.slot_classes))
+    kinds = torch.tensor([[0, 11, -1], [3, 5, 1], [2, -1, 7], [-1, -1, -1]])
+    colors = torch.tensor([[4, 0, -1], [11, 2, 8], [6, -1, 1], [-1, -1, -1]])
+
+    losses = []
+    for step in range(GOLDEN_STEPS):
+        i = step % batches
+        headers = [
+            {"kind": KINDS[kind], "color": COLORS[color]} if kind >= 0 else {}
+            for kind, color in zip(kinds[i].tolist(), colors[i].tolist())
+        ]
+        mask = torch.arange(7)[None] < words[i][:, None]
+        noisy = noised(clean[i], noise[i], sigma[i])
+        predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
+        weight = 1 + (SUBJECT_WEIGHT - 1) * cover[i]
+        loss = velocity_loss(predicted, clean[i], sigma[i], weight / weight.mean())
+        taught = teacher.loss(middle, cover[i], headers)
+        losses.append([loss.item(), taught.item()])
+        optimizer.zero_grad(set_to_none=True)
+        (loss + TEACHER_WEIGHT * taught).backward()
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * trapezoid(step, GOLDEN_STEPS, 5, 8)
+        optimizer.step()
+        average.update(model)
+    save(
+        "training",
+        head=head,
+        clean=clean,
+        noise=noise,
+        cover=cover,
+        sigma=sigma,
+        states=states,
+        words=words.float(),
+        belief=belief,
+        kinds=kinds.float(),
+        colors=colors.float(),
+        losses=torch.tensor(losses),
+        average=average.weights,
+    )
 
 
 @torch.no_grad()
@@ -143,3 +213,4 @@ def main():
 
 if __name__ == "__main__":
     main()
+    training()

@@ -10,7 +10,6 @@ frames of a clip are the latents of its beginning. The learning rate falls over 
 """
 
 import argparse
-import json
 import random
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from native.flow import euler, noised, sample_sigma, velocity_loss
 from native.layers import Linear
 from native.muon import Average, Muon
 from native.run import Run, compute_dtype, launch, save_grid, share_gradients, trapezoid
+from native.shards import read_shard
 from native.text import TextEncoder
 from native.transformer import Transformer
 from native.weights import averaged, go_on
@@ -60,12 +60,11 @@ class Cache:
         self.refresh()
 
     def refresh(self):
-        for path in sorted(self.folder.rglob("*.pt")):
+        for path in sorted(self.folder.rglob("*.safetensors")):
             if path.name in self.seen:
                 continue
             self.seen.add(path.name)
-            shard = torch.load(path, weights_only=True)
-            self.shards.append((shard["latents"], shard["cover"], json.loads(shard["headers"])))
+            self.shards.append(read_shard(path))
 
     def clips(self) -> int:
         return sum(len(headers) for _, _, headers in self.shards)
@@ -196,6 +195,15 @@ def parse_plan(text: str) -> list[tuple[int, int]]:
     return plan
 
 
+def divide(model: Transformer, teacher: Teacher) -> tuple[list, list]:
+    """The parameters that Muon moves, the matrices between the blocks' layers, and all others."""
+    named = model.named_parameters()
+    matrices = [p for n, p in named if "blocks" in n and p.ndim == 2 and "weight" in n]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in chosen] + list(teacher.parameters())
+    return matrices, others
+
+
 def train(rank, args):
     torch.manual_seed(0)
     config = Config.load()
@@ -207,9 +215,7 @@ def train(rank, args):
     teacher = Teacher(config).to(args.device)
     if args.go_on:
         go_on(model, "transformer")
-    matrices = [p for n, p in model.named_parameters() if "blocks" in n and p.ndim == 2 and "weight" in n]
-    chosen = {id(p) for p in matrices}
-    others = [p for p in model.parameters() if id(p) not in chosen] + list(teacher.parameters())
+    matrices, others = divide(model, teacher)
     optimizer = Muon(matrices, others, lr=args.lr)
     average = Average(model, decay=0.998)
     run = Run(args.run, args.minutes, rank)

@@ -6,6 +6,7 @@
 //! ```
 
 mod layers;
+pub mod optim;
 mod rope;
 mod weights;
 

@@ -101,6 +101,14 @@ impl<'a> Weights<'a> {
         self.file.tensor(&self.full(name), &shape, None)
     }
 
+    /// [`Weights::tensor`] with any number of axes.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn any(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
+        self.file.tensor(&self.full(name), shape, None)
+    }
+
     /// Reads the tensor `name` as a factor of matrix products in this place's precision. With
     /// [`Precision::Bf16`] it is rounded while it is read, and never stands in memory as F32.
     ///

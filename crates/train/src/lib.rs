@@ -1,4 +1,8 @@
-//! Data, evaluation and export for the native model.
+//! Training and evaluation of the native model.
 
+pub mod cache;
 pub mod data;
+pub mod dit;
 pub mod eval;
+mod log;
+mod plot;

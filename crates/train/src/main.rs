@@ -1,8 +1,8 @@
-//! `kinora-train`: the data side of training the native model.
+//! `kinora-train`: data, training and evaluation of the native model.
 
 use std::fs;
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_nn::tokenizer::WordTokenizer;
-use kinora_train::{data, eval};
+use kinora_train::{cache, data, dit, eval};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -54,6 +54,51 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         columns: u32,
     },
+    /// Render film and write its latents, which the transformer is trained on
+    Cache {
+        /// Number of clips
+        #[arg(long, default_value_t = 8000)]
+        count: u64,
+        /// Clips of a file
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        shard: u64,
+        /// Frames a clip, 1 + 8k; 1 takes stills
+        #[arg(long, default_value_t = 97, value_parser = frames)]
+        frames: u32,
+        /// Shape of the pictures
+        #[arg(long, value_enum, default_value_t = AspectName::Wide)]
+        aspect: AspectName,
+        /// The model whose codec encodes, a folder with its weights
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "crates/engine/weights/kinora-1"
+        )]
+        model: PathBuf,
+        /// The cache; files that are there are kept
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+    },
+    /// Train the transformer on a latent cache
+    Dit(dit::Arguments),
+    /// Write the averaged weights of a training run as the engine reads them
+    Export {
+        /// Folder of the run
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// The model that the run began from
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "crates/engine/weights/kinora-1"
+        )]
+        from: PathBuf,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Time training steps of the transformer on random clips
+    Bench(dit::BenchArguments),
     /// Write what the detectors' networks see of true renders, for their training
     Detectors(eval::detectors::Arguments),
     /// Measure true renders, reconstructions and generated clips with the detectors
@@ -110,21 +155,27 @@ enum AspectName {
     Mix,
 }
 
+impl AspectName {
+    /// The one shape, unless they are mixed.
+    fn one(self) -> Option<Aspect> {
+        match self {
+            Self::Wide => Some(Aspect::Wide),
+            Self::Tall => Some(Aspect::Tall),
+            Self::Square => Some(Aspect::Square),
+            Self::Classic => Some(Aspect::Classic),
+            Self::Portrait => Some(Aspect::Portrait),
+            Self::Mix => None,
+        }
+    }
+}
+
 impl Clips {
     fn source(&self) -> data::Source {
         let split = match self.split {
             SplitName::Train => Split::Train,
             SplitName::HeldOut => Split::HeldOut,
         };
-        let aspect = match self.aspect {
-            AspectName::Wide => Some(Aspect::Wide),
-            AspectName::Tall => Some(Aspect::Tall),
-            AspectName::Square => Some(Aspect::Square),
-            AspectName::Classic => Some(Aspect::Classic),
-            AspectName::Portrait => Some(Aspect::Portrait),
-            AspectName::Mix => None,
-        };
-        data::Source::new(self.frames, aspect, split)
+        data::Source::new(self.frames, self.aspect.one(), split)
     }
 
     fn stream(&self, threads: usize, masks: bool) -> data::StreamOptions {
@@ -166,7 +217,7 @@ fn tokenizer(vocabulary: Option<PathBuf>) -> anyhow::Result<WordTokenizer> {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let stdout = io::stdout().lock();
+    let stdout = io::stdout();
     match command {
         Command::Stream {
             clips,
@@ -201,6 +252,31 @@ fn run(command: Command) -> anyhow::Result<()> {
             data::write_sheet(&options, &output, &mut BufWriter::new(stdout))
                 .with_context(|| format!("cannot write {}", output.display()))?;
         }
+        Command::Cache {
+            count,
+            shard,
+            frames,
+            aspect,
+            model,
+            output,
+        } => {
+            let one = aspect.one();
+            let one = one.context("clips of a cache have one shape; name it with --aspect")?;
+            let name = aspect.to_possible_value().expect("no value is skipped");
+            let arguments = cache::Arguments {
+                source: data::Source::new(frames, Some(one), Split::Train),
+                aspect: name.get_name().to_owned(),
+                folder: output,
+                count,
+                shard,
+            };
+            let encoder = eval::model::encoder(&model)?;
+            let done = |path: &Path| println!("{}", path.display());
+            cache::write(&arguments, &encoder, &data::embedded_tokenizer()?, done)?;
+        }
+        Command::Dit(arguments) => dit::run(&arguments)?,
+        Command::Export { run, from, output } => dit::export(&run, &from, &output)?,
+        Command::Bench(arguments) => dit::bench(&arguments, &mut io::stdout().lock())?,
         Command::Detectors(arguments) => eval::detectors::run(&arguments)?,
         Command::Eval(arguments) => evaluate(&arguments)?,
         Command::Vocabulary {

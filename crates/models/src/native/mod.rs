@@ -11,4 +11,4 @@ mod transformer;
 pub use codec::{Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream};
 pub use config::{CodecConfig, Config, ConfigError, SlotConfig, TextConfig, TransformerConfig};
 pub use text::{TextEncoder, TextStates, Word};
-pub use transformer::{Conditioning, Transformer};
+pub use transformer::{Conditioning, Prediction, Transformer};

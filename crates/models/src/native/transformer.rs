@@ -3,8 +3,8 @@
 //! It predicts the clean latents (`JiT`, arXiv 2511.13720) from latents noised to a level per latent
 //! frame, so that image-to-video, extension and loops are the same forward with some frames clean.
 //!
-//! Dimension key: t latent frames, h and w latent rows and columns, p patch, n = t (h/p) (w/p)
-//! tokens, m words, d hidden size, l distinct noise levels.
+//! Dimension key: b clips, t latent frames, h and w latent rows and columns, p patch,
+//! n = t (h/p) (w/p) tokens, m words of all clips, d hidden size, l distinct noise levels.
 
 use std::ops::Range;
 
@@ -33,12 +33,22 @@ pub struct Transformer {
     patch_out: Linear,
 }
 
-/// What does not change from step to step: each block's view of the text, and the slots.
+/// What does not change from step to step: each block's view of the texts, and the slots.
 pub struct Conditioning {
     /// Keys `[1, heads, m, head_dim]` and values of each block; empty without words.
     text: Vec<(Tensor, Tensor)>,
-    /// F32 `[d]`.
+    /// The words of each clip.
+    words: Vec<Range<usize>>,
+    /// F32 `[b, d]`.
     slots: Tensor,
+}
+
+/// What the transformer makes of noisy clips.
+pub struct Prediction {
+    /// The clean latents, F32 `[b, t, h, w, c]`.
+    pub clean: Tensor,
+    /// The tokens after half of the blocks, `[b, n, d]`.
+    pub halfway: Tensor,
 }
 
 struct Block {
@@ -60,6 +70,8 @@ struct Frame<'a> {
     levels: &'a Tensor,
     /// The noise level of each token, a row of `levels`.
     rows: &'a [u32],
+    /// The words of each clip.
+    words: &'a [Range<usize>],
 }
 
 impl Block {
@@ -109,7 +121,7 @@ impl Block {
         })
     }
 
-    /// `x` and the result `[1, n, d]`.
+    /// `x` and the result `[b, n, d]`.
     fn forward(&self, x: &Tensor, frame: &Frame, text: Option<&(Tensor, Tensor)>) -> Tensor {
         let d = x.last_dim();
         let table = frame.levels + &self.modulation; // [l, 6d]
@@ -118,23 +130,48 @@ impl Block {
         let rows = frame.rows;
 
         let y = modulate(x, &shift, &scale, rows);
-        let qkv = self.qkv.forward(&y); // [1, n, 3d]
+        let qkv = self.qkv.forward(&y); // [b, n, 3d]
         let q = self.heads(&qkv, 0..d, Some(&self.q_norm), Some(frame.rotary));
         let k = self.heads(&qkv, d..2 * d, Some(&self.k_norm), Some(frame.rotary));
         let v = self.heads(&qkv, 2 * d..3 * d, None, None);
-        let (k, v) = match text {
-            Some((text_k, text_v)) => (
-                Tensor::concat(&[&k, text_k], 2),
-                Tensor::concat(&[&v, text_v], 2),
-            ),
-            None => (k, v),
-        };
-        let x = self
-            .out
-            .forward_residual(&q.attention(&k, &v), x, Some((&gate, rows)));
+        let attended: Vec<Tensor> = frame
+            .words
+            .iter()
+            .enumerate()
+            .map(|(i, words)| {
+                let clip = |x: &Tensor| x.slice(i..i + 1);
+                let (k, v) = with_words([clip(&k), clip(&v)], text, words);
+                clip(&q).attention(&k, &v) // [1, n, d]
+            })
+            .collect();
+        let y = Tensor::concat(&attended.iter().collect::<Vec<_>>(), 0);
+        let x = self.out.forward_residual(&y, x, Some((&gate, rows)));
 
         let y = modulate(&x, &ffn_shift, &ffn_scale, rows);
         self.ffn.forward_residual(&y, &x, Some((&ffn_gate, rows)))
+    }
+}
+
+/// Keys and values of a clip's tokens, then those of its words.
+fn with_words(
+    [k, v]: [Tensor; 2],
+    text: Option<&(Tensor, Tensor)>,
+    words: &Range<usize>,
+) -> (Tensor, Tensor) {
+    match text {
+        Some((text_k, text_v)) if !words.is_empty() => {
+            let joined = |tokens: &Tensor, text: &Tensor| {
+                let all = text.shape()[2];
+                let own = if *words == (0..all) {
+                    text.clone()
+                } else {
+                    text.narrow(2, words.clone())
+                };
+                Tensor::concat(&[tokens, &own], 2)
+            };
+            (joined(&k, text_k), joined(&v, text_v))
+        }
+        _ => (k, v),
     }
 }
 
@@ -175,13 +212,36 @@ impl Transformer {
 
     /// Prepares a prompt once for all steps.
     pub fn condition(&self, text: &TextStates) -> Conditioning {
-        let states = text.states.as_ref();
-        let slots = self.slots.forward(&text.belief); // [1, d]
+        self.condition_all(&[text])
+    }
+
+    /// Prepares the prompts of several clips.
+    pub fn condition_all(&self, texts: &[&TextStates]) -> Conditioning {
+        let states: Vec<&Tensor> = texts
+            .iter()
+            .filter_map(|text| text.states.as_ref())
+            .collect();
+        let mut end = 0;
+        let words = texts.iter().map(|text| {
+            let start = end;
+            end += text.states.as_ref().map_or(0, |states| states.shape()[0]);
+            start..end
+        });
+        let words = words.collect();
+        let beliefs: Vec<&Tensor> = texts.iter().map(|text| &text.belief).collect();
         Conditioning {
-            text: states.map_or_else(Vec::new, |states| {
-                self.blocks.iter().map(|block| block.text(states)).collect()
-            }),
-            slots: slots.reshape(&[slots.last_dim()]),
+            text: match &states[..] {
+                [] => Vec::new(),
+                states => {
+                    let states = Tensor::concat(states, 0); // [m, d_text]
+                    self.blocks
+                        .iter()
+                        .map(|block| block.text(&states))
+                        .collect()
+                }
+            },
+            words,
+            slots: self.slots.forward(&Tensor::concat(&beliefs, 0)),
         }
     }
 
@@ -195,20 +255,41 @@ impl Transformer {
     /// When `sigma` has another length than `t`, or the patch does not divide `h` and `w`.
     pub fn forward(&self, latents: &Tensor, sigma: &[f32], conditioning: &Conditioning) -> Tensor {
         let [t, h, w, c] = latents.dims();
-        assert_eq!(sigma.len(), t, "one noise level a latent frame");
+        let clip = latents.reshape(&[1, t, h, w, c]);
+        let Prediction { clean, .. } = self.forward_all(&clip, sigma, conditioning);
+        clean.reshape(&[t, h, w, c])
+    }
+
+    /// [`Transformer::forward`] of several clips, each with its own prompt and noise levels.
+    ///
+    /// # Shapes
+    /// `latents` F32 `[b, t, h, w, c]`; `sigma` `b t` values, the frames of a clip side by side.
+    ///
+    /// # Panics
+    /// As [`Transformer::forward`], and when there are not `b` prompts.
+    pub fn forward_all(
+        &self,
+        latents: &Tensor,
+        sigma: &[f32],
+        conditioning: &Conditioning,
+    ) -> Prediction {
+        let [b, t, h, w, c] = latents.dims();
+        assert_eq!(sigma.len(), b * t, "one noise level a latent frame");
+        assert_eq!(conditioning.words.len(), b, "one prompt a clip");
         let p = self.patch_size;
         let (rows, columns) = (h / p, w / p);
-        let (levels, of_frame) = distinct(sigma);
-        let of_token: Vec<u32> = of_frame
+        let levels = Levels::new(sigma, t);
+        let of_token: Vec<u32> = levels
+            .of_frame
             .iter()
             .flat_map(|&level| std::iter::repeat_n(level, rows * columns))
             .collect();
 
         let tokens = latents
-            .reshape(&[t * rows, p, columns, p * c])
+            .reshape(&[b * t * rows, p, columns, p * c])
             .permute([0, 2, 1, 3]);
         let n = t * rows * columns;
-        let mut x = self.patch_in.forward(&tokens.reshape(&[1, n, p * p * c])); // [1, n, d]
+        let mut x = self.patch_in.forward(&tokens.reshape(&[b, n, p * p * c])); // [b, n, d]
 
         let d = x.last_dim();
 
@@ -219,9 +300,14 @@ impl Transformer {
             rotary: rope.rotary(),
             levels: &table,
             rows: &of_token,
+            words: &conditioning.words,
         };
+        let mut halfway = x.clone();
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, &frame, conditioning.text.get(i));
+            if i + 1 == self.blocks.len() / 2 {
+                halfway = x.clone();
+            }
         }
 
         let last = |row: usize| &time + &self.final_modulation.slice(row..row + 1).reshape(&[d]);
@@ -230,17 +316,20 @@ impl Transformer {
             .patch_out
             .forward(&modulate(&x, &shift, &scale, &of_token));
         let grid = tokens
-            .reshape(&[t * rows, columns, p, p * c])
+            .reshape(&[b * t * rows, columns, p, p * c])
             .permute([0, 2, 1, 3]);
-        grid.reshape(&[t, h, w, c]).to_dtype(DType::F32)
+        Prediction {
+            clean: grid.reshape(&[b, t, h, w, c]).to_dtype(DType::F32),
+            halfway,
+        }
     }
 
     /// Noise levels and slots together, `[l, d]`.
-    fn time(&self, levels: &[f32], conditioning: &Conditioning) -> Tensor {
+    fn time(&self, levels: &Levels, conditioning: &Conditioning) -> Tensor {
         let waves = frequencies(4.0, 0.02, TIME_WAVES);
-        let features = Tensor::from_fn(&[levels.len(), 2 * TIME_WAVES], |i| {
+        let features = Tensor::from_fn(&[levels.sigma.len(), 2 * TIME_WAVES], |i| {
             let (level, wave) = (i / (2 * TIME_WAVES), i % (2 * TIME_WAVES));
-            let angle = f64::from(levels[level]) * waves[wave % TIME_WAVES];
+            let angle = f64::from(levels.sigma[level]) * waves[wave % TIME_WAVES];
             if wave < TIME_WAVES {
                 angle.sin() as f32
             } else {
@@ -248,7 +337,7 @@ impl Transformer {
             }
         });
         let time = self.time2.forward(&self.time1.forward(&features).silu());
-        time.add(&conditioning.slots).silu()
+        time.add(&conditioning.slots.gather(&levels.clip)).silu()
     }
 
     /// Rotary tables of the tokens: time in seconds, y and x in units of sqrt(area).
@@ -278,18 +367,37 @@ impl Transformer {
     }
 }
 
-/// The distinct noise levels and, for each frame, which of them it has.
-fn distinct(sigma: &[f32]) -> (Vec<f32>, Vec<u32>) {
-    let mut levels: Vec<f32> = Vec::new();
-    let index = sigma.iter().map(|s| {
-        let known = levels
-            .iter()
-            .position(|level| level.to_bits() == s.to_bits());
-        known.unwrap_or_else(|| {
-            levels.push(*s);
-            levels.len() - 1
-        }) as u32
-    });
-    let index = index.collect();
-    (levels, index)
+/// The distinct noise levels of each clip.
+struct Levels {
+    sigma: Vec<f32>,
+    /// Whose each level is.
+    clip: Vec<u32>,
+    /// The level of each frame of all clips.
+    of_frame: Vec<u32>,
+}
+
+impl Levels {
+    /// Of clips of `t` frames.
+    fn new(sigma: &[f32], t: usize) -> Self {
+        let mut levels = Self {
+            sigma: Vec::new(),
+            clip: Vec::new(),
+            of_frame: Vec::with_capacity(sigma.len()),
+        };
+        for (clip, sigma) in (0..).zip(sigma.chunks(t)) {
+            let first = levels.sigma.len();
+            for sigma in sigma {
+                let mut known = levels.sigma[first..].iter();
+                let known = known.position(|level| level.to_bits() == sigma.to_bits());
+                let level = first
+                    + known.unwrap_or_else(|| {
+                        levels.sigma.push(*sigma);
+                        levels.clip.push(clip);
+                        levels.sigma.len() - 1 - first
+                    });
+                levels.of_frame.push(level as u32);
+            }
+        }
+        levels
+    }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use kinora_tensor::Precision;
+use kinora_tensor::{DType, Precision, Tensor};
 
 use super::bytes::Bytes;
+use super::encoding::Encoding;
 use super::entry::{Entry, Header};
 use super::lora::Delta;
 use super::rules::{self, Mapped, Rule};
@@ -22,6 +23,8 @@ pub struct WeightFile {
     pub(super) entries: BTreeMap<String, Entry>,
     /// What LoRAs add, by the same names.
     pub(super) deltas: BTreeMap<String, Vec<Delta>>,
+    /// Tensors that are given instead of bytes, by the names that they are stored under.
+    pub(super) held: BTreeMap<String, Tensor>,
     pub(super) metadata: BTreeMap<String, Value>,
     pub(super) read: Mutex<BTreeSet<String>>,
 }
@@ -72,6 +75,29 @@ impl WeightFile {
         Self::new(vec![Part { name, bytes }])
     }
 
+    /// A file of tensors in memory, such as parameters while they are trained: tracked ones stay
+    /// tracked in the layers that read them.
+    pub fn of_tensors(name: &str, tensors: BTreeMap<String, Tensor>) -> Self {
+        let (name, bytes) = (name.to_owned(), Bytes::Owned(Vec::new()));
+        let entry = |(stored, tensor): (&String, &Tensor)| {
+            let encoding = match tensor.dtype() {
+                DType::F32 => Encoding::F32,
+                DType::Bf16 => Encoding::Bf16,
+            };
+            let entry = Entry::new(stored.clone(), encoding, tensor.shape().to_vec(), 0..0);
+            (stored.clone(), entry)
+        };
+        Self {
+            name: name.clone(),
+            entries: tensors.iter().map(entry).collect(),
+            parts: vec![Part { name, bytes }],
+            deltas: BTreeMap::new(),
+            held: tensors,
+            metadata: BTreeMap::new(),
+            read: Mutex::default(),
+        }
+    }
+
     fn new(parts: Vec<Part>) -> Result<Self, WeightsError> {
         let mut entries = BTreeMap::<String, Entry>::new();
         let mut metadata = BTreeMap::new();
@@ -103,6 +129,7 @@ impl WeightFile {
             parts,
             entries,
             deltas: BTreeMap::new(),
+            held: BTreeMap::new(),
             metadata,
             read: Mutex::default(),
         })
@@ -228,8 +255,6 @@ mod tests {
     use ::safetensors::tensor::{Dtype, TensorView};
     use half::bf16;
 
-    use kinora_tensor::{DType, Tensor};
-
     use super::*;
 
     /// A file with `a.weight` [2, 3] in F32 and `a.bias` [2] in BF16.
@@ -336,6 +361,29 @@ mod tests {
         assert_eq!(
             read(Precision::Bf16).to_vec(),
             read(Precision::F32).to_vec()
+        );
+    }
+
+    #[test]
+    fn tensors_in_memory_are_read_as_from_a_file() {
+        let tensors = [("a.weight", [2, 3]), ("b.weight", [3, 2])].map(|(name, dims)| {
+            (
+                name.to_owned(),
+                Tensor::from_fn(&dims, |i| i as f32).tracked(),
+            )
+        });
+        let file = WeightFile::of_tensors("tiny", tensors.into());
+        let root = file.weights(Precision::Bf16);
+        check(
+            root.tensor("a.weight", [3, 2]),
+            "tiny: `a.weight` is [2, 3], the model needs [3, 2]",
+        );
+        let factor = root.factor("a.weight", [2, 3]).unwrap();
+        assert!(factor.is_tracked() && factor.dtype() == DType::Bf16);
+        let unread = file.finish().unwrap_err().to_string();
+        assert_eq!(
+            unread,
+            "tiny: one tensor is unknown to the model: `b.weight`"
         );
     }
 

@@ -63,6 +63,9 @@ impl WeightFile {
 
     /// A tensor as the file holds it, times its factor.
     fn decode(&self, name: &str, entry: &Entry, dtype: DType) -> Result<Tensor, WeightsError> {
+        if let Some(tensor) = self.held.get(&entry.stored) {
+            return Ok(tensor.to_dtype(dtype));
+        }
         let bytes = &self.parts[entry.part].bytes;
         let scale = match &entry.scale {
             Some(scale) => self.decode(&scale.stored, scale, DType::F32)?.to_vec(),

@@ -29,6 +29,7 @@ impl WeightFile {
             }],
             entries: tensors.into_iter().map(entry).collect(),
             deltas: BTreeMap::new(),
+            held: BTreeMap::new(),
             metadata: BTreeMap::new(),
             read: Mutex::default(),
         }

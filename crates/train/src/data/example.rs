@@ -30,14 +30,10 @@ pub struct Example {
     pub frames: u32,
 }
 
-/// What stands before a clip's frames in a stream.
+/// What the text encoder reads of a caption, and the truth of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Header<'a> {
+pub struct Said<'a> {
     seed: u64,
-    frames: u32,
-    first_frame: u32,
-    height: u32,
-    width: u32,
     caption: &'a str,
     /// One id a token, 0 = unknown.
     tokens: Vec<u32>,
@@ -49,6 +45,17 @@ pub struct Header<'a> {
     units: Vec<u8>,
     /// What the caption says; 0 = not said.
     slots: &'a [u8],
+}
+
+/// What stands before a clip's frames in a stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct Header<'a> {
+    #[serde(flatten)]
+    said: Said<'a>,
+    frames: u32,
+    first_frame: u32,
+    height: u32,
+    width: u32,
     program: &'a Program,
 }
 
@@ -65,6 +72,11 @@ impl Source {
             recipe,
             stills: frames == 1,
         }
+    }
+
+    /// Frames of an example: one of a still.
+    pub fn frames(&self) -> u32 {
+        if self.stills { 1 } else { self.recipe.frames }
     }
 
     /// The example of `seed`.
@@ -101,21 +113,28 @@ impl Source {
 }
 
 impl Example {
-    /// The header for frames of `size`.
-    pub fn header(&self, (width, height): (u32, u32), tokenizer: &WordTokenizer) -> Header<'_> {
+    /// What the text encoder reads.
+    pub fn said(&self, tokenizer: &WordTokenizer) -> Said<'_> {
         let tokens = tokenizer.encode(&self.caption.text).tokens;
-        Header {
+        Said {
             seed: self.seed,
-            frames: self.frames,
-            first_frame: self.first_frame,
-            height,
-            width,
             caption: &self.caption.text,
             tokens: tokens.iter().map(|token| token.word_id).collect(),
             ngrams: tokens.iter().map(|token| token.ngrams).collect(),
             numbers: tokens.iter().map(|token| token.number).collect(),
             units: tokens.iter().map(|token| token.unit as u8).collect(),
             slots: &self.caption.slots,
+        }
+    }
+
+    /// The header for frames of `size`.
+    pub fn header(&self, (width, height): (u32, u32), tokenizer: &WordTokenizer) -> Header<'_> {
+        Header {
+            said: self.said(tokenizer),
+            frames: self.frames,
+            first_frame: self.first_frame,
+            height,
+            width,
             program: &self.program,
         }
     }

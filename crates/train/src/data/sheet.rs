@@ -20,21 +20,43 @@ pub struct SheetOptions {
 }
 
 /// An RGB8 picture under construction.
-struct Sheet {
+pub struct Sheet {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
 }
 
 impl Sheet {
-    fn paste(&mut self, frame: &[u8], width: usize, (x, y): (usize, usize)) {
+    /// A picture of one colour.
+    pub fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
+        Self {
+            width,
+            height,
+            pixels: color.repeat(width * height),
+        }
+    }
+
+    /// Sets a pixel; nothing happens outside.
+    pub fn dot(&mut self, (x, y): (usize, usize), color: [u8; 3]) {
+        if x < self.width && y < self.height {
+            let at = (y * self.width + x) * 3;
+            self.pixels[at..at + 3].copy_from_slice(&color);
+        }
+    }
+
+    /// Copies a frame of `width` pixels a row to (x, y), where it fits.
+    pub fn paste(&mut self, frame: &[u8], width: usize, (x, y): (usize, usize)) {
         for (row, line) in frame.chunks_exact(width * 3).enumerate() {
             let at = ((y + row) * self.width + x) * 3;
             self.pixels[at..at + line.len()].copy_from_slice(line);
         }
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
+    /// Writes a PNG.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
         let file = BufWriter::new(File::create(path)?);
         let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Rgb);
@@ -65,11 +87,7 @@ pub fn write_sheet(
     let cell_width = sizes.iter().map(|size| size.0 as usize).max().unwrap_or(1);
     let height: usize = sizes.iter().map(|size| size.1 as usize + GAP).sum();
     let width = columns * (cell_width + GAP) - GAP;
-    let mut sheet = Sheet {
-        width,
-        height: height.max(1),
-        pixels: vec![24; width * height.max(1) * 3],
-    };
+    let mut sheet = Sheet::new(width, height.max(1), [24; 3]);
     let mut y = 0;
     for (example, &(w, h)) in examples.iter().zip(&sizes) {
         let stage = Stage::new(&example.program, (w, h));

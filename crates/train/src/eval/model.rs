@@ -25,10 +25,7 @@ impl Codec {
     /// # Errors
     /// A file is missing, damaged, or holds tensors that the codec does not know.
     pub fn load(folder: &Path) -> Result<Self> {
-        let path = folder.join("config.json");
-        let json =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let config = Config::from_json(&json)?.codec;
+        let config = config(folder)?.codec;
         let file = WeightFile::open(&folder.join("codec.safetensors"))?;
         let weights = file.weights(Precision::Bf16);
         let codec = Self {
@@ -56,6 +53,29 @@ impl Codec {
             ..clip.clone()
         })
     }
+}
+
+/// The configuration of the model in a folder.
+///
+/// # Errors
+/// `config.json` is missing or not one.
+pub fn config(folder: &Path) -> Result<Config> {
+    let path = folder.join("config.json");
+    let name = path.display();
+    let json = fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {name}; the model is a folder with its weights"))?;
+    Config::from_json(&json).with_context(|| format!("{name} is no configuration"))
+}
+
+/// The encoder of the model in a folder.
+///
+/// # Errors
+/// As [`Codec::load`].
+pub fn encoder(folder: &Path) -> Result<Encoder> {
+    let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+    let encoder = Encoder::load(&file.weights(Precision::Bf16), &config(folder)?.codec)?;
+    file.finish_without(&["decoder."])?;
+    Ok(encoder)
 }
 
 /// The mean of 2 x 2 pixels, F32 `[t, h / 2, w / 2, 3]` in [-1, 1].

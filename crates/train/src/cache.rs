@@ -1,0 +1,39 @@
+//! The latent cache: film that was rendered and encoded once.
+//!
+//! A shard is a safetensors file: `latents` F16 `[n, t, h, w, c]`, `cover` F16 `[n, t, h, w]` (the share
+//! of a latent's pixels that subjects cover), and in its metadata the format and the captions. Shards
+//! are written whole or not at all and named by shape, frames and number, so that a cache can be
+//! completed and read while it grows. `oracle/native/shards.py` is the same in Python.
+
+mod reading;
+mod writing;
+
+pub use reading::{Cache, CacheError, Cached, Shard};
+pub use writing::{Arguments, write};
+
+use kinora_filmset::program::{Color, SubjectKind};
+use serde::{Deserialize, Serialize};
+
+/// What shards of this version say of themselves.
+const FORMAT: &str = "kinora-cache/1";
+
+/// What is known of a cached clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The number it was drawn with.
+    pub seed: u64,
+    /// What the text encoder reads.
+    pub caption: String,
+    /// The first subject, if there is one.
+    #[serde(flatten)]
+    pub subject: Option<Subject>,
+}
+
+/// What a subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its kind.
+    pub kind: SubjectKind,
+    /// Its colour.
+    pub color: Color,
+}

@@ -1,0 +1,163 @@
+//! Renders film at half size, encodes it, and writes shards.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use half::f16;
+use kinora_filmset::Stage;
+use kinora_filmset::program::Aspect;
+use kinora_models::native::{Encoder, LATENT_STRIDE};
+use kinora_nn::tokenizer::WordTokenizer;
+use kinora_tensor::Tensor;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde::Serialize;
+
+use super::{FORMAT, Subject};
+use crate::data::{Example, Said, Source};
+
+/// Pixels of a half-size frame under a latent.
+const STRIDE: usize = 16;
+/// The number that the first clip of a cache is drawn with: far from those that are looked at.
+const FIRST_SEED: u64 = 10_000_000;
+
+/// What to write.
+pub struct Arguments {
+    /// Where clips come from.
+    pub source: Source,
+    /// Part of a shard's name.
+    pub aspect: String,
+    /// The cache.
+    pub folder: PathBuf,
+    /// Clips in all.
+    pub count: u64,
+    /// Clips of a shard.
+    pub shard: u64,
+}
+
+/// What a shard knows of a clip: [`super::Header`], and what the oracle's text encoder reads.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    said: Said<'a>,
+    #[serde(flatten)]
+    subject: Option<Subject>,
+}
+
+/// Writes the shards that are not there yet; calls `done` with the path of each.
+///
+/// # Errors
+/// When a file cannot be written; shards that are there stay whole.
+pub fn write(
+    arguments: &Arguments,
+    encoder: &Encoder,
+    tokenizer: &WordTokenizer,
+    mut done: impl FnMut(&Path),
+) -> Result<()> {
+    let folder = &arguments.folder;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let frames = arguments.source.frames();
+    for number in 0..arguments.count.div_ceil(arguments.shard) {
+        let name = format!("{}-{frames}-{number:05}.safetensors", arguments.aspect);
+        let path = folder.join(name);
+        if !path.exists() {
+            let first = FIRST_SEED + number * arguments.shard;
+            let seeds = first..first + arguments.shard;
+            let bytes = shard(&arguments.source, seeds, encoder, tokenizer)?;
+            let temporary = path.with_extension("part");
+            fs::write(&temporary, bytes)
+                .and_then(|()| fs::rename(&temporary, &path))
+                .inspect_err(|_| drop(fs::remove_file(&temporary)))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        done(&path);
+    }
+    Ok(())
+}
+
+fn shard(
+    source: &Source,
+    seeds: std::ops::Range<u64>,
+    encoder: &Encoder,
+    tokenizer: &WordTokenizer,
+) -> Result<Vec<u8>> {
+    let examples: Vec<Example> = seeds.map(|seed| source.draw(seed)).collect();
+    let (mut latents, mut cover) = (Vec::new(), Vec::new());
+    let mut dims = [0; 4];
+    for example in &examples {
+        let size = half(example.program.aspect);
+        let (film, masks) = film(example, size);
+        let encoded = encoder.encode(&film);
+        dims = encoded.dims();
+        latents.extend(encoded.to_vec().into_iter().map(f16::from_f32));
+        cover.extend(covered(&masks, size).into_iter().map(f16::from_f32));
+    }
+    let headers: Vec<Written> = examples
+        .iter()
+        .map(|example| Written {
+            said: example.said(tokenizer),
+            subject: example.program.subjects.first().map(|subject| Subject {
+                kind: subject.kind,
+                color: subject.color,
+            }),
+        })
+        .collect();
+    let bytes =
+        |values: &[f16]| -> Vec<u8> { values.iter().flat_map(|x| x.to_le_bytes()).collect() };
+    let (latents, cover) = (bytes(&latents), bytes(&cover));
+    let [t, h, w, c] = dims;
+    let view = |dims: Vec<usize>, data| TensorView::new(Dtype::F16, dims, data);
+    let n = examples.len();
+    let views = [
+        ("latents", view(vec![n, t, h, w, c], &latents)?),
+        ("cover", view(vec![n, t, h, w], &cover)?),
+    ];
+    let metadata = HashMap::from([
+        ("format".to_owned(), FORMAT.to_owned()),
+        ("headers".to_owned(), serde_json::to_string(&headers)?),
+    ]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// The size that clips are encoded at.
+fn half(aspect: Aspect) -> (u32, u32) {
+    let (width, height) = aspect.size();
+    (width / 2, height / 2)
+}
+
+/// Frames F32 `[t, h, w, 3]` in [-1, 1], and for each pixel of each whether a subject covers it.
+fn film(example: &Example, size: (u32, u32)) -> (Tensor, Vec<bool>) {
+    let stage = Stage::new(&example.program, size);
+    let pixels = size.0 as usize * size.1 as usize;
+    let (mut frame, mut mask) = (vec![0; pixels * 3], vec![0; pixels]);
+    let (mut film, mut masks) = (Vec::new(), Vec::new());
+    for i in example.first_frame..example.first_frame + example.frames {
+        stage.frame(i, &mut frame);
+        film.extend(frame.iter().map(|&x| f32::from(x) / 127.5 - 1.0));
+        stage.subject_mask(i, &mut mask);
+        masks.extend(mask.iter().map(|&subject| subject > 0));
+    }
+    let dims = [example.frames as usize, size.1 as usize, size.0 as usize, 3];
+    (Tensor::from_f32(&film, &dims), masks)
+}
+
+/// The share of each latent's pixels that subjects cover. The first latent frame stands for the first
+/// frame alone, the others for eight each.
+fn covered(masks: &[bool], (width, height): (u32, u32)) -> Vec<f32> {
+    let (width, height) = (width as usize, height as usize);
+    let (rows, columns) = (height / STRIDE, width / STRIDE);
+    let frames = masks.len() / (width * height);
+    let mut counts = vec![0_u32; (1 + (frames - 1) / LATENT_STRIDE) * rows * columns];
+    for (i, _) in masks.iter().enumerate().filter(|(_, on)| **on) {
+        let (frame, y, x) = (i / width / height, i / width % height, i % width);
+        let latent = frame.div_ceil(LATENT_STRIDE);
+        let weight = if frame == 0 { LATENT_STRIDE as u32 } else { 1 };
+        if y < rows * STRIDE && x < columns * STRIDE {
+            counts[(latent * rows + y / STRIDE) * columns + x / STRIDE] += weight;
+        }
+    }
+    let all = (LATENT_STRIDE * STRIDE * STRIDE) as f32;
+    counts.into_iter().map(|count| count as f32 / all).collect()
+}

@@ -1,0 +1,148 @@
+//! A run: steps by plan, a log with its curve, grids and checkpoints, until the plan or time is over.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use kinora_filmset::script::random::{Rng, mix};
+use kinora_models::native::Config;
+use kinora_nn::WeightFile;
+use kinora_tensor::Precision;
+
+use super::batch::Batch;
+use super::plan::trapezoid;
+use super::samples::Samples;
+use super::settings::{Arguments, Settings};
+use super::texts::Texts;
+use super::trainer::{Losses, Trainer};
+use crate::cache::Cache;
+use crate::eval::model;
+use crate::log::Log;
+
+const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Steps between two looks for new shards.
+const REFRESH: u64 = 100;
+
+/// Trains until the plan is done or time is up.
+///
+/// The same seed, cache and settings give the same weights, whether or not the run was interrupted.
+///
+/// # Errors
+/// When a file is missing, damaged or of another version, the disk is full, or a loss is not finite;
+/// the last checkpoint stays.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let settings = Settings::of(arguments)?;
+    let folder = &arguments.run;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let config = model::config(&arguments.from)?;
+    let mut cache = Cache::open(&arguments.cache)?;
+    let mut texts = Texts::open(&arguments.from, &config)?;
+    let samples = Samples::open(&arguments.from, &config)?;
+    let mut trainer = begin(arguments, &settings, config)?;
+    let mut log = Log::open(folder, trainer.steps())?;
+
+    let started = Instant::now();
+    let late = |now: Instant| {
+        let minutes = arguments.minutes.unwrap_or(f64::INFINITY);
+        (now - started).as_secs_f64() > 60.0 * minutes
+    };
+    let mut saved = started;
+    let bar = bar(trainer.steps(), settings.plan.steps());
+    while let Some(bucket) = settings.plan.bucket(trainer.steps()) {
+        let now = Instant::now();
+        if late(now) {
+            break;
+        }
+        let step = trainer.steps();
+        let mut rng = Rng::new(mix(settings.seed) ^ mix(step));
+        let batch = Batch::draw(&cache, &mut texts, bucket, &mut rng)?;
+        let factor = trapezoid(
+            step,
+            settings.plan.steps(),
+            settings.warmup,
+            settings.cooldown,
+        );
+        let losses = match trainer.step(&batch, settings.learning_rate * factor) {
+            Ok(losses) => losses,
+            Err(error) => {
+                trainer.save(&folder.join(CHECKPOINT))?;
+                let kept = folder.join(CHECKPOINT);
+                let said = format!(
+                    "training stopped; the state before is in {}",
+                    kept.display()
+                );
+                return Err(error.context(said));
+            }
+        };
+        let step = trainer.steps();
+        report(&bar, step, losses);
+        if step.is_multiple_of(settings.log_every) {
+            log.write(
+                step,
+                &[
+                    ("velocity", losses.velocity),
+                    ("teacher", losses.teacher),
+                    ("frames", bucket.frames as f64),
+                    ("clips", cache.clips() as f64),
+                    ("seconds", now.elapsed().as_secs_f64()),
+                ],
+            )?;
+        }
+        if step.is_multiple_of(settings.grid_every) {
+            samples.draw(&trainer, &mut texts, folder)?;
+            log.draw()?;
+        }
+        if step.is_multiple_of(REFRESH) {
+            cache.refresh()?;
+        }
+        if saved.elapsed() > Duration::from_secs(settings.save_every) {
+            trainer.save(&folder.join(CHECKPOINT))?;
+            saved = Instant::now();
+        }
+    }
+    bar.finish_and_clear();
+    trainer.save(&folder.join(CHECKPOINT))?;
+    samples.draw(&trainer, &mut texts, folder)?;
+    log.draw()?;
+    println!("{}: step {}", folder.display(), trainer.steps());
+    Ok(())
+}
+
+/// Writes the averaged weights of a run as the engine reads them.
+///
+/// # Errors
+/// When the run's checkpoint or the result cannot be read or written.
+pub fn export(run: &Path, from: &Path, output: &Path) -> Result<()> {
+    let config = model::config(from)?;
+    let trainer = Trainer::resume(&run.join(CHECKPOINT), config, Precision::F32, 1)?;
+    trainer.export(output)
+}
+
+/// The checkpoint of the run, or the weights that it begins from.
+fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<Trainer> {
+    let checkpoint = arguments.run.join(CHECKPOINT);
+    let (precision, tokens) = (settings.precision(), settings.tokens);
+    if checkpoint.exists() {
+        return Trainer::resume(&checkpoint, config, precision, tokens);
+    }
+    let weights = WeightFile::open(&arguments.from.join("transformer.safetensors"))?;
+    let head = Trainer::new_head(&config, settings.seed);
+    Trainer::new(config, precision, &weights, head, tokens)
+}
+
+fn bar(step: u64, steps: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}  {per_sec}  ETA {eta}");
+    let bar = ProgressBar::new(steps).with_position(step);
+    bar.reset_eta();
+    bar.with_style(style.expect("a template of known keys"))
+}
+
+fn report(bar: &ProgressBar, step: u64, losses: Losses) {
+    bar.set_position(step);
+    bar.set_message(format!(
+        "velocity {:.3}  teacher {:.3}",
+        losses.velocity, losses.teacher
+    ));
+}

@@ -1,0 +1,263 @@
+//! One step: forward, losses, backward, optimizers.
+
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+use kinora_filmset::script::random::Rng;
+use kinora_models::native::{Config, Transformer};
+use kinora_nn::WeightFile;
+use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
+use kinora_tensor::{PackedWeight, Precision, Tensor, backward};
+
+use super::batch::Batch;
+use super::loss::velocity;
+use super::teacher::{Shares, Teacher};
+
+/// Of the teacher's loss, against the velocity's.
+const TEACHER_WEIGHT: f32 = 0.2;
+/// Gradients of all parameters that AdamW moves are shortened to this norm together.
+const CLIP_NORM: f32 = 1.0;
+pub(super) const AVERAGE_DECAY: f32 = 0.998;
+/// Names of the teacher's head among the parameters.
+pub(super) const TEACHER: &str = "teacher.";
+const HEAD: [&str; 2] = ["teacher.head.weight", "teacher.head.bias"];
+
+/// Parameters and all that moves them.
+pub struct Trainer {
+    pub(super) config: Config,
+    pub(super) precision: Precision,
+    pub(super) parameters: Parameters,
+    pub(super) optimizer: Optimizer,
+    pub(super) average: Average,
+    /// Tokens that go forward and back together; a step of more is taken in parts.
+    pub(super) tokens: usize,
+}
+
+/// What a step measured before it moved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// The velocity's.
+    pub velocity: f64,
+    /// The teacher's.
+    pub teacher: f64,
+}
+
+impl Trainer {
+    /// Begins from a transformer's weights. `head` are weight and bias of the teacher's head.
+    ///
+    /// # Errors
+    /// When the weights are not those of the configuration.
+    pub fn new(
+        config: Config,
+        precision: Precision,
+        weights: &WeightFile,
+        head: [Tensor; 2],
+        tokens: usize,
+    ) -> Result<Self> {
+        // The model reads every tensor in its shape, or says which one does not fit.
+        let reading = weights.weights(Precision::F32);
+        Transformer::load(&reading, &config)?;
+        weights.finish()?;
+        let mut parameters = Parameters::new();
+        for name in weights.names() {
+            let shape = weights.shape(name).unwrap_or_default();
+            parameters.insert(name.to_owned(), reading.any(name, shape)?);
+        }
+        let average = Average::new(parameters.clone(), AVERAGE_DECAY, 0);
+        let names = HEAD.map(str::to_owned);
+        parameters.extend(names.into_iter().zip(head));
+        let optimizer = Optimizer::new(&parameters, method);
+        Ok(Self {
+            config,
+            precision,
+            parameters,
+            optimizer,
+            average,
+            tokens,
+        })
+    }
+
+    /// The teacher's head at its beginning: small random numbers.
+    pub fn new_head(config: &Config, seed: u64) -> [Tensor; 2] {
+        let (outputs, d) = (Teacher::outputs(), config.transformer.hidden_size);
+        let mut rng = Rng::new(seed);
+        let bound = 1.0 / (d as f32).sqrt();
+        let mut tensor = |dims: &[usize]| {
+            let values: Vec<f32> = (0..dims.iter().product())
+                .map(|_| rng.range(-bound, bound))
+                .collect();
+            Tensor::from_f32(&values, dims)
+        };
+        [tensor(&[outputs, d]), tensor(&[outputs])]
+    }
+
+    /// How many steps were made.
+    pub fn steps(&self) -> u64 {
+        self.optimizer.steps()
+    }
+
+    /// The averaged weights of the transformer.
+    pub fn averaged(&self) -> &Parameters {
+        self.average.weights()
+    }
+
+    /// One step with a batch.
+    ///
+    /// # Errors
+    /// When a loss or a gradient is not finite; nothing has moved then.
+    pub fn step(&mut self, batch: &Batch, learning_rate: f32) -> Result<Losses> {
+        let (losses, mut gradients) = self.gradients(batch)?;
+        let size = norm(gradients.values());
+        if !(losses.velocity + losses.teacher).is_finite() || !size.is_finite() {
+            bail!(
+                "step {}: the loss is {} and the gradient's norm {size}",
+                self.steps() + 1,
+                losses.velocity + losses.teacher
+            );
+        }
+        self.clip(&mut gradients);
+        self.optimizer
+            .step(&mut self.parameters, &gradients, learning_rate);
+        let own = |(name, _): &(&String, &Tensor)| !name.starts_with(TEACHER);
+        let own = self.parameters.iter().filter(own);
+        let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
+        self.average.update(&own.collect());
+        Ok(losses)
+    }
+
+    /// Losses of a batch, and the gradients of all parameters.
+    ///
+    /// # Errors
+    /// Never for parameters that a model was loaded from before.
+    pub fn gradients(&self, batch: &Batch) -> Result<(Losses, Parameters)> {
+        let [b, t, h, w, _] = batch.clean.dims();
+        let p = self.config.transformer.patch_size;
+        let tokens = t * (h / p) * (w / p);
+        let whole = Whole::new(batch, p);
+        let clips = (self.tokens / tokens).max(1);
+        let mut losses = Losses {
+            velocity: 0.0,
+            teacher: 0.0,
+        };
+        // A parameter that no clip reaches, as those of words when all captions are left out, is still
+        // moved by its momentum.
+        let zeros =
+            |(name, x): (&String, &Tensor)| (name.clone(), Tensor::zeros(x.shape(), x.dtype()));
+        let mut sums: Parameters = self.parameters.iter().map(zeros).collect();
+        for first in (0..b).step_by(clips) {
+            let part = first..b.min(first + clips);
+            let (part, gradients) = self.part(batch, &whole, part)?;
+            losses.velocity += part.velocity;
+            losses.teacher += part.teacher;
+            for (name, gradient) in gradients {
+                if let Some(sum) = sums.get_mut(&name) {
+                    *sum = sum.add(&gradient);
+                }
+            }
+        }
+        Ok((losses, sums))
+    }
+
+    /// The share that some clips have in a step.
+    fn part(
+        &self,
+        batch: &Batch,
+        whole: &Whole,
+        clips: Range<usize>,
+    ) -> Result<(Losses, Parameters)> {
+        let leaves: Parameters = self
+            .parameters
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.tracked()))
+            .collect();
+        let model = leaves.iter().filter(|(name, _)| !name.starts_with(TEACHER));
+        let model = model.map(|(name, leaf)| (name.clone(), leaf.clone()));
+        let file = WeightFile::of_tensors("the parameters", model.collect());
+        let transformer = Transformer::load(&file.weights(self.precision), &self.config)?;
+
+        let [b, t, _, _, _] = batch.clean.dims();
+        let texts: Vec<_> = batch.texts[clips.clone()].iter().collect();
+        let sigma = &batch.sigma[clips.start * t..clips.end * t];
+        let conditioning = transformer.condition_all(&texts);
+        let noisy = whole.noisy.slice(clips.clone());
+        let prediction = transformer.forward_all(&noisy, sigma, &conditioning);
+
+        let latents = whole.weight.len() / b;
+        let clean = batch.clean.slice(clips.clone());
+        let weight = &whole.weight[clips.start * latents..clips.end * latents];
+        let error = velocity(&prediction.clean, &clean, sigma, weight, whole.frames);
+
+        let [weight, bias] = HEAD.map(|name| &leaves[name]);
+        let head = PackedWeight::new(weight, Precision::F32);
+        let logits = prediction.halfway.linear(&head, Some(bias));
+        let tokens = whole.cover.len() / b;
+        let cover = &whole.cover[clips.start * tokens..clips.end * tokens];
+        let taught = Teacher::loss(&logits, cover, &batch.subjects[clips], whole.shares);
+
+        let seeds = [
+            (&prediction.clean, error.gradient),
+            (&logits, taught.gradient.scale(TEACHER_WEIGHT)),
+        ];
+        let gradients = backward(seeds);
+        let of =
+            |(name, leaf): (&String, &Tensor)| Some((name.clone(), gradients.of(leaf)?.clone()));
+        let losses = Losses {
+            velocity: error.value,
+            teacher: taught.value,
+        };
+        Ok((losses, leaves.iter().filter_map(of).collect()))
+    }
+
+    /// Shortens the gradients that AdamW takes.
+    fn clip(&self, gradients: &mut Parameters) {
+        let names: Vec<&str> = self.optimizer.moved_by(Method::AdamW).collect();
+        let size = norm(names.iter().filter_map(|name| gradients.get(*name)));
+        let factor = CLIP_NORM / (size + 1e-6);
+        if factor < 1.0 {
+            for name in names {
+                if let Some(gradient) = gradients.get_mut(name) {
+                    *gradient = gradient.scale(factor);
+                }
+            }
+        }
+    }
+}
+
+/// Muon moves the matrices between the blocks' layers.
+pub(super) fn method(name: &str, parameter: &Tensor) -> Method {
+    if name.contains("blocks") && name.contains("weight") && parameter.rank() == 2 {
+        Method::Muon
+    } else {
+        Method::AdamW
+    }
+}
+
+/// What a step's parts share: they are means over the whole.
+struct Whole {
+    noisy: Tensor,
+    weight: Vec<f32>,
+    /// Noisy latent frames.
+    frames: usize,
+    /// Of each token.
+    cover: Vec<f32>,
+    shares: Shares,
+}
+
+impl Whole {
+    fn new(batch: &Batch, p: usize) -> Self {
+        let cover = batch.token_cover(p);
+        let tokens = cover.len() / batch.subjects.len();
+        let clips = cover.chunks(tokens).zip(&batch.subjects);
+        let covered = clips.filter(|(_, subject)| subject.is_some());
+        Self {
+            noisy: batch.noisy(),
+            weight: batch.weight(),
+            frames: batch.sigma.iter().filter(|sigma| **sigma > 0.0).count(),
+            shares: Shares {
+                tokens: cover.len(),
+                covered: covered.flat_map(|(cover, _)| cover).sum(),
+            },
+            cover,
+        }
+    }
+}
