@@ -172,7 +172,7 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, 
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let machine = A::machine();
+        let machine = A::machine(s);
         self.load_queries(s);
         self.out.fill(0.0);
         let mut running = Running {

@@ -119,8 +119,8 @@ pub(super) trait Multiplicand<B>: SimdElement {
     /// What a thread holds while it multiplies.
     type Machine;
 
-    /// Prepares the calling thread. Only called where the instruction set was chosen.
-    fn machine() -> Self::Machine;
+    /// Prepares the calling thread.
+    fn machine<S: Simd>(s: S) -> Self::Machine;
 
     /// Sums of the strip at `first_row` with a panel as deep as the operand has slices.
     fn multiply<S: Simd>(
@@ -145,7 +145,7 @@ pub(super) struct Product<'a, A, B, F> {
 impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self, s: S) {
-        let machine = A::machine();
+        let machine = A::machine(s);
         let size = self.a.offsets.len() * SLICE * PANEL;
         let mut sums = Tile::new();
         for first in (0..self.rows).step_by(STRIP) {
@@ -159,33 +159,46 @@ impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
     }
 }
 
+/// The left factor of instruction sets that multiply bf16.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 impl Multiplicand<Self> for bf16 {
-    type Machine = Tiles;
+    type Machine = Option<Tiles>;
 
-    fn machine() -> Tiles {
-        // SAFETY: bf16 is the left factor only of `Isa::Amx`, which exists where AMX is enabled.
-        unsafe { Tiles::configure() }
+    #[inline(always)]
+    fn machine<S: Simd>(s: S) -> Option<Tiles> {
+        // SAFETY: tiles are there where AMX is enabled.
+        s.has_tiles().then(|| unsafe { Tiles::configure() })
     }
 
     #[inline(always)]
     fn multiply<S: Simd>(
-        _: S,
-        tiles: &Tiles,
+        s: S,
+        machine: &Option<Tiles>,
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Self],
         sums: &mut Sums,
     ) {
-        tiles.multiply(a, first_row, panel, sums);
+        if let Some(tiles) = machine {
+            tiles.multiply(a, first_row, panel, sums);
+            return;
+        }
+        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
+            if S::GEMM_ROWS == 8 {
+                rows_pairs::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
+            } else {
+                rows_pairs::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
+                rows_pairs::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
+            }
+        }
     }
 }
 
 impl Multiplicand<bf16> for f32 {
     type Machine = ();
 
-    fn machine() {}
+    fn machine<S: Simd>(_: S) {}
 
     #[inline(always)]
     fn multiply<S: Simd>(
@@ -210,7 +223,7 @@ impl Multiplicand<bf16> for f32 {
 impl Multiplicand<Self> for f32 {
     type Machine = ();
 
-    fn machine() {}
+    fn machine<S: Simd>(_: S) {}
 
     #[inline(always)]
     fn multiply<S: Simd>(
@@ -230,6 +243,38 @@ impl Multiplicand<Self> for f32 {
             }
         }
     }
+}
+
+/// `R` rows of bf16 times `H` halves of a panel, a pair of inputs at a time.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn rows_pairs<S: Simd, const R: usize, const H: usize>(
+    s: S,
+    a: &Operand<bf16>,
+    panel: &[bf16],
+    (from, to, half): (usize, usize, usize),
+    sums: &mut Sums,
+) {
+    let mut all = [[s.splat(0.0); H]; R];
+    let blocks = panel.as_chunks::<{ 2 * LANES }>().0;
+    let blocks = blocks.as_chunks::<LANES>().0;
+    for (i, &offset) in a.offsets.iter().enumerate() {
+        let rows = a.rows::<R>(from, offset);
+        let halves: &[_; H] = blocks[2 * i + half..].first_chunk().expect("both halves");
+        for k in 0..LANES {
+            let mut lines = [s.load_factors(&halves[0][k]); H];
+            if H > 1 {
+                lines[1] = s.load_factors(&halves[1][k]);
+            }
+            for (all, row) in all.iter_mut().zip(&rows) {
+                let pair = s.splat_pair([row[2 * k], row[2 * k + 1]]);
+                for (sum, &line) in all.iter_mut().zip(&lines) {
+                    *sum = s.dot(pair, line, *sum);
+                }
+            }
+        }
+    }
+    put(s, &all, to, half, sums);
 }
 
 /// `R` rows times `H` halves of a panel of bf16, whose odd and even inputs are widened to f32.
@@ -341,7 +386,7 @@ macro_rules! with_factors {
     ($isa:expr, $precision:expr, $left:ident, $right:ident => $body:expr) => {
         match ($isa, $precision) {
             #[cfg(target_arch = "x86_64")]
-            ($crate::Isa::Amx, $crate::Precision::Bf16) => {
+            ($crate::Isa::Avx512Bf16 | $crate::Isa::Amx, $crate::Precision::Bf16) => {
                 type $left = half::bf16;
                 type $right = half::bf16;
                 $body

@@ -14,7 +14,9 @@ pub enum Isa {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL and DQ.
     Avx512,
-    /// AVX-512 with BF16, and AMX tiles of bf16, on Linux.
+    /// AVX-512 with BF16: products of pairs of bf16.
+    Avx512Bf16,
+    /// The same, and AMX tiles of bf16, on Linux.
     Amx,
 }
 
@@ -59,11 +61,12 @@ impl std::error::Error for IsaError {}
 
 impl Isa {
     /// All of them, slowest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Reference,
         Self::Portable,
         Self::Avx2,
         Self::Avx512,
+        Self::Avx512Bf16,
         Self::Amx,
     ];
 
@@ -74,6 +77,7 @@ impl Isa {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512bf16",
             Self::Amx => "amx",
         }
     }
@@ -138,7 +142,8 @@ impl Isa {
             Self::Avx512 => {
                 has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq")
             }
-            Self::Amx => Self::Avx512.is_available() && has!("avx512bf16") && super::amx::enabled(),
+            Self::Avx512Bf16 => Self::Avx512.is_available() && has!("avx512bf16"),
+            Self::Amx => Self::Avx512Bf16.is_available() && super::amx::enabled(),
         }
     }
 

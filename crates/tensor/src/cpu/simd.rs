@@ -33,8 +33,16 @@ pub(super) trait Simd: Copy {
     /// Sixteen numbers.
     type V: Vector;
 
+    /// Thirty-two bf16, as factors of [`Simd::dot`].
+    type Pairs: Copy;
+
     /// Rows of a matrix product that fit in registers.
     const GEMM_ROWS: usize;
+
+    /// Whether the processor has AMX tiles beside its vectors.
+    fn has_tiles(self) -> bool {
+        false
+    }
 
     fn splat(self, x: f32) -> Self::V;
     fn load(self, x: &[f32; LANES]) -> Self::V;
@@ -42,6 +50,14 @@ pub(super) trait Simd: Copy {
 
     /// The numbers at even and at odd places.
     fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Self::V, Self::V);
+
+    fn load_factors(self, x: &[bf16; 2 * LANES]) -> Self::Pairs;
+
+    /// The same pair sixteen times.
+    fn splat_pair(self, x: [bf16; 2]) -> Self::Pairs;
+
+    /// `sum + x y`, both products of each pair added.
+    fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Self::V) -> Self::V;
 }
 
 /// Sixteen numbers.
@@ -164,8 +180,13 @@ pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Avx512 => unsafe { avx512::run(kernel) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Amx => unsafe { avx512::run_bf16(kernel) },
+        Isa::Avx512Bf16 => unsafe { avx512::run_bf16(kernel, false) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Amx => unsafe { avx512::run_bf16(kernel, true) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512 | Isa::Amx => unreachable!("not available on this processor"),
+        Isa::Avx2 | Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => {
+            unreachable!("not available on this processor")
+        }
     }
 }

@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let config = model::config(&arguments.from)?;
     let mut cache = Cache::open(&arguments.cache)?;
     let mut texts = Texts::open(&arguments.from, &config)?;
-    let samples = Samples::open(&arguments.from, &config)?;
+    let samples = Samples::open(&arguments.from, &config, settings.samples)?;
     let mut trainer = begin(arguments, &settings, config)?;
     let mut log = Log::open(folder, trainer.steps())?;
 

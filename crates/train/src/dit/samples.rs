@@ -20,8 +20,7 @@ use super::texts::Texts;
 use super::trainer::Trainer;
 use crate::data::{Sheet, Source};
 
-/// Clips of a grid, and the number that the first is drawn with.
-const CLIPS: u64 = 8;
+/// The number that the first caption is drawn with.
 const FIRST_SEED: u64 = 77;
 /// Latent frames of a clip: a second.
 const LATENT_FRAMES: usize = 4;
@@ -43,18 +42,18 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Reads the decoder of the model in `folder`.
+    /// Reads the decoder of the model in `folder`, for grids of `clips` captions.
     ///
     /// # Errors
     /// When a file is missing or damaged.
-    pub fn open(folder: &Path, config: &Config) -> Result<Self> {
+    pub fn open(folder: &Path, config: &Config, clips: usize) -> Result<Self> {
         let file = WeightFile::open(&folder.join("codec.safetensors"))?;
         let source = Source::new(25, Some(Aspect::Wide), Split::HeldOut);
-        let caption = |i| source.draw(FIRST_SEED + i).caption.text;
+        let caption = |i: usize| source.draw(FIRST_SEED + i as u64).caption.text;
         Ok(Self {
             config: config.clone(),
             decoder: Decoder::load(&file.weights(Precision::Bf16), &config.codec)?,
-            captions: (0..CLIPS).map(caption).collect(),
+            captions: (0..clips).map(caption).collect(),
         })
     }
 
@@ -63,6 +62,9 @@ impl Samples {
     /// # Errors
     /// When a file cannot be written.
     pub fn draw(&self, trainer: &Trainer, texts: &mut Texts, folder: &Path) -> Result<()> {
+        if self.captions.is_empty() {
+            return Ok(());
+        }
         let file = WeightFile::of_tensors("the averaged weights", trainer.averaged().clone());
         let model = Transformer::load(&file.weights(Precision::Bf16), &self.config)?;
         let empty = model.condition(&texts.read(""));

@@ -76,6 +76,8 @@ pub struct Settings {
     pub log_every: u64,
     /// Steps between two sample grids.
     pub grid_every: u64,
+    /// Held-out captions of a grid.
+    pub samples: usize,
     /// Seconds between two checkpoints.
     pub save_every: u64,
 }

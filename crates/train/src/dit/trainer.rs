@@ -7,7 +7,7 @@ use kinora_filmset::script::random::Rng;
 use kinora_models::native::{Config, Transformer};
 use kinora_nn::WeightFile;
 use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
-use kinora_tensor::{PackedWeight, Precision, Tensor, backward};
+use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward};
 
 use super::batch::Batch;
 use super::loss::velocity;
@@ -61,7 +61,8 @@ impl Trainer {
         let mut parameters = Parameters::new();
         for name in weights.names() {
             let shape = weights.shape(name).unwrap_or_default();
-            parameters.insert(name.to_owned(), reading.any(name, shape)?);
+            let tensor = reading.any(name, shape)?.to_dtype(DType::F32);
+            parameters.insert(name.to_owned(), tensor);
         }
         let average = Average::new(parameters.clone(), AVERAGE_DECAY, 0);
         let names = HEAD.map(str::to_owned);

@@ -18,6 +18,7 @@ use std::ops::{Add, Div, Mul, Sub};
 use half::bf16;
 
 use super::{Kernel, LANES, Simd, Vector};
+use crate::Element;
 
 /// The proof of AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -38,6 +39,7 @@ pub(super) struct Numbers(__m256, __m256);
 
 impl Simd for Avx2 {
     type V = Numbers;
+    type Pairs = (Numbers, Numbers);
 
     const GEMM_ROWS: usize = 4;
 
@@ -73,6 +75,24 @@ impl Simd for Avx2 {
             let (low, high) = (pairs(x.as_ptr()), pairs(x.as_ptr().add(LANES)));
             (Numbers(low.0, high.0), Numbers(low.1, high.1))
         }
+    }
+
+    #[inline(always)]
+    fn load_factors(self, x: &[bf16; 2 * LANES]) -> Self::Pairs {
+        self.load_pairs(x)
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, x: [bf16; 2]) -> Self::Pairs {
+        (
+            self.splat(Element::to_f32(x[0])),
+            self.splat(Element::to_f32(x[1])),
+        )
+    }
+
+    #[inline(always)]
+    fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Numbers) -> Numbers {
+        x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
     }
 }
 

@@ -1,4 +1,4 @@
-//! AVX-512: one register of sixteen, and its BF16 extension for the one instruction that rounds.
+//! AVX-512: one register of sixteen, and its BF16 extension, which rounds and multiplies pairs.
 
 #![allow(
     clippy::cast_ptr_alignment,
@@ -6,13 +6,13 @@
 )]
 
 use std::arch::x86_64::{
-    __m256bh, __m256i, __m512, __m512i, _MM_FROUND_TO_NEAREST_INT, _mm256_loadu_si256,
+    __m256bh, __m256i, __m512, __m512bh, __m512i, _MM_FROUND_TO_NEAREST_INT, _mm256_loadu_si256,
     _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
     _mm512_castsi512_ps, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh,
-    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps,
-    _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
+    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -22,7 +22,9 @@ use super::{Kernel, LANES, Simd, Vector};
 
 /// The proof of AVX-512 F, BW, VL and DQ, and with `BF16` of its BF16 extension.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512<const BF16: bool>(());
+pub(super) struct Avx512<const BF16: bool> {
+    tiles: bool,
+}
 
 /// Runs a kernel compiled for AVX-512.
 ///
@@ -30,16 +32,36 @@ pub(super) struct Avx512<const BF16: bool>(());
 /// The processor has AVX-512 F, BW, VL and DQ.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<false>(()))
+    kernel.run(Avx512::<false> { tiles: false })
 }
 
 /// Runs a kernel compiled for AVX-512 with BF16.
 ///
 /// # Safety
-/// The processor has AVX-512 F, BW, VL, DQ and BF16.
+/// The processor has AVX-512 F, BW, VL, DQ and BF16, and with `tiles` AMX that is enabled.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")]
-pub(super) unsafe fn run_bf16<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<true>(()))
+pub(super) unsafe fn run_bf16<K: Kernel>(kernel: K, tiles: bool) -> K::Output {
+    kernel.run(Avx512::<true> { tiles })
+}
+
+/// Thirty-two bf16; exists only where [`Avx512`] does.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs<const BF16: bool>(__m512i);
+
+impl<const BF16: bool> Pairs<BF16> {
+    /// The numbers at even and at odd places.
+    #[inline(always)]
+    fn widen(self) -> (Numbers<BF16>, Numbers<BF16>) {
+        // SAFETY: a value of this type proves AVX-512.
+        unsafe {
+            let upper = _mm512_and_si512(self.0, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+            let lower = _mm512_slli_epi32::<16>(self.0);
+            (
+                Numbers(_mm512_castsi512_ps(lower)),
+                Numbers(_mm512_castsi512_ps(upper)),
+            )
+        }
+    }
 }
 
 /// Sixteen numbers; exists only where [`Avx512`] does.
@@ -48,8 +70,14 @@ pub(super) struct Numbers<const BF16: bool>(__m512);
 
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = Numbers<BF16>;
+    type Pairs = Pairs<BF16>;
 
     const GEMM_ROWS: usize = 8;
+
+    #[inline(always)]
+    fn has_tiles(self) -> bool {
+        self.tiles
+    }
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -74,15 +102,33 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
 
     #[inline(always)]
     fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Self::V, Self::V) {
+        self.load_factors(x).widen()
+    }
+
+    #[inline(always)]
+    fn load_factors(self, x: &[bf16; 2 * LANES]) -> Self::Pairs {
         // SAFETY: `self` proves AVX-512; thirty-two elements are readable.
+        Pairs(unsafe { _mm512_loadu_si512(x.as_ptr().cast::<__m512i>()) })
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, x: [bf16; 2]) -> Self::Pairs {
+        let bits = u32::from(x[1].to_bits()) << 16 | u32::from(x[0].to_bits());
+        // SAFETY: `self` proves AVX-512.
+        Pairs(unsafe { _mm512_set1_epi32(bits as i32) })
+    }
+
+    #[inline(always)]
+    fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Self::V) -> Self::V {
+        // SAFETY: `self` proves AVX-512, with `BF16` that extension.
         unsafe {
-            let bits = _mm512_loadu_si512(x.as_ptr().cast::<__m512i>());
-            let upper = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32 as i32));
-            let lower = _mm512_slli_epi32::<16>(bits);
-            (
-                Numbers(_mm512_castsi512_ps(lower)),
-                Numbers(_mm512_castsi512_ps(upper)),
-            )
+            if BF16 {
+                let [x, y] = [x.0, y.0].map(|bits| std::mem::transmute::<__m512i, __m512bh>(bits));
+                Numbers(_mm512_dpbf16_ps(sum.0, x, y))
+            } else {
+                let (x, y) = (x.widen(), y.widen());
+                x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
+            }
         }
     }
 }

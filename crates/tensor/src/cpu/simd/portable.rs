@@ -18,6 +18,7 @@ pub(super) struct Numbers([f32; LANES]);
 
 impl Simd for Portable {
     type V = Numbers;
+    type Pairs = (Numbers, Numbers);
 
     const GEMM_ROWS: usize = 4;
 
@@ -40,6 +41,24 @@ impl Simd for Portable {
     fn load_pairs(self, x: &[bf16; 2 * LANES]) -> (Numbers, Numbers) {
         let lanes = |odd: usize| Numbers(from_fn(|i| Element::to_f32(x[2 * i + odd])));
         (lanes(0), lanes(1))
+    }
+
+    #[inline(always)]
+    fn load_factors(self, x: &[bf16; 2 * LANES]) -> Self::Pairs {
+        self.load_pairs(x)
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, x: [bf16; 2]) -> Self::Pairs {
+        (
+            self.splat(Element::to_f32(x[0])),
+            self.splat(Element::to_f32(x[1])),
+        )
+    }
+
+    #[inline(always)]
+    fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Numbers) -> Numbers {
+        x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
     }
 }
 

@@ -1,0 +1,175 @@
+//! The program trains: from film to a cache to weights, through a kill.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+
+/// Settings of a run of six small steps, with a checkpoint after each.
+const SETTINGS: &str = r#"
+[dit]
+plan = "1x2:6"
+learning_rate = 1e-3
+warmup = 2
+cooldown = 2
+precision = "bf16"
+tokens = 1500
+seed = 5
+log_every = 1
+grid_every = 100
+samples = 0
+save_every = 0
+"#;
+
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/weights/kinora-1")
+}
+
+fn train(arguments: &[&str], paths: &[(&str, &Path)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinora-train"));
+    command.args(arguments);
+    for (option, path) in paths {
+        command.arg(option).arg(path);
+    }
+    command
+}
+
+fn succeed(mut command: Command) -> Output {
+    let output = command.output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    output
+}
+
+fn refuse(mut command: Command) -> String {
+    let output = command.output().expect("the program runs");
+    assert!(!output.status.success(), "{command:?} was not refused");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A cache of six stills in two files.
+fn cache(folder: &Path) -> PathBuf {
+    let cache = folder.join("cache");
+    let paths: [(&str, &Path); 2] = [("--output", &cache), ("--model", &model())];
+    let arguments = ["cache", "--frames", "1", "--count", "6", "--shard", "3"];
+    let said = succeed(train(&arguments, &paths)).stdout;
+    assert_eq!(String::from_utf8_lossy(&said).lines().count(), 2);
+    cache
+}
+
+/// All tensors of a file. Its bytes may differ: those of its metadata have no order.
+fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = fs::read(path).expect("a file");
+    let file = SafeTensors::deserialize(&bytes).expect("a whole file");
+    let tensor = |(name, view): (String, TensorView)| (name, view.data().to_vec());
+    file.tensors().into_iter().map(tensor).collect()
+}
+
+#[test]
+fn a_killed_run_ends_with_the_weights_of_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (settings, cache) = (folder.path().join("six.toml"), cache(folder.path()));
+    fs::write(&settings, SETTINGS).expect("settings");
+    let dit = |run: &Path| {
+        let paths: [(&str, &Path); 4] = [
+            ("--run", run),
+            ("--cache", &cache),
+            ("--config", &settings),
+            ("--from", &model()),
+        ];
+        train(&["dit"], &paths)
+    };
+    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
+    succeed(dit(&whole));
+
+    let mut child = dit(&killed).spawn().expect("the program runs");
+    let lines = |run: &Path| {
+        let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+        log.lines().count()
+    };
+    let started = Instant::now();
+    while lines(&killed) < 3 {
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "no third step"
+        );
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("a running program");
+    child.wait().expect("an end");
+    succeed(dit(&killed));
+
+    let [ours, expected] =
+        [&killed, &whole].map(|run| tensors(&run.join("checkpoint.safetensors")));
+    assert!(ours == expected, "another checkpoint");
+    assert_eq!([lines(&whole), lines(&killed)], [6, 6]);
+    assert!(killed.join("metrics.png").exists());
+
+    let weights = folder.path().join("transformer.safetensors");
+    let paths: [(&str, &Path); 3] = [
+        ("--run", &killed),
+        ("--from", &model()),
+        ("--output", &weights),
+    ];
+    succeed(train(&["export"], &paths));
+    let sizes = [weights, model().join("transformer.safetensors")];
+    let sizes = sizes.map(|path| fs::metadata(path).expect("weights").len());
+    assert_eq!(sizes[0], sizes[1]);
+}
+
+#[test]
+fn files_of_a_cache_that_are_there_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = cache(folder.path());
+    let first = cache.join("wide-1-00000.safetensors");
+    let second = cache.join("wide-1-00001.safetensors");
+    let same = tensors(&second);
+    fs::write(&first, b"kept").unwrap();
+    fs::remove_file(&second).unwrap();
+    self::cache(folder.path());
+    assert_eq!(fs::read(&first).unwrap(), b"kept");
+    assert!(tensors(&second) == same, "another shard");
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused_with_a_way_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    let dit = |cache: &Path, more: &[&str]| {
+        let paths: [(&str, &Path); 3] = [("--run", &run), ("--cache", cache), ("--from", &model())];
+        refuse(train(&[&["dit"], more].concat(), &paths))
+    };
+    let said = dit(&folder.path().join("nowhere"), &[]);
+    assert!(
+        said.contains("cannot read") && said.contains("nowhere"),
+        "{said}"
+    );
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let said = dit(&empty, &["--plan", "25x2:4"]);
+    assert!(said.contains("kinora-train cache --frames 25"), "{said}");
+
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(
+        model().join("text.safetensors"),
+        other.join("a.safetensors"),
+    )
+    .unwrap();
+    let said = dit(&other, &[]);
+    assert!(said.contains("no shard of the latent cache"), "{said}");
+
+    let said = dit(&empty, &["--plan", "24x2:4"]);
+    assert!(said.contains("24x2"), "{said}");
+    let settings = folder.path().join("wrong.toml");
+    fs::write(&settings, SETTINGS.replace("warmup", "warm_up")).unwrap();
+    let said = dit(&empty, &["--config", settings.to_str().unwrap()]);
+    assert!(said.contains("warm_up"), "{said}");
+    assert!(!run.join("checkpoint.safetensors").exists());
+}
