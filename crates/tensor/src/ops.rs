@@ -7,8 +7,8 @@ mod layout;
 mod linear;
 mod norm;
 
-pub(crate) use attention::bias_start;
 pub use attention::{Attention, AttentionForward};
+pub(crate) use attention::{bias_start, length};
 pub use conv::{Conv, Pad};
 pub use elementwise::Unary;
 pub use linear::{Activation, Epilogue, Residual};

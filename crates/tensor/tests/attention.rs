@@ -23,6 +23,7 @@ fn attention_at_odd_sizes() {
                         scale: None,
                         log_sum_exp: true,
                         bias: None,
+                        ..Attention::default()
                     },
                 ),
                 (
@@ -31,6 +32,7 @@ fn attention_at_odd_sizes() {
                         scale: Some(1.5),
                         log_sum_exp: true,
                         bias: None,
+                        ..Attention::default()
                     },
                 ),
             ] {
@@ -58,6 +60,7 @@ fn a_bias_at_odd_sizes() {
                     scale: Some(1.0),
                     log_sum_exp: true,
                     bias: Some(&bias),
+                    ..Attention::default()
                 };
                 let what = format!("{b}x{h}x{n}x{m}x{d} {dtype:?} with {dims:?}");
                 check(&what, || q.attention_with(&k, &v, &options).0);
@@ -114,4 +117,25 @@ fn large_scores_do_not_overflow() {
     let q = random(&[1, 1, 3, 64], DType::F32, 1).scale(100.0);
     let k = random(&[1, 1, 300, 64], DType::F32, 2).scale(100.0);
     check("large scores", || q.attention(&k, &k));
+}
+
+#[test]
+fn keys_beyond_a_length_are_not_looked_at() {
+    for dtype in [DType::F32, DType::Bf16] {
+        let [q, k, v] =
+            [(1, 37), (2, 300), (3, 300)].map(|(seed, n)| random(&[2, 3, n, 20], dtype, seed));
+        let lengths: &[usize] = &[300, 270];
+        let options = Attention {
+            lengths: Some(lengths),
+            ..Attention::default()
+        };
+        check("lengths", || q.attention_with(&k, &v, &options).0);
+        for (i, &length) in lengths.iter().enumerate() {
+            let one = |x: &Tensor| x.slice(i..i + 1);
+            let [some_k, some_v] = [&k, &v].map(|x| one(x).narrow(2, 0..length));
+            let alone = one(&q).attention(&some_k, &some_v);
+            let batch = one(&q.attention_with(&k, &v, &options).0);
+            assert_eq!(alone.to_vec(), batch.to_vec(), "{length} keys");
+        }
+    }
 }

@@ -247,8 +247,13 @@ fn heads() {
 }
 
 fn attended(x: &[Tensor], scale: Option<f32>) -> Tensor {
+    attended_some(x, scale, None)
+}
+
+fn attended_some(x: &[Tensor], scale: Option<f32>, lengths: Option<&[usize]>) -> Tensor {
     let options = Attention {
         scale,
+        lengths,
         ..Attention::default()
     };
     x[0].attention_with(&x[1], &x[2], &options).0
@@ -265,6 +270,15 @@ fn attention() {
             attended(x, Some(0.9))
         });
     }
+    let inputs = [
+        f32(&[2, 2, 3, 5], 1),
+        f32(&[2, 2, 4, 5], 2),
+        f32(&[2, 2, 4, 5], 3),
+    ];
+    let some: &[usize] = &[4, 2];
+    prove("attention to some keys", &inputs, &|x| {
+        attended_some(x, None, Some(some))
+    });
     for (dims, m) in [
         ([1, 3, 32, 64], 32),
         ([2, 1, 45, 20], 101),

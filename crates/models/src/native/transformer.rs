@@ -4,12 +4,12 @@
 //! frame, so that image-to-video, extension and loops are the same forward with some frames clean.
 //!
 //! Dimension key: b clips, t latent frames, h and w latent rows and columns, p patch,
-//! n = t (h/p) (w/p) tokens, m words of all clips, d hidden size, l distinct noise levels.
+//! n = t (h/p) (w/p) tokens, m words, d hidden size, l distinct noise levels.
 
 use std::ops::Range;
 
 use kinora_nn::{Linear, RmsNorm, Rope, RopeAxis, SwiGlu, Weights, WeightsError, frequencies};
-use kinora_tensor::{DType, Heads, Modulation, Precision, Rotary, Tensor};
+use kinora_tensor::{Attention, DType, Heads, Modulation, Precision, Rotary, Tensor};
 
 use super::codec::LATENT_STRIDE;
 use super::config::Config;
@@ -35,10 +35,10 @@ pub struct Transformer {
 
 /// What does not change from step to step: each block's view of the texts, and the slots.
 pub struct Conditioning {
-    /// Keys `[1, heads, m, head_dim]` and values of each block; empty without words.
+    /// Keys `[b, heads, m, head_dim]` and values of each block; empty without words.
     text: Vec<(Tensor, Tensor)>,
-    /// The words of each clip.
-    words: Vec<Range<usize>>,
+    /// How many words each clip has, the first of `m`.
+    words: Vec<usize>,
     /// F32 `[b, d]`.
     slots: Tensor,
 }
@@ -70,8 +70,8 @@ struct Frame<'a> {
     levels: &'a Tensor,
     /// The noise level of each token, a row of `levels`.
     rows: &'a [u32],
-    /// The words of each clip.
-    words: &'a [Range<usize>],
+    /// How many keys each clip has: its tokens, then its words.
+    keys: &'a [usize],
 }
 
 impl Block {
@@ -94,10 +94,9 @@ impl Block {
         })
     }
 
-    /// Keys and values of the words, `states` `[m, d_text]`.
+    /// Keys and values of the words, `states` `[b, m, d_text]`.
     fn text(&self, states: &Tensor) -> (Tensor, Tensor) {
-        let [m, width] = states.dims();
-        let kv = self.text_kv.forward(&states.reshape(&[1, m, width])); // [1, m, 2d]
+        let kv = self.text_kv.forward(states); // [b, m, 2d]
         let d = kv.last_dim() / 2;
         (
             self.heads(&kv, 0..d, Some(&self.text_k_norm), None),
@@ -134,44 +133,22 @@ impl Block {
         let q = self.heads(&qkv, 0..d, Some(&self.q_norm), Some(frame.rotary));
         let k = self.heads(&qkv, d..2 * d, Some(&self.k_norm), Some(frame.rotary));
         let v = self.heads(&qkv, 2 * d..3 * d, None, None);
-        let attended: Vec<Tensor> = frame
-            .words
-            .iter()
-            .enumerate()
-            .map(|(i, words)| {
-                let clip = |x: &Tensor| x.slice(i..i + 1);
-                let (k, v) = with_words([clip(&k), clip(&v)], text, words);
-                clip(&q).attention(&k, &v) // [1, n, d]
-            })
-            .collect();
-        let y = Tensor::concat(&attended.iter().collect::<Vec<_>>(), 0);
+        let (k, v) = match text {
+            Some((text_k, text_v)) => (
+                Tensor::concat(&[&k, text_k], 2),
+                Tensor::concat(&[&v, text_v], 2),
+            ),
+            None => (k, v),
+        };
+        let options = Attention {
+            lengths: Some(frame.keys),
+            ..Attention::default()
+        };
+        let (y, _) = q.attention_with(&k, &v, &options); // [b, n, d]
         let x = self.out.forward_residual(&y, x, Some((&gate, rows)));
 
         let y = modulate(&x, &ffn_shift, &ffn_scale, rows);
         self.ffn.forward_residual(&y, &x, Some((&ffn_gate, rows)))
-    }
-}
-
-/// Keys and values of a clip's tokens, then those of its words.
-fn with_words(
-    [k, v]: [Tensor; 2],
-    text: Option<&(Tensor, Tensor)>,
-    words: &Range<usize>,
-) -> (Tensor, Tensor) {
-    match text {
-        Some((text_k, text_v)) if !words.is_empty() => {
-            let joined = |tokens: &Tensor, text: &Tensor| {
-                let all = text.shape()[2];
-                let own = if *words == (0..all) {
-                    text.clone()
-                } else {
-                    text.narrow(2, words.clone())
-                };
-                Tensor::concat(&[tokens, &own], 2)
-            };
-            (joined(&k, text_k), joined(&v, text_v))
-        }
-        _ => (k, v),
     }
 }
 
@@ -217,28 +194,17 @@ impl Transformer {
 
     /// Prepares the prompts of several clips.
     pub fn condition_all(&self, texts: &[&TextStates]) -> Conditioning {
-        let states: Vec<&Tensor> = texts
-            .iter()
-            .filter_map(|text| text.states.as_ref())
-            .collect();
-        let mut end = 0;
-        let words = texts.iter().map(|text| {
-            let start = end;
-            end += text.states.as_ref().map_or(0, |states| states.shape()[0]);
-            start..end
-        });
-        let words = words.collect();
+        let words = |text: &&TextStates| text.states.as_ref().map_or(0, |states| states.shape()[0]);
+        let words: Vec<usize> = texts.iter().map(words).collect();
         let beliefs: Vec<&Tensor> = texts.iter().map(|text| &text.belief).collect();
         Conditioning {
-            text: match &states[..] {
-                [] => Vec::new(),
-                states => {
-                    let states = Tensor::concat(states, 0); // [m, d_text]
-                    self.blocks
-                        .iter()
-                        .map(|block| block.text(&states))
-                        .collect()
-                }
+            text: match padded(texts, &words) {
+                Some(states) => self
+                    .blocks
+                    .iter()
+                    .map(|block| block.text(&states))
+                    .collect(),
+                None => Vec::new(),
             },
             words,
             slots: self.slots.forward(&Tensor::concat(&beliefs, 0)),
@@ -296,11 +262,12 @@ impl Transformer {
         let time = self.time(&levels, conditioning); // [l, d]
         let table = self.modulation.forward(&time); // [l, 6d]
         let rope = self.rope(t, rows, columns);
+        let keys: Vec<usize> = conditioning.words.iter().map(|words| n + words).collect();
         let frame = Frame {
             rotary: rope.rotary(),
             levels: &table,
             rows: &of_token,
-            words: &conditioning.words,
+            keys: &keys,
         };
         let mut halfway = x.clone();
         for (i, block) in self.blocks.iter().enumerate() {
@@ -365,6 +332,26 @@ impl Transformer {
             space(columns, pairs - t_pairs - y_pairs),
         ])
     }
+}
+
+/// The states of all words `[b, m, d_text]`, each text filled up with zeros to the longest.
+fn padded(texts: &[&TextStates], words: &[usize]) -> Option<Tensor> {
+    let m = words.iter().copied().max().filter(|m| *m > 0)?;
+    let width = texts
+        .iter()
+        .find_map(|text| text.states.as_ref())?
+        .last_dim();
+    let filled = texts.iter().zip(words).map(|(text, words)| {
+        let rest = Tensor::zeros(&[m - words, width], DType::F32);
+        match &text.states {
+            Some(states) if *words == m => states.clone(),
+            Some(states) => Tensor::concat(&[states, &rest], 0),
+            None => rest,
+        }
+    });
+    let filled: Vec<Tensor> = filled.collect();
+    let all = Tensor::concat(&filled.iter().collect::<Vec<_>>(), 0);
+    Some(all.reshape(&[texts.len(), m, width]))
 }
 
 /// The distinct noise levels of each clip.

@@ -12,7 +12,7 @@ use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
-use crate::ops::{Attention, bias_start};
+use crate::ops::{Attention, bias_start, length};
 use crate::packed::{PANEL, SLICE, pack_columns, pack_rows};
 use crate::{DType, Element, Precision, Tensor};
 
@@ -40,6 +40,7 @@ pub(super) fn attention(
                 shape: q.dims(),
                 keys: &keys,
                 scale: options.scale.unwrap_or(1.0 / (d as f32).sqrt()),
+                lengths: options.lengths,
                 bias: options.bias,
                 out: Shared::new(out),
                 sums: Shared::new(&mut sums),
@@ -110,6 +111,7 @@ struct Job<'a, T, B> {
     shape: [usize; 4],
     keys: &'a Packed<B>,
     scale: f32,
+    lengths: Option<&'a [usize]>,
     bias: Option<&'a Tensor>,
     out: Shared<'a, T>,
     sums: Shared<'a, f32>,
@@ -179,8 +181,10 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, 
             max: [f32::NEG_INFINITY; STRIP],
             sum: [0.0; STRIP],
         };
-        for first in (0..self.job.keys.count).step_by(BLOCK) {
-            let count = BLOCK.min(self.job.keys.count - first);
+        let [_, h, _, _] = self.job.shape;
+        let keys = length(self.job.lengths, self.head, h, self.job.keys.count);
+        for first in (0..keys).step_by(BLOCK) {
+            let count = BLOCK.min(keys - first);
             self.score(s, &machine, first, count);
             if self.job.bias.is_some() {
                 self.add_bias(s, first, count);

@@ -11,6 +11,9 @@ const CHUNK: usize = 64 << 10;
 
 pub(super) fn permute(x: &Tensor, axes: &[usize]) -> Tensor {
     let shape = x.shape();
+    if axes == [1, 0] {
+        return transpose(x);
+    }
     let stride = |axis: usize| shape[axis + 1..].iter().product::<usize>();
     let dims: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
     let strides: Vec<usize> = axes.iter().map(|&axis| stride(axis)).collect();
@@ -33,6 +36,28 @@ pub(super) fn permute(x: &Tensor, axes: &[usize]) -> Tensor {
         Tensor::build(&dims, |out: &mut [T]| {
             let runs = (CHUNK / run.max(1)).max(1);
             parallel_parts(out, runs * run, |i, part| walk.copy(source, i * runs, part));
+        })
+    })
+}
+
+/// A matrix turned, block by block, so that reads and writes stay in cache.
+fn transpose(x: &Tensor) -> Tensor {
+    const BLOCK: usize = 16;
+    let [rows, columns] = x.dims();
+    with_element!(x.dtype(), T => {
+        let source = x.as_slice::<T>();
+        Tensor::build(&[columns, rows], |out: &mut [T]| {
+            parallel_parts(out, BLOCK * rows, |block, out| {
+                for first in (0..rows).step_by(BLOCK) {
+                    let last = rows.min(first + BLOCK);
+                    for (i, out) in out.chunks_exact_mut(rows).enumerate() {
+                        let column = block * BLOCK + i;
+                        for (r, out) in (first..last).zip(&mut out[first..last]) {
+                            *out = source[r * columns + column];
+                        }
+                    }
+                }
+            });
         })
     })
 }
@@ -77,25 +102,29 @@ pub(super) fn concat(parts: &[&Tensor], axis: usize) -> Tensor {
     let mut dims = parts[0].shape().to_vec();
     dims[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
     let outer: usize = dims[..axis].iter().product();
-    with_element!(parts[0].dtype(), T => Tensor::build(&dims, |mut out: &mut [T]| {
-        for i in 0..outer {
+    with_element!(parts[0].dtype(), T => Tensor::build(&dims, |out: &mut [T]| {
+        let row = out.len() / outer.max(1);
+        parallel_parts(out, row, |i, mut out| {
             for part in parts {
                 let width = part.len() / outer;
                 let (head, tail) = out.split_at_mut(width);
                 head.copy_from_slice(&part.as_slice::<T>()[i * width..(i + 1) * width]);
                 out = tail;
             }
-        }
+        });
     }))
 }
 
 pub(super) fn columns(x: &Tensor, columns: Range<usize>) -> Tensor {
     let [rows, width] = x.dims();
     with_element!(x.dtype(), T => Tensor::build(&[rows, columns.len()], |out: &mut [T]| {
-        let source = x.as_slice::<T>();
-        for (i, out) in out.chunks_exact_mut(columns.len().max(1)).enumerate() {
-            out.copy_from_slice(&source[i * width + columns.start..i * width + columns.end]);
-        }
+        let (source, kept) = (x.as_slice::<T>(), columns.len().max(1));
+        let rows = (CHUNK / kept).max(1);
+        parallel_parts(out, rows * kept, |chunk, out| {
+            for (i, out) in (chunk * rows..).zip(out.chunks_exact_mut(kept)) {
+                out.copy_from_slice(&source[i * width + columns.start..i * width + columns.end]);
+            }
+        });
     }))
 }
 

@@ -1,8 +1,8 @@
 //! Every operation with arithmetic in plain scalar code: what the fast versions are tested against.
 
 use crate::dtype::with_element;
-use crate::ops::bias_start;
 use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
+use crate::ops::{bias_start, length};
 use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
 
 /// A tensor of `dtype` from f32 values.
@@ -242,7 +242,7 @@ pub(super) fn attention(
         let (head, position) = (i / n, i % n);
         let query = &queries[i * d..][..d];
         let key = |j: usize| &keys[(head * m + j) * d..][..d];
-        let mut scores: Vec<f32> = (0..m)
+        let mut scores: Vec<f32> = (0..length(options.lengths, head, h, m))
             .map(|j| scale * dot(query, key(j)) + bias(i, j))
             .collect();
         let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);

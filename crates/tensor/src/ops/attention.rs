@@ -9,6 +9,9 @@ pub struct Attention<'a> {
     pub scale: Option<f32>,
     /// Also return the log of each query's sum of exponentials, which a backward pass needs.
     pub log_sum_exp: bool,
+    /// How many of the `m` keys each batch entry has, the first ones; all when absent. Others are not
+    /// looked at.
+    pub lengths: Option<&'a [usize]>,
     /// F32 `[h, n, m]`, added to the scaled scores of every batch entry. Heads or queries that
     /// share theirs may be one: `[1, 1, m]` masks keys. Finite: a large negative number hides a key.
     pub bias: Option<&'a Tensor>,
@@ -24,7 +27,13 @@ pub struct AttentionForward<'a> {
     pub(crate) out: &'a Tensor,
     /// The log of each query's sum of exponentials, F32 `[b, h, n]`.
     pub(crate) sums: &'a Tensor,
+    pub(crate) lengths: Option<&'a [usize]>,
     pub(crate) scale: f32,
+}
+
+/// The keys of a head, counted over all batch entries of `h`, of at most `m`.
+pub(crate) fn length(lengths: Option<&[usize]>, head: usize, h: usize, m: usize) -> usize {
+    lengths.map_or(m, |lengths| lengths[head / h])
 }
 
 /// Where the bias of a head's query begins.
@@ -61,6 +70,12 @@ impl Tensor {
         );
         let scale = options.scale.unwrap_or(1.0);
         assert!(scale > 0.0, "attention with a scale of {scale}");
+        if let Some(lengths) = options.lengths {
+            assert!(
+                lengths.len() == b && lengths.iter().all(|length| (1..=m).contains(length)),
+                "{lengths:?} of {m} keys for {b} batch entries"
+            );
+        }
         if let Some(bias) = options.bias {
             let [heads, queries, keys] = bias.dims();
             assert!(
@@ -88,6 +103,7 @@ impl Tensor {
         let scale = options.scale.unwrap_or(1.0 / (d as f32).sqrt());
         let recorded = out.clone().recorded(&[self, k, v], || {
             let [q, k, v] = [self, k, v].map(Self::detached);
+            let lengths = options.lengths.map(<[usize]>::to_vec);
             move |gradient: Self, flow| {
                 let forward = AttentionForward {
                     q: &q,
@@ -95,6 +111,7 @@ impl Tensor {
                     v: &v,
                     out: &out,
                     sums: &sums,
+                    lengths: lengths.as_deref(),
                     scale,
                 };
                 let gradients = q.backend().attention_backward(&forward, &gradient);

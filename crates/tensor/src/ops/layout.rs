@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use crate::cpu::parallel_parts;
 use crate::dtype::with_element;
 use crate::tape::Flow;
 use crate::{DType, Element, Tensor};
+
+/// Elements of a chunk, about.
+const CHUNK: usize = 64 << 10;
 
 impl Tensor {
     /// The same values in another dtype, rounded to nearest; no copy when it is the same.
@@ -108,28 +112,20 @@ impl Tensor {
         stride: usize,
     ) -> impl FnOnce(Self, &mut Flow) + Send + 'static {
         let (dims, parts) = (self.shape().to_vec(), self.len() / stride.max(1));
-        move |gradient, flow| {
+        move |gradient: Self, flow| {
+            let width = gradient.len() / parts.max(1);
             flow.update(0, |before| {
-                let before = before.unwrap_or_else(|| Self::cleared(&dims, gradient.dtype()));
-                let width = gradient.len() / parts.max(1);
-                with_element!(before.dtype(), T => with_element!(gradient.dtype(), U => {
+                let dtype = before.as_ref().map_or(gradient.dtype(), Self::dtype);
+                with_element!(dtype, T => with_element!(gradient.dtype(), U => {
+                    let place = Place { start, stride, width };
                     let gradient = gradient.as_slice::<U>();
-                    before.update(|out: &mut [T]| {
-                        let parts = gradient.chunks_exact(width.max(1));
-                        for (out, gradient) in out.chunks_exact_mut(stride).zip(parts) {
-                            for (out, x) in out[start..start + width].iter_mut().zip(gradient) {
-                                *out = T::from_f32(out.to_f32() + x.to_f32());
-                            }
-                        }
-                    })
+                    match before {
+                        Some(before) => before.update(|out: &mut [T]| place.add(gradient, out, false)),
+                        None => Self::build(&dims, |out: &mut [T]| place.add(gradient, out, true)),
+                    }
                 }))
             });
         }
-    }
-
-    /// Zeros in memory that is recycled, for gradients that are filled part by part.
-    fn cleared(dims: &[usize], dtype: DType) -> Self {
-        Self::full(0.0, dims, dtype)
     }
 
     /// Rows of the table `[v, d]` by number: `[ids.len(), d]`.
@@ -194,5 +190,31 @@ impl Tensor {
         let blocks = self.reshape(&[t, h, w, time, space, space * c]);
         let blocks = blocks.permute([0, 3, 1, 4, 2, 5]);
         blocks.reshape(&[t * time, h * space, w * space, c])
+    }
+}
+
+/// Where elements lie in each of some parts.
+struct Place {
+    start: usize,
+    stride: usize,
+    width: usize,
+}
+
+impl Place {
+    /// Adds elements at their places, into arbitrary content if it is `fresh`.
+    fn add<T: Element, U: Element>(&self, elements: &[U], out: &mut [T], fresh: bool) {
+        let (stride, width) = (self.stride, self.width);
+        let rows = (CHUNK / stride.max(1)).max(1);
+        parallel_parts(out, rows * stride, |i, out| {
+            let elements = elements[i * rows * width..].chunks_exact(width.max(1));
+            for (out, elements) in out.chunks_exact_mut(stride.max(1)).zip(elements) {
+                if fresh {
+                    out.fill(T::default());
+                }
+                for (out, x) in out[self.start..self.start + width].iter_mut().zip(elements) {
+                    *out = T::from_f32(out.to_f32() + x.to_f32());
+                }
+            }
+        });
     }
 }

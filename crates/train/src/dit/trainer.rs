@@ -140,21 +140,25 @@ impl Trainer {
             velocity: 0.0,
             teacher: 0.0,
         };
-        // A parameter that no clip reaches, as those of words when all captions are left out, is still
-        // moved by its momentum.
-        let zeros =
-            |(name, x): (&String, &Tensor)| (name.clone(), Tensor::zeros(x.shape(), x.dtype()));
-        let mut sums: Parameters = self.parameters.iter().map(zeros).collect();
+        let mut sums = Parameters::new();
         for first in (0..b).step_by(clips) {
             let part = first..b.min(first + clips);
             let (part, gradients) = self.part(batch, &whole, part)?;
             losses.velocity += part.velocity;
             losses.teacher += part.teacher;
             for (name, gradient) in gradients {
-                if let Some(sum) = sums.get_mut(&name) {
-                    *sum = sum.add(&gradient);
-                }
+                let sum = match sums.get(&name) {
+                    Some(sum) => sum.add(&gradient),
+                    None => gradient,
+                };
+                sums.insert(name, sum);
             }
+        }
+        // A parameter that no clip reaches, as those of words when all captions are left out, is still
+        // moved by its momentum.
+        for (name, parameter) in &self.parameters {
+            let zeros = || Tensor::zeros(parameter.shape(), parameter.dtype());
+            sums.entry(name.clone()).or_insert_with(zeros);
         }
         Ok((losses, sums))
     }

@@ -16,7 +16,7 @@ use crate::cpu::Isa;
 use crate::cpu::gemm::{Multiplicand, Operand, STRIP, Sums};
 use crate::cpu::pool::{Shared, parallel_for};
 use crate::cpu::simd::{Kernel, LANES, Math, Simd, Vector, dispatch};
-use crate::ops::AttentionForward;
+use crate::ops::{AttentionForward, length};
 use crate::packed::{PANEL, SLICE, pack_columns, pack_rows};
 use crate::{DType, Tensor};
 
@@ -35,7 +35,7 @@ pub(in crate::cpu) fn attention(
         let [dq, dk, dv] = results
             .each_mut()
             .map(|buffer| Shared::new(buffer.as_mut_slice::<f32>()));
-        let size = Size { h, n, m, d };
+        let size = Size { h, n, d };
         parallel_for(b * h, |head| {
             let key = head * m * d..(head + 1) * m * d;
             let query = head * n * d..(head + 1) * n * d;
@@ -49,6 +49,7 @@ pub(in crate::cpu) fn attention(
             };
             let head = Head {
                 size,
+                length: length(forward.lengths, head, h, m),
                 scale: forward.scale,
                 first: (head / h * n * h + head % h) * d,
                 queries: &queries.as_f32()[query],
@@ -74,7 +75,6 @@ pub(in crate::cpu) fn attention(
 struct Size {
     h: usize,
     n: usize,
-    m: usize,
     d: usize,
 }
 
@@ -82,6 +82,8 @@ struct Size {
 #[derive(Clone, Copy)]
 struct Head<'a> {
     size: Size,
+    /// Keys that are looked at.
+    length: usize,
     scale: f32,
     /// Where the head begins in `out` and `gradient`, whose positions are `h d` apart.
     first: usize,
@@ -184,7 +186,8 @@ impl Kernel for Back<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Head {
-            size: Size { n, m, d, .. },
+            size: Size { n, d, .. },
+            length: m,
             scale,
             keys,
             values,
@@ -246,6 +249,7 @@ impl Kernel for Back<'_> {
             }
         }
         for (sums, out) in sums.iter().zip([self.dk, self.dv]) {
+            out[m * d..].fill(0.0);
             for (sums, out) in sums.chunks_exact(depth).zip(out.chunks_exact_mut(d)) {
                 out.copy_from_slice(&sums[..d]);
             }

@@ -2,7 +2,7 @@
 
 use crate::Tensor;
 use crate::cpu::reference::{dot, finish, sigmoid};
-use crate::ops::{AttentionForward, Norm, Unary};
+use crate::ops::{AttentionForward, Norm, Unary, length};
 
 /// The derivative of an operation at `x`; at the ends of a clamp it is 1.
 fn derivative(op: Unary, x: f32) -> f32 {
@@ -115,7 +115,7 @@ pub(in crate::cpu) fn attention(forward: &AttentionForward, gradient: &Tensor) -
         let at = ((head / h * n + position) * h + head % h) * d;
         let (out, gradient) = (&out[at..at + d], &gradient[at..at + d]);
         let mean = dot(out, gradient);
-        for j in 0..m {
+        for j in 0..length(forward.lengths, head, h, m) {
             let key = (head * m + j) * d..(head * m + j + 1) * d;
             let score = scale * dot(&queries[query.clone()], &keys[key.clone()]);
             let p = (score - sum).exp();
