@@ -129,6 +129,24 @@ fn one_prompt_is_made_here_and_by_another_kinora() {
         (404, &json!("no_recipe"))
     );
 
+    // A picture goes along; the clip takes the size that is asked for.
+    let fields = json!({
+        "prompt": "a dog runs over a beach at dawn", "model": NAME, "num_inference_steps": 1,
+    });
+    let (status, pictured) = form(&studio, "/v1/videos", &fields, ("input_reference", &png()));
+    assert_eq!(status, 200, "{pictured}");
+    let id = pictured["id"].as_str().expect("an id");
+    let pictured = studio.wait(id, &["completed", "failed"]);
+    assert_eq!(pictured["status"], "completed", "{pictured}");
+    let there = pictured["remote_id"].as_str().expect("an id");
+    let recipe = format!("{}/v1/videos/{there}/recipe", remote.base);
+    let recipe = ureq::get(recipe).header("authorization", format!("Bearer {}", key.trim()));
+    let (_, recipe) = read(recipe.call().expect("an answer"));
+    assert_eq!(
+        recipe["effective"]["given"]["image"],
+        kinora_nn::sha256_hex([&png()[..]])
+    );
+
     // A remix stays there, and one of a clip that was made here takes over what can be asked.
     let prompt = json!({"prompt": "a dog runs over a beach at night"});
     let (_, remix) = studio.post(&format!("/v1/videos/{far}/remix"), &prompt);
@@ -181,13 +199,21 @@ fn a_create_says_what_is_asked_and_polls_as_often_as_it_is_told() {
     assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
     let key = headers["idempotency-key"].to_str().expect("text");
     assert!(key.starts_with(id), "{key}");
-    assert_eq!(
-        (&body["model"], &body["seconds"], &body["size"]),
-        (&json!("there-1"), &json!("1"), &json!("576x320"))
-    );
-    assert_eq!(body["seed"], Value::Null, "it takes none");
-    let url = body["input_reference"]["image_url"].as_str();
-    assert!(url.is_some_and(|url| url.starts_with("data:image/png;base64,iVBOR")));
+    let kind = headers["content-type"].to_str().expect("text");
+    assert!(kind.starts_with("multipart/form-data; boundary="), "{kind}");
+    let form = String::from_utf8_lossy(body);
+    for (name, value) in [
+        ("model", "there-1"),
+        ("seconds", "1"),
+        ("size", "576x320"),
+        ("prompt", "a dog runs over a beach at dawn"),
+    ] {
+        let field = format!("name=\"{name}\"\r\n\r\n{value}\r\n");
+        assert!(form.contains(&field), "{name} in {form}");
+    }
+    assert!(!form.contains("name=\"seed\""), "it takes none");
+    let picture = png();
+    assert!(body.windows(picture.len()).any(|part| part == picture));
     let looks = double.calls("GET /v1/videos/video_there");
     assert!(looks[1].at - looks[0].at >= Duration::from_millis(700));
 }
@@ -327,6 +353,12 @@ fn a_studio_that_is_killed_goes_on_where_it_was_and_asks_once() {
         let looks = double.calls("GET").len();
         double.wait("GET", looks + 2);
         assert_eq!(studio.video(&id)["remote_id"], "video_there", "{kills}");
+        #[cfg(target_os = "linux")]
+        if kills == 4 {
+            studio.terminate();
+            studio = Studio::open(data.path());
+            break;
+        }
         studio.kill();
         studio = Studio::open(data.path());
     }
@@ -334,6 +366,42 @@ fn a_studio_that_is_killed_goes_on_where_it_was_and_asks_once() {
     let made = studio.wait(&id, &["completed", "failed"]);
     assert_eq!(made["status"], "completed", "{made}");
     assert_eq!(double.calls("POST").len(), 1, "paid once");
+}
+
+#[test]
+fn what_waits_for_a_remote_that_is_gone_ends_and_goes_on_when_it_is_back() {
+    let data = folder();
+    let is_done = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&is_done);
+    let double = Double::open(move |call| match call.what.as_str() {
+        "GET /v1/videos/video_there" if !done.load(Ordering::SeqCst) => {
+            Answer::Json(200, video("in_progress", 50))
+        }
+        _ => willing(call),
+    });
+    configure(data.path(), &double.url, "");
+    let studio = Studio::open(data.path());
+    let id = studio.create(&wish());
+    double.wait("GET", 1);
+    studio.kill();
+    fs::write(data.path().join("kinora.toml"), "").expect("a file");
+    let studio = Studio::open(data.path());
+    let gone = studio.video(&id);
+    assert_eq!(gone["error"]["code"], "remote_removed", "{gone}");
+    let remix = studio.post(
+        &format!("/v1/videos/{id}/remix"),
+        &json!({"prompt": "a cat"}),
+    );
+    assert_eq!(remix.1["error"]["code"], "unknown_model", "{remix:?}");
+    studio.kill();
+
+    configure(data.path(), &double.url, "");
+    is_done.store(true, Ordering::SeqCst);
+    let studio = Studio::open(data.path());
+    studio.post(&format!("/v1/videos/{id}/retry"), &json!({}));
+    let made = studio.wait(&id, &["completed", "failed"]);
+    assert_eq!(made["status"], "completed", "{made}");
+    assert_eq!(double.calls("POST").len(), 1);
 }
 
 /// A studio that is killed while its create is on the way; then the next one's end of the video and

@@ -14,6 +14,7 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use super::content;
 use super::failure::Failure;
+use super::request;
 use crate::config::{ApiKey, Remote};
 use crate::outbound::agent;
 
@@ -81,15 +82,15 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`], unsure where the remote may make the video all the same.
-    pub async fn create(&self, body: &Value, key: &str) -> Result<Told, Failure> {
-        let (client, body, key) = (self.clone(), body.to_string(), key.to_owned());
+    pub async fn create(&self, body: &request::Body, key: &str) -> Result<Told, Failure> {
+        let (client, body, key) = (self.clone(), body.clone(), key.to_owned());
         blocking(move || {
             let request = client.agent.post(client.url(&[]));
             let request = client
                 .signed(request)
-                .content_type("application/json")
+                .content_type(body.kind)
                 .header("idempotency-key", key);
-            let answer = client.answer(request.send(body))?;
+            let answer = client.answer(request.send(body.bytes))?;
             Told::read(&answer)
         })
         .await

@@ -218,7 +218,12 @@ impl Job<'_> {
                 Err(failure) => failure,
             };
             if failure.is_unsure && !remote.idempotent {
-                return Ok(Err(Outcome::Ended(self.uncertain(&failure.message))));
+                let progress = self.progress.load(Ordering::Relaxed);
+                let ending = match store.heartbeat(lease, progress).await? {
+                    Some(true) => self.cancelled_in_doubt(&failure.message),
+                    _ => self.uncertain(&failure.message),
+                };
+                return Ok(Err(Outcome::Ended(ending)));
             }
             if !failure.is_unsure {
                 store.ask_remote(lease, None).await?;

@@ -4,15 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use kinora_engine::framing::Framing;
 use kinora_engine::safety::moderate;
 use kinora_engine::{
-    Dtype, Effective, Error, Finish, GivenHashes, LARGEST_SEED, Recipe, Request, Size, Timing,
+    Dtype, Effective, Error, Finish, GivenHashes, LARGEST_SEED, Recipe, Request, Timing,
     random_seed,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::config::Remote;
 
@@ -165,53 +164,86 @@ pub fn recipe(remote: &Remote, request: &Request) -> Recipe {
     }
 }
 
-/// The body of the create of a decided request, with the picture that it begins with.
+/// A body as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// Its content type.
+    pub kind: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// The body of the create of a decided request: JSON, or a form with the picture that it begins with,
+/// for many endpoints take files in forms only.
 ///
 /// # Errors
 /// When the picture cannot be read.
-pub fn body(remote: &Remote, request: &Request, image: Option<&Path>) -> io::Result<Value> {
-    let mut body = json!({"prompt": request.prompt, "model": remote.model});
-    let mut add = |field: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            body[field] = value;
-        }
+pub fn body(remote: &Remote, request: &Request, image: Option<&Path>) -> io::Result<Body> {
+    let fields = fields(remote, request);
+    let Some(path) = image else {
+        return Ok(Body {
+            kind: "application/json".into(),
+            bytes: Value::Object(fields).to_string().into_bytes(),
+        });
     };
-    add(
-        "seconds",
-        request.seconds.map(|seconds| seconds.to_string().into()),
-    );
-    add("size", request.size.map(|size: Size| json!(size)));
-    add("seed", request.seed.map(Into::into));
-    let negative = Some(request.negative.trim()).filter(|text| !text.is_empty());
-    add("negative_prompt", negative.map(Into::into));
-    add("num_inference_steps", request.steps.map(Into::into));
-    add("guidance_scale", request.guidance.map(Into::into));
-    add("fps", request.fps.map(Into::into));
-    if let Some(path) = image {
-        let content = fs::read(path)?;
-        let url = format!(
-            "data:{};base64,{}",
-            kind_of(&content),
-            BASE64_STANDARD.encode(content)
-        );
-        add("input_reference", Some(json!({ "image_url": url })));
+    let picture = fs::read(path)?;
+    let boundary = format!("kinora-{}", Uuid::now_v7().simple());
+    let part = format!("--{boundary}\r\ncontent-disposition: form-data; name=");
+    let mut bytes = Vec::new();
+    for (name, value) in &fields {
+        let text = value.as_str().map_or_else(|| value.to_string(), Into::into);
+        bytes.extend(format!("{part}\"{name}\"\r\n\r\n{text}\r\n").into_bytes());
     }
-    Ok(body)
+    let kind = kind_of(&picture);
+    let file = format!(
+        "{part}\"input_reference\"; filename=\"picture.{kind}\"\r\n\
+         content-type: image/{kind}\r\n\r\n"
+    );
+    bytes.extend(file.into_bytes());
+    bytes.extend(picture);
+    bytes.extend(format!("\r\n--{boundary}--\r\n").into_bytes());
+    Ok(Body {
+        kind: format!("multipart/form-data; boundary={boundary}"),
+        bytes,
+    })
+}
+
+fn fields(remote: &Remote, request: &Request) -> Map<String, Value> {
+    let negative = Some(request.negative.trim()).filter(|text| !text.is_empty());
+    let fields: [(_, Option<Value>); 9] = [
+        ("prompt", Some(request.prompt.as_str().into())),
+        ("model", Some(remote.model.as_str().into())),
+        (
+            "seconds",
+            request.seconds.map(|seconds| seconds.to_string().into()),
+        ),
+        ("size", request.size.map(|size| size.to_string().into())),
+        ("seed", request.seed.map(Into::into)),
+        ("negative_prompt", negative.map(Into::into)),
+        ("num_inference_steps", request.steps.map(Into::into)),
+        ("guidance_scale", request.guidance.map(Into::into)),
+        ("fps", request.fps.map(Into::into)),
+    ];
+    let said = fields.into_iter();
+    said.filter_map(|(name, value)| Some((name.into(), value?)))
+        .collect()
 }
 
 /// The kind of a picture that was taken in: PNG, JPEG or WebP.
 fn kind_of(content: &[u8]) -> &'static str {
     if content.starts_with(&[0xff, 0xd8]) {
-        "image/jpeg"
+        "jpeg"
     } else if content.starts_with(b"RIFF") {
-        "image/webp"
+        "webp"
     } else {
-        "image/png"
+        "png"
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn remote(fields: &str) -> Remote {
@@ -231,10 +263,12 @@ mod tests {
         let remote = remote("");
         let mut request = wish();
         decide(&remote, &mut request).expect("a request that is fine");
-        let body = body(&remote, &request, None).expect("no picture");
+        let sent = body(&remote, &request, None).expect("no picture");
+        assert_eq!(sent.kind, "application/json");
+        let sent: Value = serde_json::from_slice(&sent.bytes).expect("JSON");
         let prompt = "a dog runs over a beach";
         let expected = json!({"prompt": prompt, "model": "m", "seconds": "4", "size": "1280x720"});
-        assert_eq!(body, expected);
+        assert_eq!(sent, expected);
     }
 
     #[test]
