@@ -197,7 +197,7 @@ impl Job<'_> {
         let key = earlier.unwrap_or(&key);
         let image = self.claim.inputs.image.as_deref();
         let image = image.map(|hash| self.driver.outputs.input(hash));
-        let body = match request::body(remote, &self.claim.request, image.as_deref()) {
+        let body = match request::body(remote, &self.claim.request, image.as_deref(), key) {
             Ok(body) => body,
             Err(error) => {
                 let message = format!("the picture to begin with cannot be read: {error}");
@@ -284,14 +284,15 @@ impl Job<'_> {
                     }
                 }
             };
-            if Instant::now() + wait >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Ok(match looked {
                     // What was asked for is still there when the remote is.
                     Err(failure) => failure.ending(&remote.name),
                     Ok(_) => self.timed_out(id).await,
                 });
             }
-            sleep(wait).await;
+            sleep(wait.min(left)).await;
         }
     }
 

@@ -11,7 +11,6 @@ use kinora_engine::{
     random_seed,
 };
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::config::Remote;
 
@@ -174,11 +173,17 @@ pub struct Body {
 }
 
 /// The body of the create of a decided request: JSON, or a form with the picture that it begins with,
-/// for many endpoints take files in forms only.
+/// for many endpoints take files in forms only. The same `key` gives the same bytes, and no writer of
+/// a prompt can know its end, which parts the form.
 ///
 /// # Errors
 /// When the picture cannot be read.
-pub fn body(remote: &Remote, request: &Request, image: Option<&Path>) -> io::Result<Body> {
+pub fn body(
+    remote: &Remote,
+    request: &Request,
+    image: Option<&Path>,
+    key: &str,
+) -> io::Result<Body> {
     let fields = fields(remote, request);
     let Some(path) = image else {
         return Ok(Body {
@@ -187,7 +192,7 @@ pub fn body(remote: &Remote, request: &Request, image: Option<&Path>) -> io::Res
         });
     };
     let picture = fs::read(path)?;
-    let boundary = format!("kinora-{}", Uuid::now_v7().simple());
+    let boundary = key.rsplit('-').next().unwrap_or(key);
     let part = format!("--{boundary}\r\ncontent-disposition: form-data; name=");
     let mut bytes = Vec::new();
     for (name, value) in &fields {
@@ -263,7 +268,7 @@ mod tests {
         let remote = remote("");
         let mut request = wish();
         decide(&remote, &mut request).expect("a request that is fine");
-        let sent = body(&remote, &request, None).expect("no picture");
+        let sent = body(&remote, &request, None, "").expect("no picture");
         assert_eq!(sent.kind, "application/json");
         let sent: Value = serde_json::from_slice(&sent.bytes).expect("JSON");
         let prompt = "a dog runs over a beach";
