@@ -19,6 +19,7 @@ use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
 use crate::prompt::Analysis;
 use crate::request::{Dtype, ModelFiles, Request};
+use crate::stills::{self, Film};
 use crate::takes;
 use crate::text::nearest;
 
@@ -203,6 +204,15 @@ impl Engine {
             tell(progress, Stage::Measure, 1);
         }
         Ok(clip)
+    }
+
+    /// Writes the thumbnail and the spritesheet of the clip at `output.path`, whoever made it, and
+    /// tells what its pictures are.
+    ///
+    /// # Errors
+    /// [`Error::Media`] for a clip that cannot be read and pictures that cannot be written.
+    pub fn pictures(&self, output: &Output) -> Result<Film> {
+        guard(|| stills::beside(output))
     }
 
     /// Which clauses of a prompt a clip shows, whoever made it; without a prompt, of its own.

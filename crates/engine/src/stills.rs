@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use kinora_media::{SheetLayout, SpriteSheet, Still, fit};
+use kinora_media::{ClipReader, SheetLayout, SpriteSheet, Still, fit};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::pipeline::Output;
@@ -17,6 +18,36 @@ const SHEET: SheetLayout = SheetLayout {
     columns: 8,
     cell_width: 192,
 };
+
+/// What the pictures of a clip are, as its file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Film {
+    /// Width and height in pixels.
+    pub size: Size,
+    /// Frames per second, in the mean.
+    pub fps: u32,
+    /// Frames.
+    pub frames: u32,
+}
+
+/// Writes the pictures beside the clip at `output.path`, whoever made it.
+///
+/// # Errors
+/// [`crate::Error::Media`] for a clip that cannot be read and pictures that cannot be written.
+pub fn beside(output: &Output) -> Result<Film> {
+    let mut clip = ClipReader::open(&output.path)?;
+    let film = Film {
+        size: Size::new(clip.width(), clip.height()),
+        fps: clip.fps().round().max(1.0) as u32,
+        frames: clip.frames() as u32,
+    };
+    let mut stills = Stills::new(output, film.size, film.frames);
+    while let Some(rgb) = clip.next_frame()? {
+        stills.add(&rgb)?;
+    }
+    stills.finish()?;
+    Ok(film)
+}
 
 /// Collects what is needed of the frames that pass by.
 pub struct Stills {

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! api ──► store ◄── worker::supervisor ══ pipes ══ worker::child ──► engine
+//!  │         ▲ └────── remotes::driver ══ HTTPS ══ another machine
 //!  └───────► hub ◄────────┘
 //! ```
 
@@ -28,7 +29,9 @@ mod hub;
 pub mod keys;
 mod log;
 mod metrics;
+mod outbound;
 mod outputs;
+mod remotes;
 mod store;
 mod webhooks;
 mod worker;
@@ -38,6 +41,7 @@ use config::Config;
 use hub::Hub;
 use metrics::Metrics;
 use outputs::Outputs;
+use remotes::Driver;
 use store::{Store, StoreError};
 use webhooks::{Courier, Post};
 pub use worker::child::run as run_worker;
@@ -143,6 +147,8 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         outputs.remove(&lease.output_key());
         tracing::warn!(video = lease.id, "was unfinished and goes on");
     }
+    let remotes: Vec<_> = config.remotes.iter().map(|one| one.name.as_str()).collect();
+    store.end_orphans(&remotes).await?;
 
     let hub = Arc::new(Hub::default());
     let metrics = Arc::new(Metrics::default());
@@ -157,11 +163,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         aging: Duration::from_secs(config.queue.aging_seconds.into()),
         closing: close.subscribe(),
     };
-    let mut workers = Workers::new();
-    for only in config.queue.reservations() {
-        let supervisor = supervisor.clone();
-        workers.spawn(Supervisor { only, ..supervisor }.run());
-    }
+    let workers = start_workers(&config, &supervisor);
     let post = Post::new(config.network.allow_private_webhooks);
     let courier = Courier {
         store: store.clone(),
@@ -200,6 +202,23 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
 
 /// The loops that feed the workers.
 type Workers = JoinSet<store::Result<()>>;
+
+/// Starts what makes videos: the workers of this machine and those who ask remotes.
+fn start_workers(config: &Config, supervisor: &Supervisor) -> Workers {
+    let mut workers = Workers::new();
+    for only in config.queue.reservations() {
+        let supervisor = supervisor.clone();
+        workers.spawn(Supervisor { only, ..supervisor }.run());
+    }
+    for remote in &config.remotes {
+        let most_bytes = config.limits.download_bytes as u64;
+        let driver = Driver::new(remote.clone(), most_bytes, supervisor);
+        for _ in 0..remote.concurrency {
+            workers.spawn(driver.clone().run());
+        }
+    }
+    workers
+}
 
 /// Lets workers end what they make, for so long and until a second signal; then has it put back.
 async fn drain_workers(

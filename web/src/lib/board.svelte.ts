@@ -5,6 +5,7 @@ import { clips } from "./clips.svelte";
 import { desk } from "./desk.svelte";
 import { randomSeed } from "./form";
 import { announce, complain, say } from "./messages.svelte";
+import { fitted } from "./remote";
 import { go } from "./route.svelte";
 import { newShot, paragraphs, pendingOf, requestOfShot, takeOf } from "./treatment";
 import type { Shot, Storyboard } from "./types";
@@ -167,7 +168,7 @@ class Board {
     for (const shot of shots) {
       delete this.refusals[shot.id];
       try {
-        const request = requestOfShot(shot, current.settings, randomSeed);
+        const request = fitted(requestOfShot(shot, current.settings, randomSeed), this.model);
         const video = await api.createVideo(request);
         this.link(shot.id, video.id);
         clips.add(video);

@@ -5,6 +5,7 @@ import * as api from "./api";
 import { clips } from "./clips.svelte";
 import { DEFAULT_FORM, formOf, randomSeed, remixRequestOf, requestOf, type Form } from "./form";
 import { announce, complain, say } from "./messages.svelte";
+import { fitted } from "./remote";
 import { go } from "./route.svelte";
 import type { Model, Video } from "./types";
 
@@ -95,7 +96,8 @@ class Desk {
     try {
       const { remixOf, extendOf } = this.form;
       const form = $state.snapshot(this.form);
-      const request = remixOf ? remixRequestOf(form, this.model) : requestOf(form);
+      const asked = remixOf ? remixRequestOf(form, this.model) : requestOf(form);
+      const request = fitted(asked, this.model);
       if (first) request.first = true;
       const video = remixOf
         ? await api.remixVideo(remixOf, request)

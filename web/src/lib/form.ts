@@ -98,10 +98,10 @@ export function remixRequestOf(form: Form, model: Model | undefined): CreateRequ
   request.draft ??= false;
   request.best_of ??= 1;
   request.loop ??= false;
-  if (model) {
-    request.num_inference_steps ??= form.draft ? model.defaults.draft_steps : model.defaults.steps;
-    request.guidance_scale ??= model.defaults.guidance;
-  }
+  const steps = form.draft ? model?.defaults.draft_steps : model?.defaults.steps;
+  const guidance = model?.defaults.guidance;
+  if (typeof steps === "number") request.num_inference_steps ??= steps;
+  if (typeof guidance === "number") request.guidance_scale ??= guidance;
   return request;
 }
 

@@ -42,6 +42,9 @@ const STAGES: Record<string, string> = {
   text: "Reading the prompt",
   denoise: "Denoising",
   decode: "Developing frames",
+  remote: "Made on another machine",
+  download: "Fetching the clip",
+  measure: "Looking at the clip",
 };
 
 export function stageName(stage: string | undefined): string {

@@ -5,6 +5,7 @@ import { wordDiff } from "./diff";
 import { formOf, requestOf, DEFAULT_FORM } from "./form";
 import { ago, duration, timecode } from "./format";
 import { marks, replaced } from "./marks";
+import { fitted, leftOut } from "./remote";
 import { actionOf } from "./shortcuts";
 import { moved, newShot, paragraphs, pendingOf, requestOfShot, takeOf } from "./treatment";
 import type { Model, Video } from "./types";
@@ -96,6 +97,10 @@ describe("marks", () => {
 
 const MODEL: Model = {
   id: "kinora-1",
+  owned_by: "kinora",
+  leaves_machine: false,
+  takes: null,
+  seconds: null,
   about: "",
   sizes: ["576x320", "320x576"],
   shortest_seconds: 1,
@@ -235,5 +240,35 @@ describe("treatment", () => {
     expect(moved(["a", "b", "c"], 0, 2)).toEqual(["b", "c", "a"]);
     expect(moved(["a", "b", "c"], 2, -1)).toEqual(["c", "a", "b"]);
     expect(moved(["a"], 3, 0)).toEqual(["a"]);
+  });
+});
+
+describe("remotes", () => {
+  const far = {
+    takes: ["seconds", "size", "input_reference"],
+    sizes: ["1280x720", "720x1280"],
+    seconds: [4, 8, 12],
+  } as Model;
+  const request = { prompt: "a dog", model: "far", n: 2, seed: 7, aspect: "9:16", seconds: 5 };
+
+  it("are asked what they take, in the nearest size and length", () => {
+    expect(fitted(request, far)).toEqual({
+      prompt: "a dog",
+      model: "far",
+      n: 2,
+      size: "720x1280",
+      seconds: 4,
+    });
+    expect(leftOut(request, far)).toEqual(["seed", "seconds (4 instead)"]);
+  });
+
+  it("are asked for nothing that nobody asked for", () => {
+    expect(fitted({ prompt: "a dog" }, far)).toEqual({ prompt: "a dog" });
+    expect(leftOut({ prompt: "a dog", size: "720x1280" }, far)).toEqual([]);
+  });
+
+  it("leave requests to models of this machine as they are", () => {
+    expect(fitted(request, { takes: null } as Model)).toBe(request);
+    expect(leftOut(request, undefined)).toEqual([]);
   });
 });

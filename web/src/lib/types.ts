@@ -31,6 +31,9 @@ export interface Video {
   best_of: number;
   adherence: Adherence | null;
   starred: boolean;
+  /** Whether another machine makes it. */
+  leaves_machine: boolean;
+  remote_id: string | null;
 }
 
 /** What detectors see of a prompt in a finished clip. */
@@ -55,12 +58,19 @@ export interface Page<T> {
 
 export interface Model {
   id: string;
+  owned_by: string;
   about: string;
+  /** Whether prompts and pictures go to another machine. */
+  leaves_machine: boolean;
+  /** The fields that a remote takes; null: all. */
+  takes: string[] | null;
   sizes: string[];
+  /** The only lengths that a remote makes; null: any between the next two. */
+  seconds: number[] | null;
   shortest_seconds: number;
   longest_seconds: number;
-  fps: number;
-  defaults: { steps: number; draft_steps: number; guidance: number };
+  fps: number | null;
+  defaults: { steps: number | null; draft_steps: number | null; guidance: number | null };
   aliases: string[];
 }
 

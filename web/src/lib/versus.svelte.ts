@@ -5,6 +5,7 @@ import { clips } from "./clips.svelte";
 import { desk } from "./desk.svelte";
 import { randomSeed, requestOf } from "./form";
 import { announce } from "./messages.svelte";
+import { fitted } from "./remote";
 import { go } from "./route.svelte";
 
 /** Most clips side by side, as of one create. */
@@ -15,7 +16,8 @@ class Versus {
   /** What the API said, with the model it said it about. */
   refusals = $state<{ model: string; message: string }[]>([]);
 
-  /** Every model makes the same seeds, so that the columns differ in one thing at a time. */
+  /** Every model that takes one makes the same seeds, so that the columns differ in one thing at a
+   * time. */
   async start(models: string[], seeds: number): Promise<void> {
     const form = $state.snapshot(desk.form);
     if (this.isSending || !form.prompt.trim()) return;
@@ -26,7 +28,8 @@ class Versus {
     const ids: string[] = [];
     for (const model of models) {
       try {
-        const video = await api.createVideo({ ...request, model });
+        const chosen = desk.models.find(({ id }) => id === model);
+        const video = await api.createVideo(fitted({ ...request, model }, chosen));
         clips.add(video);
         ids.push(...(video.variation_ids ?? [video.id]));
       } catch (error) {

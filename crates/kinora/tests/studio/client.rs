@@ -118,6 +118,11 @@ impl Studio {
         }
     }
 
+    /// Everything that it has said since it was last asked.
+    pub fn log(&self) -> String {
+        self.saying.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Asks it to close, and waits until it has.
     #[cfg(target_os = "linux")]
     pub fn terminate(mut self) {

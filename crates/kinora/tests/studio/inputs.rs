@@ -9,14 +9,19 @@ use serde_json::{Value, json};
 
 use crate::client::{Studio, folder, long, read, short};
 
-fn png() -> Vec<u8> {
+pub fn png() -> Vec<u8> {
     let rgb = [[200, 90, 40], [30, 60, 90]].map(|color: [u8; 3]| color.repeat(64 * 18));
     let still = Still::new(64, 36, rgb.concat()).expect("a picture");
     still.encode(StillFormat::Png).expect("a file")
 }
 
 /// Sends a form with a file.
-fn form(studio: &Studio, path: &str, fields: &Value, (name, file): (&str, &[u8])) -> (u16, Value) {
+pub fn form(
+    studio: &Studio,
+    path: &str,
+    fields: &Value,
+    (name, file): (&str, &[u8]),
+) -> (u16, Value) {
     let mut body = Vec::new();
     for (name, value) in fields.as_object().expect("fields") {
         let value = value

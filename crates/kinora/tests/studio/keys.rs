@@ -9,7 +9,7 @@ use ureq::http::Response;
 use crate::client::{Studio, folder, read, short};
 
 /// What `kinora keys ...` prints, for a studio that may be running.
-fn keys(data: &Path, arguments: &[&str]) -> String {
+pub fn keys(data: &Path, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kinora"))
         .arg("keys")
         .args(arguments)

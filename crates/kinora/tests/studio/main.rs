@@ -3,11 +3,13 @@
 mod client;
 mod contract;
 mod cuts;
+mod double;
 mod faults;
 mod inputs;
 mod keys;
 mod operation;
 mod queue;
+mod remotes;
 mod webhooks;
 
 use std::io::Read;

@@ -54,6 +54,10 @@ pub async fn content(
             return Err(ApiError::invalid("variant", message));
         }
     };
+    if video.remote.is_some() && !path.exists() {
+        let message = "this studio cannot decode the clip, so it has no pictures of it";
+        return Err(ApiError::not_found("no_pictures", message));
+    }
     // Whatever a client accepts, there is one form of it.
     request.headers_mut().remove(ACCEPT);
     let served = ServeFile::new(path).oneshot(request).await;
@@ -68,8 +72,11 @@ pub async fn content(
         CACHE_CONTROL,
         HeaderValue::from_static("private, max-age=31536000, immutable"),
     );
-    let seed = video.recipe.effective.seed;
-    let name = format!("inline; filename=\"kinora-{seed}.{extension}\"");
+    let stem = match &video.remote {
+        None => video.recipe.effective.seed.to_string(),
+        Some(_) => video.id.clone(),
+    };
+    let name = format!("inline; filename=\"kinora-{stem}.{extension}\"");
     headers.insert(
         CONTENT_DISPOSITION,
         HeaderValue::from_str(&name).expect("plain characters"),

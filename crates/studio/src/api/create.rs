@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use kinora_engine::{Job, Request};
+use kinora_engine::{Recipe, Request};
 use serde_json::Value;
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -17,6 +17,8 @@ use super::path::Path;
 use super::tiers;
 use super::videos::{find, view};
 use super::{Studio, view::polled};
+use crate::config::Remote;
+use crate::remotes;
 use crate::store::{Inputs, Move, NewPrompt, NewVideo, StoreError, Terms, Tier, Video};
 
 /// Most videos of one create.
@@ -123,23 +125,18 @@ async fn enqueue(
         Some(true) => Move::First,
         _ => Move::Last,
     };
-    let model = body.text(&["model"])?;
-    let inputs = origin.inputs;
+    let inputs = origin.inputs.clone();
     for (name, hash) in [("input_reference", &inputs.image), ("video", &inputs.clip)] {
         if let Some(hash) = hash {
             parameters.insert(name.into(), hash.clone().into());
         }
     }
-    let mut request = read(body, origin.request)?;
-    request.given = inputs::given(&studio.outputs, &inputs);
-    let mut tier = origin.tier;
-    if let Some(name) = model {
-        let (model, asked) = tiers::named(studio, &name);
-        request.model = Some(model);
-        tier = asked;
-    }
+    let Asked {
+        request,
+        tier,
+        remote,
+    } = asked(studio, body, &origin)?;
     caller.check(tier)?;
-    tiers::prepare(tier, &mut request);
     let mut prompt = NewPrompt {
         id: new_id("prompt"),
         prompt: request.prompt.clone(),
@@ -149,8 +146,8 @@ async fn enqueue(
         decision: "accepted".into(),
         parent_id: origin.video.as_ref().map(|video| video.prompt_id.clone()),
     };
-    let first = match block_in_place(|| studio.engine.resolve(&request)) {
-        Ok(job) => job,
+    let first = match decided(studio, remote, &request) {
+        Ok(decided) => decided,
         Err(error) => {
             if let kinora_engine::Error::Moderation { category } = &error {
                 prompt.decision = category.name().into();
@@ -159,21 +156,24 @@ async fn enqueue(
             return Err(error.into());
         }
     };
-    first.plan.check(kinora_engine::available_bytes())?;
     let remixed_from = origin.video.map(|video| video.id);
     let mut videos = Vec::new();
     for index in 0..count {
-        videos.push(variation(
-            studio,
-            &request,
-            &first,
-            index,
+        let Decided {
+            request,
+            recipe,
+            notes,
+        } = variation(studio, remote, &first, index)?;
+        videos.push(NewVideo {
+            id: new_id("video"),
+            request,
+            recipe,
+            notes,
+            remixed_from: remixed_from.clone(),
+            inputs: inputs.clone(),
             tier,
-            Lineage {
-                remixed_from: remixed_from.clone(),
-                inputs: inputs.clone(),
-            },
-        )?);
+            remote: remote.map(|remote| remote.name.clone()),
+        });
     }
     let terms = Terms {
         idempotency: idempotency.as_deref().map(|key| (key, &hash[..])),
@@ -193,6 +193,43 @@ async fn enqueue(
     studio.hub.queue_changed();
     let video = find(studio, &id).await?;
     Ok(polled(&video, Json(view(&video))).into_response())
+}
+
+/// What a body asks for, and of whom.
+struct Asked<'s> {
+    request: Request,
+    tier: Tier,
+    /// The remote whose model it is, if it is one's.
+    remote: Option<&'s Remote>,
+}
+
+fn asked<'s>(studio: &'s Studio, mut body: Body, origin: &Origin) -> Result<Asked<'s>, ApiError> {
+    let (mut base, mut tier) = (origin.request.clone(), origin.tier);
+    // The name of a remote that is gone is looked up again, or it would be taken for a folder's.
+    let before = origin.video.as_ref().and_then(|video| video.remote.clone());
+    if let Some(name) = body.text(&["model"])?.or(before) {
+        let (model, named) = tiers::named(studio, &name);
+        base.model = Some(model);
+        tier = named;
+    }
+    let model = base.model.as_deref();
+    let remote = model.and_then(|name| studio.config.remote(name));
+    if let Some(remote) = remote {
+        base = remotes::kept(remote, base);
+    }
+    let mut request = read(body, base)?;
+    request.given = inputs::given(&studio.outputs, &origin.inputs);
+    if let Some(remote) = remote
+        && let Some(field) = remotes::untaken(remote, &request)
+    {
+        return Err(ApiError::not_taken(&remote.name, field));
+    }
+    tiers::prepare(tier, &mut request);
+    Ok(Asked {
+        request,
+        tier,
+        remote,
+    })
 }
 
 /// A new id of a kind; ids grow with time.
@@ -287,36 +324,51 @@ fn size(body: &mut Body) -> Result<Option<kinora_engine::Size>, ApiError> {
     }
 }
 
-/// What a video comes from.
-struct Lineage {
-    remixed_from: Option<String>,
-    inputs: Inputs,
+/// A request with nothing left open.
+struct Decided {
+    request: Request,
+    recipe: Recipe,
+    notes: Vec<String>,
 }
 
-/// The video of the seed after the first one's by `index`.
-fn variation(
+/// Decides what a request leaves open, as the engine or a remote has it, and whether it can be made.
+fn decided(
     studio: &Studio,
+    remote: Option<&Remote>,
     request: &Request,
-    first: &Job,
-    index: u64,
-    tier: Tier,
-    lineage: Lineage,
-) -> Result<NewVideo, ApiError> {
-    // The takes of one video have the seeds up to the next video's.
-    let takes = u64::from(request.best_of.unwrap_or(1));
-    let seed = first.recipe.effective.seed.saturating_add(index * takes);
-    let request = Request {
-        seed: Some(seed),
-        ..request.clone()
-    };
+) -> Result<Decided, kinora_engine::Error> {
+    let mut request = request.clone();
+    if let Some(remote) = remote {
+        remotes::decide(remote, &mut request)?;
+        return Ok(Decided {
+            recipe: remotes::recipe(remote, &request),
+            notes: Vec::new(),
+            request,
+        });
+    }
     let job = block_in_place(|| studio.engine.resolve(&request))?;
-    Ok(NewVideo {
-        id: new_id("video"),
+    job.plan.check(kinora_engine::available_bytes())?;
+    request.seed = Some(job.recipe.effective.seed);
+    Ok(Decided {
         request,
         recipe: job.recipe,
         notes: job.notes,
-        remixed_from: lineage.remixed_from,
-        inputs: lineage.inputs,
-        tier,
     })
+}
+
+/// The video of the seed after the first one's by `index`, where seeds can be asked for.
+fn variation(
+    studio: &Studio,
+    remote: Option<&Remote>,
+    first: &Decided,
+    index: u64,
+) -> Result<Decided, kinora_engine::Error> {
+    // The takes of one video have the seeds up to the next video's.
+    let takes = u64::from(first.request.best_of.unwrap_or(1));
+    let seed = first.request.seed;
+    let request = Request {
+        seed: seed.map(|seed| seed.saturating_add(index * takes)),
+        ..first.request.clone()
+    };
+    decided(studio, remote, &request)
 }

@@ -53,7 +53,9 @@ pub async fn create(
     let shots: Vec<&Video> = order.video_ids.iter().map(|id| &known[id]).collect();
     let keys = keys(&shots)?;
     same_shape(&shots)?;
-    let recipes: Vec<String> = shots.iter().map(|video| video.recipe.to_json()).collect();
+    // A remote tells no recipe of its clips.
+    let made_here = shots.iter().filter(|video| video.remote.is_none());
+    let recipes: Vec<String> = made_here.map(|video| video.recipe.to_json()).collect();
     let tags = Tags {
         title: Some(title.clone()).filter(|title| !title.is_empty()),
         recipe: Some(format!("[{}]", recipes.join(","))),

@@ -61,6 +61,15 @@ impl ApiError {
         Self::bad_request("unsupported_feature", param, message)
     }
 
+    /// A field that a remote is not asked.
+    pub fn not_taken(remote: &str, field: &str) -> Self {
+        let message = format!(
+            "`{remote}` takes no `{field}`: leave it out; its `takes` in GET /v1/models is what \
+             it takes"
+        );
+        Self::unsupported(&message, Some(field))
+    }
+
     /// Something that is not there.
     pub fn not_found(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, None, message)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::{Studio, tiers};
+use crate::config::Remote;
 use crate::store::Tier;
 
 /// When the models of this version came to be, seconds since 1970.
@@ -21,7 +22,36 @@ pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError>
             models.push(view(&studio, &model, Tier::Pro));
         }
     }
+    let remotes = &studio.config.remotes;
+    models.extend(remotes.iter().map(|remote| remote_view(&studio, remote)));
     Ok(Json(json!({"object": "list", "data": models})))
+}
+
+/// What a remote can be asked, of which its operator knows the rest.
+fn remote_view(studio: &Studio, remote: &Remote) -> Value {
+    let host = remote.host();
+    let seconds = remote.seconds.iter().copied();
+    let takes = ["seconds", "size", "input_reference"].into_iter();
+    let takes: Vec<_> = takes
+        .chain(remote.fields.iter().map(String::as_str))
+        .collect();
+    json!({
+        "id": remote.name,
+        "object": "model",
+        "created": CREATED,
+        "owned_by": host,
+        "about": format!("{} at {host}: prompts and pictures leave this machine.", remote.model),
+        "tier": Tier::Standard.name(),
+        "leaves_machine": true,
+        "takes": takes,
+        "sizes": remote.sizes,
+        "seconds": remote.seconds,
+        "shortest_seconds": seconds.clone().fold(f64::INFINITY, f64::min),
+        "longest_seconds": seconds.fold(0.0, f64::max),
+        "fps": null,
+        "defaults": {"steps": null, "best_of": 1, "draft_steps": null, "guidance": null},
+        "aliases": studio.config.models.aliases_of(&remote.name),
+    })
 }
 
 fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
@@ -37,7 +67,10 @@ fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
         "owned_by": "kinora",
         "about": about,
         "tier": tier.name(),
+        "leaves_machine": false,
+        "takes": null,
         "sizes": model.sizes,
+        "seconds": null,
         "shortest_seconds": model.shortest_seconds,
         "longest_seconds": model.longest_seconds,
         "fps": model.fps,

@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use kinora_engine::prompt::Analysis;
 use kinora_engine::safety::{Moderation, moderate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -178,7 +179,7 @@ struct Answer {
     model: String,
     moderation: Moderation,
     #[serde(flatten)]
-    analysis: kinora_engine::prompt::Analysis,
+    analysis: Analysis,
 }
 
 /// `POST /v1/prompts/analysis`.
@@ -188,11 +189,19 @@ pub async fn analysis(
 ) -> Result<Response, ApiError> {
     let Json(Question { prompt, model }) = body?;
     let model = model.map(|name| tiers::named(&studio, &name).0);
-    let family = studio.engine.family(model.as_deref())?;
+    let remote = model.as_deref().and_then(|name| studio.config.remote(name));
+    // Nobody here knows which words a remote understands.
+    let (model, analysis) = if let Some(remote) = remote {
+        (remote.name.clone(), Analysis::of(&prompt, None))
+    } else {
+        let family = studio.engine.family(model.as_deref())?;
+        let analysis = Analysis::of(&prompt, family.knowledge());
+        (family.info().name.clone(), analysis)
+    };
     let answer = Answer {
-        model: family.info().name.clone(),
+        model,
         moderation: moderate(&prompt),
-        analysis: kinora_engine::prompt::Analysis::of(&prompt, family.knowledge()),
+        analysis,
         prompt,
     };
     Ok(Json(answer).into_response())

@@ -24,7 +24,8 @@ pub fn named(studio: &Studio, name: &str) -> (String, Tier) {
         return (model.into(), Tier::Pro);
     }
     // A folder is a model on the command line, and must not be one for a request.
-    let is_path = name != DEFAULT_MODEL && std::path::Path::new(name).exists();
+    let is_known = name == DEFAULT_MODEL || studio.config.remote(name).is_some();
+    let is_path = !is_known && std::path::Path::new(name).exists();
     let name = if is_path {
         format!("{name} (a path)")
     } else {

@@ -178,5 +178,12 @@ pub async fn recipe(
     State(studio): State<Studio>,
     Path(id): Path<String>,
 ) -> Result<Json<kinora_engine::Recipe>, ApiError> {
-    Ok(Json(find(&studio, &id).await?.recipe))
+    let video = find(&studio, &id).await?;
+    if let Some(remote) = &video.remote {
+        let message = format!(
+            "`{remote}` made this video and tells no recipe; the prompt log holds what was asked"
+        );
+        return Err(ApiError::not_found("no_recipe", message));
+    }
+    Ok(Json(video.recipe))
 }

@@ -17,7 +17,17 @@ pub fn view(video: &Video) -> Value {
         .error
         .as_ref()
         .map(|(code, message)| json!({"code": code, "message": message}));
-    let seconds = f64::from(effective.frames()) / f64::from(effective.timing.fps);
+    let timing = &effective.timing;
+    // Of a remote's clip only the file tells how many frames it has, and only some remotes are told
+    // the rest.
+    let is_remote = video.remote.is_some();
+    let known = |number: u32| Some(number).filter(|&number| number > 0);
+    let seconds = if is_remote {
+        timing.seconds
+    } else {
+        f64::from(effective.frames()) / f64::from(timing.fps)
+    };
+    let asked = &video.request;
     json!({
         "id": video.id,
         "object": "video",
@@ -33,18 +43,20 @@ pub fn view(video: &Video) -> Value {
         "seconds": seconds.to_string(),
         "remixed_from_video_id": video.remixed_from,
         "error": error,
-        "seed": effective.seed,
+        "seed": if is_remote { asked.seed } else { Some(effective.seed) },
         "negative_prompt": effective.negative,
-        "num_inference_steps": effective.steps,
-        "best_of": video.request.best_of.unwrap_or(1),
-        "guidance_scale": effective.guidance,
-        "fps": effective.timing.fps,
-        "num_frames": effective.frames(),
+        "num_inference_steps": if is_remote { asked.steps } else { Some(effective.steps) },
+        "best_of": asked.best_of.unwrap_or(1),
+        "guidance_scale": if is_remote { asked.guidance } else { Some(effective.guidance) },
+        "fps": known(timing.fps),
+        "num_frames": known(effective.frames()),
         "width": effective.framing.size.width,
         "height": effective.framing.size.height,
         "finish": effective.finish,
-        "draft": video.request.draft,
-        "model_hash": video.recipe.model_hash,
+        "draft": asked.draft,
+        "model_hash": Some(&video.recipe.model_hash).filter(|_| !is_remote),
+        "leaves_machine": is_remote,
+        "remote_id": video.remote_id,
         "notes": video.notes,
         "variation_ids": video.batch,
         "adherence": video.adherence,

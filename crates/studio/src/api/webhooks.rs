@@ -13,8 +13,9 @@ use super::error::ApiError;
 use super::path::Path;
 use super::videos::{listed, page_limit};
 use crate::config::Webhook;
+use crate::outbound::{Target, TargetError};
 use crate::store::{Delivery, EVENT_TYPES, Endpoint, event};
-use crate::webhooks::{Secret, Target, TargetError};
+use crate::webhooks::Secret;
 
 const PAGE: i64 = 20;
 /// Longest name in characters.

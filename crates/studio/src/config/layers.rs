@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
@@ -95,15 +95,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         message,
         nearest: None,
     };
-    let config: Config = serde_path_to_error::deserialize(tree(&settings)).map_err(|error| {
-        let key = key_of(error.path());
-        // The rest repeats the path; origin and key come before it.
-        let message = error.inner().message().to_owned();
-        ConfigError::Wrong {
-            problems: vec![at(key, message)],
-        }
-    })?;
-    let mistakes = config.mistakes();
+    let mut config: Config =
+        serde_path_to_error::deserialize(tree(&settings)).map_err(|error| {
+            let key = key_of(error.path());
+            // The rest repeats the path; origin and key come before it.
+            let message = error.inner().message().to_owned();
+            ConfigError::Wrong {
+                problems: vec![at(key, message)],
+            }
+        })?;
+    let mut mistakes = config.mistakes();
+    let folder = file.as_deref().and_then(Path::parent);
+    mistakes.extend(config.read_keys(&sources.variables, folder.unwrap_or(&sources.data)));
     if !mistakes.is_empty() {
         let mistakes = mistakes.into_iter();
         return Err(ConfigError::Wrong {

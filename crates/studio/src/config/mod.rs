@@ -5,22 +5,26 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 use kinora_engine::DEFAULT_MODEL;
 use serde::{Deserialize, Serialize};
 
+use crate::outbound::Target;
 use crate::store::{EVENT_TYPES, Tier};
-use crate::webhooks::{Secret, Target};
+use crate::webhooks::Secret;
 
 mod error;
 mod file;
 mod key;
 mod layers;
+mod remotes;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ConfigError, Problem};
 pub use layers::{Loaded, Sources, load};
+pub use remotes::{ApiKey, Remote};
 pub use toml::Value;
 
 /// Name of the file in the data folder.
@@ -44,6 +48,8 @@ pub struct Config {
     pub network: Network,
     /// Who is told that a video ended; the API adds more.
     pub webhooks: Vec<Webhook>,
+    /// Models that other machines run.
+    pub remotes: Vec<Remote>,
 }
 
 /// `[server]`
@@ -119,6 +125,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest form with files.
     pub upload_bytes: usize,
+    /// Largest video that a remote may send.
+    pub download_bytes: usize,
 }
 
 impl Default for Limits {
@@ -126,6 +134,7 @@ impl Default for Limits {
         Self {
             body_bytes: 1 << 20,
             upload_bytes: 16 << 20,
+            download_bytes: 512 << 20,
         }
     }
 }
@@ -221,6 +230,7 @@ impl Config {
         for (key, bytes) in [
             ("limits.body_bytes", self.limits.body_bytes),
             ("limits.upload_bytes", self.limits.upload_bytes),
+            ("limits.download_bytes", self.limits.download_bytes),
         ] {
             // A prompt alone may have 32,000 characters.
             if !(1 << 17..=1 << 30).contains(&bytes) {
@@ -237,6 +247,27 @@ impl Config {
             let earlier = &self.webhooks[..index];
             if let Some(reason) = self.mistake_of(webhook, earlier) {
                 mistakes.push(("webhooks", format!("`{}`: {reason}", webhook.name)));
+            }
+        }
+        for (index, remote) in self.remotes.iter().enumerate() {
+            let earlier = &self.remotes[..index];
+            if let Some(reason) = remote.mistake(earlier, &self.models) {
+                mistakes.push(("remotes", format!("`{}`: {reason}", remote.name)));
+            }
+        }
+        mistakes
+    }
+
+    /// Takes the keys of remotes from the environment and from files of a folder.
+    fn read_keys(
+        &mut self,
+        variables: &[(String, String)],
+        folder: &Path,
+    ) -> Vec<(&'static str, String)> {
+        let mut mistakes = Vec::new();
+        for remote in &mut self.remotes {
+            if let Err(reason) = remote.read_key(variables, folder) {
+                mistakes.push(("remotes", format!("`{}`: {reason}", remote.name)));
             }
         }
         mistakes
@@ -256,6 +287,13 @@ impl Config {
         let target = Target::read(&webhook.url, self.network.allow_private_webhooks);
         let target = target.err().map(|error| error.to_string());
         target.or_else(|| Some(Secret::read(&webhook.secret).err()?.to_string()))
+    }
+}
+
+impl Config {
+    /// The remote that is a model of this name.
+    pub fn remote(&self, model: &str) -> Option<&Remote> {
+        self.remotes.iter().find(|remote| remote.name == model)
     }
 }
 

@@ -157,6 +157,118 @@ fn mistakes_say_where_they_are_and_what_was_meant() {
     );
 }
 
+/// What is wrong with a remote that says this and whatever else it must.
+fn check_remote(said: &str, expected: &str) {
+    let mut file = format!("[[remotes]]\n{said}\n");
+    for (key, usual) in [
+        ("name", "\"far\""),
+        ("url", "\"https://a.example\""),
+        ("model", "\"m\""),
+    ] {
+        if !said.contains(&format!("{key} = ")) {
+            for text in [key, " = ", usual, "\n"] {
+                file.push_str(text);
+            }
+        }
+    }
+    let variables = [("FAR_KEY", "sk-1"), ("TWO_WORDS", "sk 1")];
+    let expected = match expected {
+        "" => Vec::new(),
+        reason => vec![format!("kinora.toml:1: remotes: {reason}")],
+    };
+    let expected: Vec<_> = expected.iter().map(String::as_str).collect();
+    check(&file, &variables, &expected);
+}
+
+#[test]
+fn a_remote_is_a_model_of_its_own_behind_a_url_that_nobody_reads() {
+    for fine in [
+        "url = \"http://127.0.0.1:8765\"",
+        "url = \"http://[::1]:8765/v1/\"",
+        "url = \"http://localhost/v1\"",
+        "url = \"https://192.168.1.5/v1\"",
+        "name = \"cloud/sora-2.1\"",
+        "key_env = \"FAR_KEY\"",
+        "seconds = [4, 2.5]\nsizes = [\"640x360\"]\nfields = [\"seed\"]",
+    ] {
+        check_remote(fine, "");
+    }
+    let url =
+        "`far`: url must be https://HOST or https://HOST/PATH, without a user name and a query";
+    check_remote("url = \"a.example\"", url);
+    check_remote("url = \"ftp://a.example\"", url);
+    check_remote("url = \"https://me@a.example\"", url);
+    check_remote("url = \"https://a.example?key=1\"", url);
+    let plain = "`far`: url must begin with https, except on this machine";
+    check_remote("url = \"http://a.example\"", plain);
+    check_remote("url = \"http://192.168.1.5\"", plain);
+    check_remote("url = \"http://localhost.example\"", plain);
+    let taken =
+        |name| format!("`{name}`: a model of this studio has this name, or an alias of one");
+    for name in ["kinora-1", "kinora-1-pro", "sora-2"] {
+        check_remote(&format!("name = \"{name}\""), &taken(name));
+    }
+    let name = "name must be 1 to 64 letters, digits and `.`, `_`, `-`, `/`";
+    check_remote("name = \"\"", &format!("``: {name}"));
+    check_remote("name = \"../x\"", &format!("`../x`: {name}"));
+    check_remote(
+        "model = \"\"",
+        "`far`: model must say what the endpoint calls it",
+    );
+    check_remote(
+        "seconds = []",
+        "`far`: seconds must be a list of lengths from 0.1 to 3600",
+    );
+    check_remote("sizes = []", "`far`: sizes must name at least one");
+    check_remote(
+        "fields = [\"steps\"]",
+        "`far`: there is no field `steps`; known are seed, negative_prompt, num_inference_steps, \
+         guidance_scale, fps",
+    );
+    check_remote(
+        "concurrency = 0",
+        "`far`: concurrency must be 1 to 64, not 0",
+    );
+    let far = "name = \"far\"\nurl = \"https://a\"\nmodel = \"m\"";
+    check_remote(
+        &format!("{far}\n[[remotes]]\n{far}"),
+        "`far`: another remote has this name",
+    );
+}
+
+#[test]
+fn the_key_of_a_remote_is_found_and_never_said() {
+    check_remote(
+        "key_env = \"NOBODY\"",
+        "`far`: key_env names a variable that is not set",
+    );
+    check_remote(
+        "key_env = \"TWO_WORDS\"",
+        "`far`: the key must be one line of plain characters",
+    );
+    check_remote(
+        "key_env = \"FAR_KEY\"\nkey_file = \"x\"",
+        "`far`: give key_env or key_file, not both",
+    );
+    let file = "[[remotes]]\nname = \"far\"\nurl = \"https://a\"\nmodel = \"m\"\nkey_file = \"k\"";
+    let (folder, sources) = sources(file, &[]);
+    let missing = load(&sources).expect_err("there is no file").to_string();
+    assert!(
+        missing.contains("`far`: key_file cannot be read"),
+        "{missing}"
+    );
+    fs::write(folder.path().join("k"), "sk-of-a-file\n").expect("a file");
+    let loaded = load(&sources).expect("nothing is wrong");
+    let remote = &loaded.config.remotes[0];
+    assert_eq!(
+        remote.key.authorization().as_deref(),
+        Some("Bearer sk-of-a-file")
+    );
+    assert_eq!(remote.base(), "https://a/v1");
+    let told = format!("{:?}{}", loaded.config, loaded.describe());
+    assert!(!told.contains("sk-of-a-file"), "{told}");
+}
+
 #[test]
 fn a_named_file_must_be_there() {
     let sources = Sources {

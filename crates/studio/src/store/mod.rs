@@ -16,6 +16,7 @@ mod keys;
 mod log;
 mod order;
 mod queue;
+mod remotes;
 mod storyboards;
 mod tier;
 mod videos;
@@ -26,19 +27,21 @@ pub use keys::{Key, NewKey};
 pub use log::{NewPrompt, Prompt};
 pub use order::{Depth, Move};
 pub use queue::{Claim, Ending, Lease, Made};
+pub use remotes::RemoteClaim;
 pub use storyboards::{Change, Document, Settings, Shot, Storyboard};
 pub use tier::Tier;
 pub use videos::{Filter, Inputs, NewVideo, Owner, State, Terms, Video};
 pub use webhooks::{Attempt, Delivery, EVENT_TYPES, Endpoint, event};
 
 /// How a database gets from each layout to the next; a file of a later layout is refused.
-const LAYOUTS: [&str; 6] = [
+const LAYOUTS: [&str; 7] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 /// Layout of the database of this version.
 const VERSION: i64 = LAYOUTS.len() as i64;

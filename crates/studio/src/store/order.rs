@@ -238,7 +238,8 @@ impl Store {
     /// Puts a failed or cancelled video at the end of its tier's line again: the same request and seed,
     /// a new try under a new lease. False when it has not failed.
     ///
-    /// The events of the earlier tries go, or whoever listens would be told an old end.
+    /// The events of the earlier tries go, or whoever listens would be told an old end. What a remote
+    /// still has of it is not made again.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -273,14 +274,14 @@ impl Store {
         Ok(true)
     }
 
-    /// The place of a waiting video in the queue; 1 is next.
+    /// The place of a waiting video among those that the same engine makes; 1 is next.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn position(&self, id: &str) -> Result<i64> {
         Ok(sqlx::query_scalar(
             "SELECT count(*) FROM videos v JOIN videos w ON w.id = ? WHERE v.state = 'queued' \
-             AND v.deleted = 0 AND (v.lane, v.place, v.number) <= (w.lane, w.place, w.number)",
+             AND v.deleted = 0 AND v.remote IS w.remote AND (v.lane, v.place, v.number) <= (w.lane, w.place, w.number)",
         )
         .bind(id)
         .fetch_one(&self.readers)

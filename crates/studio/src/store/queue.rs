@@ -5,16 +5,17 @@
 
 use std::time::Duration;
 
-use kinora_engine::Request;
+use kinora_engine::framing::Framing;
+use kinora_engine::{Film, Request};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 use uuid::Uuid;
 
 use super::{Inputs, Result, Store, Tier, webhooks};
 
 /// How long a lease holds without a heartbeat, milliseconds.
-const LEASE: i64 = 30_000;
+pub(super) const LEASE: i64 = 30_000;
 /// How often a video is tried when its worker is lost; a retry by the user grants as many more.
 pub const MOST_ATTEMPTS: i64 = 3;
 
@@ -66,6 +67,24 @@ pub struct Made {
     pub seed: u64,
     /// What the clip was measured to show: `{satisfied, checkable, clauses}`.
     pub adherence: Option<Value>,
+    /// Its pictures, where only the file tells what they are.
+    #[serde(default)]
+    pub film: Option<Film>,
+}
+
+impl Made {
+    /// What this changes of the recipe that was accepted, as an RFC 7396 patch.
+    fn patch(&self) -> Value {
+        let mut patch = json!({"effective": {"seed": self.seed}});
+        if let Some(Film { size, fps, frames }) = self.film {
+            patch["effective"]["framing"] = json!(Framing::whole(size));
+            patch["effective"]["timing"] = json!({
+                "seconds": f64::from(frames) / f64::from(fps),
+                "fps": fps, "frames": frames, "native_fps": fps, "native_frames": frames,
+            });
+        }
+        patch
+    }
 }
 
 /// How a video ends.
@@ -99,6 +118,33 @@ impl Ending {
         }
     }
 
+    /// Whether a remote has nothing that a retry could wait for: it must be asked anew.
+    fn leaves_nothing(&self) -> bool {
+        match self {
+            Self::Completed { .. } => false,
+            Self::Failed { code, .. } => matches!(
+                code.as_str(),
+                "cancelled"
+                    | "remote_content_refused"
+                    | "remote_failed"
+                    | "remote_gone"
+                    | "remote_timed_out"
+                    | "remote_uncertain"
+            ),
+        }
+    }
+
+    /// The end of a video whose remote is not configured any more.
+    pub fn remote_removed(remote: &str) -> Self {
+        Self::Failed {
+            code: "remote_removed".into(),
+            message: format!(
+                "`{remote}` is no remote of kinora.toml any more; put it back and try the video \
+                 again, which asks for what is there already instead of making it twice"
+            ),
+        }
+    }
+
     /// The end of a video that the user stopped.
     pub fn cancelled() -> Self {
         Self::Failed {
@@ -124,8 +170,8 @@ impl Store {
         Ok(())
     }
 
-    /// The next waiting video, of any tier or of one, now running under a new lease; none while
-    /// the queue is paused.
+    /// The next waiting video that is made here, of any tier or of one, now running under a new
+    /// lease; none while the queue is paused.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -134,8 +180,9 @@ impl Store {
         let row = sqlx::query(
             "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
              lease_until = ? WHERE number = (SELECT number FROM videos \
-             WHERE state = 'queued' AND deleted = 0 AND NOT (SELECT paused FROM queue) \
-             AND tier = coalesce(?, tier) ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, \
+             WHERE state = 'queued' AND deleted = 0 AND remote IS NULL \
+             AND NOT (SELECT paused FROM queue) AND tier = coalesce(?, tier) \
+             ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, \
              input_image, input_clip, tier, created_at",
         )
         .bind(&token)
@@ -191,26 +238,27 @@ impl Store {
         .await
     }
 
-    /// Stops a video: a waiting one ends at once (true), a running one at its next step.
+    /// Stops a video: a waiting one ends at once (true), a running one at its next step. One that a
+    /// remote was asked for runs, wherever it waits: the remote must be told.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn cancel(&self, id: &str) -> Result<bool> {
-        if self
-            .end(id, &Ending::cancelled(), "state", "queued")
-            .await?
-        {
+        let waits = "remote_key IS NULL AND state";
+        if self.end(id, &Ending::cancelled(), waits, "queued").await? {
             return Ok(true);
         }
-        sqlx::query("UPDATE videos SET cancel_requested = 1 WHERE id = ? AND state = 'running'")
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "UPDATE videos SET cancel_requested = 1 WHERE id = ? AND state IN ('queued', 'running')",
+        )
+        .bind(id)
+        .execute(&self.writer)
+        .await?;
         Ok(false)
     }
 
     /// One transaction that ends a video, says so to listeners and notes whom webhooks tell.
-    async fn end(
+    pub(super) async fn end(
         &self,
         id: &str,
         ending: &Ending,
@@ -232,9 +280,7 @@ impl Store {
         let sql = format!(
             "UPDATE videos SET state = ?, output_key = ?, error_code = ?, error_message = ?, \
              progress = max(progress, ?), completed_at = ?, adherence = ?, \
-             recipe = json_set(recipe, '$.effective.seed', \
-             coalesce(?, recipe -> '$.effective.seed')), \
-             lease_token = NULL, lease_until = NULL WHERE id = ? AND {condition} = ?"
+             recipe = json_patch(recipe, ?), remote_key = iif(?, NULL, remote_key), lease_token = NULL, lease_until = NULL WHERE id = ? AND {condition} = ?"
         );
         let done = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(state)
@@ -244,7 +290,8 @@ impl Store {
             .bind(progress)
             .bind(self.now())
             .bind(adherence.map(Value::to_string))
-            .bind(made.map(|made| made.seed as i64))
+            .bind(made.map_or_else(|| json!({}), Made::patch).to_string())
+            .bind(ending.leaves_nothing())
             .bind(id)
             .bind(value)
             .execute(&mut *transaction)
@@ -286,14 +333,14 @@ impl Store {
 
     /// Puts what an earlier studio was making back into the queue and returns its leases; the
     /// caller holds the lock of the data folder, so nobody makes it any more. A cancelled video
-    /// ends, and so does one that was tried too often.
+    /// ends, and so does one that was tried too often; one that a remote makes goes on there.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn recover(&self) -> Result<Vec<Lease>> {
         let rows = sqlx::query(
-            "SELECT id, lease_token, attempt, most_attempts, cancel_requested FROM videos \
-             WHERE state = 'running'",
+            "SELECT id, lease_token, attempt, most_attempts, cancel_requested, \
+             remote IS NOT NULL AS is_remote FROM videos WHERE state = 'running'",
         )
         .fetch_all(&self.readers)
         .await?;
@@ -305,7 +352,9 @@ impl Store {
                 attempt: row.try_get("attempt")?,
                 most_attempts: row.try_get("most_attempts")?,
             };
-            if row.try_get("cancel_requested")? {
+            if row.try_get("is_remote")? {
+                self.give_back(&lease, false).await?;
+            } else if row.try_get("cancel_requested")? {
                 self.finish(&lease, &Ending::cancelled()).await?;
             } else {
                 self.give_back(&lease, true).await?;

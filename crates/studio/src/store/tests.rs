@@ -5,6 +5,7 @@ use super::queue::MOST_ATTEMPTS;
 use super::*;
 
 mod order;
+mod remotes;
 mod storyboards;
 mod tiers;
 mod webhooks;
@@ -46,6 +47,7 @@ fn video(id: &str) -> NewVideo {
         remixed_from: None,
         inputs: Inputs::default(),
         tier: Tier::Standard,
+        remote: None,
     }
 }
 
@@ -67,6 +69,7 @@ fn done(key: &str) -> Ending {
         made: Made {
             seed: 11,
             adherence: Some(json!({"satisfied": 2, "checkable": 3, "clauses": []})),
+            film: None,
         },
     }
 }

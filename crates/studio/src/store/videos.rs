@@ -100,6 +100,8 @@ pub struct NewVideo {
     pub inputs: Inputs,
     /// Who is served first.
     pub tier: Tier,
+    /// The remote that makes it; none: it is made here.
+    pub remote: Option<String>,
 }
 
 /// How a create enters the queue.
@@ -159,6 +161,10 @@ pub struct Video {
     pub starred: bool,
     /// Who is served first.
     pub tier: Tier,
+    /// The remote that makes it; none: it is made here.
+    pub remote: Option<String>,
+    /// Its id there.
+    pub remote_id: Option<String>,
 }
 
 /// Which videos of the library to show.
@@ -207,6 +213,8 @@ impl Video {
             inputs: Inputs::read(row)?,
             starred: row.try_get("starred")?,
             tier: Tier::of_column(row.try_get("tier")?),
+            remote: row.try_get("remote")?,
+            remote_id: row.try_get("remote_id")?,
         })
     }
 }
@@ -249,8 +257,8 @@ impl Store {
             sqlx::query(
                 "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
                  idempotency_key, body_hash, created_at, place, lane, waits_since, tier, key_id, \
-                 input_image, input_clip, state) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                 input_image, input_clip, remote, state) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
             )
             .bind(&video.id)
             .bind(&prompt.id)
@@ -269,6 +277,7 @@ impl Store {
             .bind(terms.owner.map(|owner| owner.key_id))
             .bind(&video.inputs.image)
             .bind(&video.inputs.clip)
+            .bind(&video.remote)
             .execute(&mut *transaction)
             .await?;
         }

@@ -12,14 +12,12 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-mod address;
 mod post;
 mod sign;
 
 use crate::hub::Hub;
 use crate::store::{Attempt, Delivery, Endpoint, Result, Store};
 use crate::worker::Closing;
-pub use address::{Target, TargetError};
 pub use post::Post;
 pub use sign::Secret;
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::unversioned::transport::DefaultConnector;
 
-use super::address::Guard;
 use super::sign::Secret;
+use crate::outbound::agent;
 use crate::store::Endpoint;
 
 /// Longest time that an endpoint may take.
@@ -23,18 +22,11 @@ pub struct Post {
 impl Post {
     /// A post; private addresses are refused unless they are allowed.
     pub fn new(allow_private: bool) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None) // a proxy would look names up where nobody checks the address
-            .max_idle_connections(0)
-            .timeout_global(Some(PATIENCE))
-            .user_agent(concat!("kinora/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let guard = Guard::new(allow_private);
+        let agent = agent(allow_private, |config| {
+            config.timeout_global(Some(PATIENCE))
+        });
         Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), guard),
+            agent,
             allow_private,
         }
     }

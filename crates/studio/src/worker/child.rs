@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use kinora_engine::{Cancel, Clip, Engine, Given, Output, Preview, Progress, Request, Update};
+use kinora_engine::{
+    Adherence, Cancel, Clip, Engine, Given, Output, Preview, Progress, Request, Update,
+};
 use kinora_media::{Still, StillFormat};
 use serde_json::{Value, json};
 
-use super::protocol::{Make, Order, Position, Report};
+use super::protocol::{Inspect, Inspected, Make, Order, Position, Report};
 use crate::store::Made;
 
 /// How often a worker says that it lives.
@@ -39,35 +41,64 @@ pub fn run() -> io::Result<()> {
     });
     let engine = Engine::new();
     while let Ok(task) = inbox.recv() {
-        say(&make_video(&engine, &task))?;
+        let report = match &task.work {
+            Work::Make(make) => make_video(&engine, make, &task.cancel),
+            Work::Inspect(clip) => Report::Inspected(inspect(&engine, clip)),
+        };
+        say(&report)?;
     }
     Ok(())
 }
 
-/// A video to make and the flag that stops it.
+/// What to do and the flag that stops it.
 #[derive(Clone, Default)]
 struct Task {
-    make: Arc<Make>,
+    work: Work,
     cancel: Cancel,
+}
+
+#[derive(Clone)]
+enum Work {
+    Make(Arc<Make>),
+    Inspect(Arc<Inspect>),
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self::Make(Arc::default())
+    }
+}
+
+impl Task {
+    fn new(work: Work) -> Self {
+        let cancel = Cancel::default();
+        Self { work, cancel }
+    }
+
+    fn makes(&self, id: &str) -> bool {
+        matches!(&self.work, Work::Make(make) if make.id == id)
+    }
 }
 
 /// Reads until the studio ends the input; returns the last task.
 fn read_orders(tasks: &mpsc::Sender<Task>) -> Task {
     let mut last = Task::default();
     for line in stdin().lock().lines().map_while(Result::ok) {
-        match serde_json::from_str(&line) {
-            Ok(Order::Make(make)) => {
-                last = Task {
-                    make: Arc::new(*make),
-                    cancel: Cancel::default(),
-                };
-                if tasks.send(last.clone()).is_err() {
-                    break;
+        let work = match serde_json::from_str(&line) {
+            Ok(Order::Make(make)) => Work::Make(Arc::new(*make)),
+            Ok(Order::Inspect(clip)) => Work::Inspect(Arc::new(clip)),
+            Ok(Order::Cancel(id)) => {
+                // Another one has ended in the meantime.
+                if last.makes(&id) {
+                    last.cancel.cancel();
                 }
+                continue;
             }
-            Ok(Order::Cancel(id)) if id == last.make.id => last.cancel.cancel(),
-            Ok(Order::Cancel(_)) => {} // ended in the meantime
             Err(_) => break,
+        };
+        last = Task::new(work);
+        if tasks.send(last.clone()).is_err() {
+            break;
         }
     }
     last
@@ -81,7 +112,7 @@ fn say(report: &Report) -> io::Result<()> {
     out.flush()
 }
 
-fn make_video(engine: &Engine, Task { make, cancel }: &Task) -> Report {
+fn make_video(engine: &Engine, make: &Make, cancel: &Cancel) -> Report {
     let output = Output {
         path: make.video.clone(),
         overwrite: true,
@@ -105,6 +136,7 @@ fn make_video(engine: &Engine, Task { make, cancel }: &Task) -> Report {
         Ok(clip) => Report::Done(Made {
             seed: clip.seed,
             adherence: adherence(engine, clip),
+            film: None,
         }),
         Err(error) => Report::Failed {
             code: error.code().into(),
@@ -117,11 +149,34 @@ fn make_video(engine: &Engine, Task { make, cancel }: &Task) -> Report {
 fn adherence(engine: &Engine, clip: Clip) -> Option<Value> {
     let measured = clip.adherence;
     let measured = measured.or_else(|| engine.measure(&clip.path, None).ok())?;
-    Some(json!({
+    Some(told(&measured))
+}
+
+fn told(measured: &Adherence) -> Value {
+    json!({
         "satisfied": measured.satisfied,
         "checkable": measured.checkable,
         "clauses": measured.clauses,
-    }))
+    })
+}
+
+/// What a clip of another engine is. One that cannot be decoded is a clip all the same.
+fn inspect(engine: &Engine, clip: &Inspect) -> Inspected {
+    let film = engine.pictures(&Output {
+        path: clip.video.clone(),
+        overwrite: true,
+        thumbnail: Some(clip.thumbnail.clone()),
+        spritesheet: Some(clip.spritesheet.clone()),
+        ..Output::default()
+    });
+    let Ok(film) = film else {
+        return Inspected::default();
+    };
+    let measured = engine.measure(&clip.video, Some(&clip.prompt)).ok();
+    Inspected {
+        film: Some(film),
+        adherence: measured.as_ref().map(told),
+    }
 }
 
 /// Passes a run's progress on.

@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
-use kinora_engine::{Request, Stage};
+use kinora_engine::{Film, Request, Stage};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::Made;
 
@@ -14,6 +15,8 @@ use crate::store::Made;
 pub enum Order {
     /// Make this video; one at a time.
     Make(Box<Make>),
+    /// Look at this clip that another engine made.
+    Inspect(Inspect),
     /// Stop this video at its next step, if it is still in hand.
     Cancel(String),
 }
@@ -37,6 +40,28 @@ pub struct Make {
     pub extend: Option<PathBuf>,
 }
 
+/// A clip that is there, and where the pictures beside it go.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Inspect {
+    /// What was asked for.
+    pub prompt: String,
+    /// The MP4.
+    pub video: PathBuf,
+    /// A WebP of its middle.
+    pub thumbnail: PathBuf,
+    /// A JPEG of frames from its beginning to its end.
+    pub spritesheet: PathBuf,
+}
+
+/// What a clip turned out to be.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Inspected {
+    /// Its pictures; none when it cannot be decoded.
+    pub film: Option<Film>,
+    /// What it was measured to show: `{satisfied, checkable, clauses}`.
+    pub adherence: Option<Value>,
+}
+
 /// From the worker to the studio.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +74,8 @@ pub enum Report {
     Preview(String),
     /// The files are there.
     Done(Made),
+    /// The clip was looked at.
+    Inspected(Inspected),
     /// The video ended without files.
     Failed {
         /// Stable name of the cause.

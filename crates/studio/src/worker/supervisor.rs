@@ -1,18 +1,15 @@
 //! Keeps one worker process busy with the queue.
 
-use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinora_engine::Stage;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::process::Worker;
 use super::protocol::{Make, Order, Position, Report};
 use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
@@ -23,12 +20,8 @@ use crate::store::{Claim, Ending, Lease, Result, Store, Tier};
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a lease is prolonged and a stop is looked for.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Silence after which a worker counts as lost.
-const SILENCE: Duration = Duration::from_secs(20);
 /// Time between two stored progress events of a video.
 const STORED_EVERY: Duration = Duration::from_secs(1);
-/// Time that a worker has to stop at its next step.
-const GRACE: Duration = Duration::from_secs(3);
 /// Pause after a worker that could not be started or was lost at once.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -64,13 +57,6 @@ pub enum Closing {
     Now,
 }
 
-/// A worker process with both ends of its pipes.
-struct Worker {
-    child: Child,
-    orders: ChildStdin,
-    reports: Lines<BufReader<ChildStdout>>,
-}
-
 /// How the making of one video came to its end, seen from here.
 enum Outcome {
     /// The worker reported an end.
@@ -81,49 +67,6 @@ enum Outcome {
     Closing,
     /// Another holds the lease.
     LeaseLost,
-}
-
-impl Worker {
-    fn start(command: &(PathBuf, Vec<String>)) -> io::Result<Self> {
-        let mut child = Command::new(&command.0)
-            .args(&command.1)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let orders = child.stdin.take().expect("the input is piped");
-        let output = child.stdout.take().expect("the output is piped");
-        Ok(Self {
-            child,
-            orders,
-            reports: BufReader::new(output).lines(),
-        })
-    }
-
-    async fn order(&mut self, order: &Order) -> io::Result<()> {
-        let mut line = serde_json::to_vec(order)?;
-        line.push(b'\n');
-        self.orders.write_all(&line).await?;
-        self.orders.flush().await
-    }
-
-    /// The next report; `None` when the process is gone, silent for too long or talks nonsense.
-    async fn report(&mut self) -> Option<Report> {
-        let line = timeout(SILENCE, self.reports.next_line())
-            .await
-            .ok()?
-            .ok()??;
-        serde_json::from_str(&line).ok()
-    }
-
-    /// Lets the process end by itself, so that it leaves no file behind, then ends it.
-    async fn close(mut self) {
-        drop(self.orders);
-        if timeout(GRACE, self.child.wait()).await.is_err() {
-            // An error means that it is gone already.
-            let _ = self.child.kill().await;
-        }
-    }
 }
 
 impl Supervisor {
@@ -212,7 +155,7 @@ impl Supervisor {
             tokio::select! {
                 report = worker.report() => match report {
                     None => return Ok(Outcome::Lost),
-                    Some(Report::Alive) => {}
+                    Some(Report::Alive | Report::Inspected(_)) => {} // no clip was given to look at
                     Some(Report::Preview(webp)) => {
                         self.hub.publish(&lease.id, Event::live("preview", json!({ "webp": webp })));
                     }
@@ -341,7 +284,7 @@ impl Pace {
 }
 
 /// Waits until running clips have to stop, too.
-async fn closed(closing: &mut watch::Receiver<Closing>) {
+pub async fn closed(closing: &mut watch::Receiver<Closing>) {
     // A studio that is gone without a word is closed as well.
     let _ = closing.wait_for(|closing| *closing == Closing::Now).await;
 }

@@ -220,7 +220,7 @@ mod tests {
                 name: String::new(),
                 url: url.into(),
                 event_types: Vec::new(),
-                secret: super::super::Secret::random()
+                secret: crate::webhooks::Secret::random()
                     .expect("random numbers")
                     .text(),
                 configured: false,
