@@ -94,10 +94,7 @@ fn a_killed_run_ends_with_the_weights_of_one_that_was_not() {
     };
     let started = Instant::now();
     while lines(&killed) < 3 {
-        assert!(
-            started.elapsed() < Duration::from_mins(2),
-            "no third step"
-        );
+        assert!(started.elapsed() < Duration::from_mins(2), "no third step");
         sleep(Duration::from_millis(5));
     }
     child.kill().expect("a running program");
