@@ -4,5 +4,6 @@ pub mod cache;
 pub mod data;
 pub mod dit;
 pub mod eval;
+mod files;
 mod log;
 mod plot;

@@ -81,7 +81,7 @@ enum Command {
     },
     /// Train the transformer on a latent cache
     Dit(dit::Arguments),
-    /// Write the averaged weights of a training run as the engine reads them
+    /// Write the averaged weights of a training run as a model folder for `kinora generate --model`
     Export {
         /// Folder of the run
         #[arg(long, value_name = "DIR")]
@@ -93,8 +93,8 @@ enum Command {
             default_value = "crates/engine/weights/kinora-1"
         )]
         from: PathBuf,
-        /// The file to write
-        #[arg(long, value_name = "FILE")]
+        /// The folder to write
+        #[arg(long, value_name = "DIR")]
         output: PathBuf,
     },
     /// Time training steps of the transformer on random clips

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{FORMAT, Subject};
 use crate::data::{Example, Said, Source};
+use crate::files::replace;
 
 /// Pixels of a half-size frame under a latent.
 const STRIDE: usize = 16;
@@ -66,11 +67,7 @@ pub fn write(
             let first = FIRST_SEED + number * arguments.shard;
             let seeds = first..first + arguments.shard;
             let bytes = shard(&arguments.source, seeds, encoder, tokenizer)?;
-            let temporary = path.with_extension("part");
-            fs::write(&temporary, bytes)
-                .and_then(|()| fs::rename(&temporary, &path))
-                .inspect_err(|_| drop(fs::remove_file(&temporary)))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            replace(&path, &bytes)?;
         }
         done(&path);
     }

@@ -1,22 +1,32 @@
 //! All of a run in one file, replaced whole or not at all.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use kinora_models::native::Config;
-use kinora_nn::WeightFile;
 use kinora_nn::optim::{Average, Optimizer, Parameters};
+use kinora_nn::{WeightFile, sha256_hex};
 use kinora_tensor::{Element, Precision, Tensor, bf16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::trainer::{AVERAGE_DECAY, Trainer, method};
+use crate::files::replace;
 
 /// What checkpoints of this version say of themselves.
 const FORMAT: &str = "kinora-train/1";
+/// The files of a model folder: the one that training changes, their checksums, all others.
+pub(super) const TRANSFORMER: &str = "transformer.safetensors";
+const SUMS: &str = "SHA256SUMS";
+const OTHERS: [&str; 5] = [
+    "config.json",
+    "vocabulary.txt",
+    "coverage.json",
+    "text.safetensors",
+    "codec.safetensors",
+];
 
 impl Trainer {
     /// Writes everything that [`Trainer::resume`] needs.
@@ -96,16 +106,30 @@ impl Trainer {
         })
     }
 
-    /// Writes the averaged transformer as the engine reads it, in bf16.
+    /// Writes a model folder that the engine runs: the averaged transformer in bf16, its checksum, and
+    /// everything else as in `from`. Its coverage is still that of the model in `from`.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn export(&self, path: &Path) -> Result<()> {
+    /// When a file cannot be read or written.
+    pub fn export(&self, from: &Path, folder: &Path) -> Result<()> {
+        let failed = |file: &str| format!("cannot copy {file} to {}", folder.display());
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if from.canonicalize()? != folder.canonicalize()? {
+            for file in OTHERS {
+                fs::copy(from.join(file), folder.join(file)).with_context(|| failed(file))?;
+            }
+        }
+        let path = folder.join(TRANSFORMER);
         let tensors = self.averaged().iter();
         let tensors: Vec<_> = tensors
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
-        write::<bf16>(path, &tensors, None)
+        write::<bf16>(&path, &tensors, None)?;
+        let own = format!("{}  {TRANSFORMER}", sha256_hex([&fs::read(&path)?[..]]));
+        let sums = fs::read_to_string(from.join(SUMS)).with_context(|| failed(SUMS))?;
+        let others = |line: &&str| !line.ends_with(TRANSFORMER);
+        let lines: Vec<&str> = sums.lines().filter(others).chain([&*own]).collect();
+        replace(&folder.join(SUMS), (lines.join("\n") + "\n").as_bytes())
     }
 }
 
@@ -122,20 +146,7 @@ fn write<T: Bytes>(
     });
     let views: Vec<_> = views.collect::<Result<_, _>>()?;
     let bytes = safetensors::serialize(views, metadata)?;
-    let temporary = path.with_extension("part");
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    written
-        .and_then(|()| fs::rename(&temporary, path))
-        .inspect_err(|_| drop(fs::remove_file(&temporary)))
-        .with_context(|| {
-            format!(
-                "cannot write {}; what was there before is unchanged",
-                path.display()
-            )
-        })
+    replace(path, &bytes)
 }
 
 /// How elements lie in a file.

@@ -12,6 +12,7 @@ use kinora_nn::WeightFile;
 use kinora_tensor::Precision;
 
 use super::batch::Batch;
+use super::checkpoint::TRANSFORMER;
 use super::plan::trapezoid;
 use super::samples::Samples;
 use super::settings::{Arguments, Settings};
@@ -36,6 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = Settings::of(arguments)?;
     let folder = &arguments.run;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let checkpoint = folder.join(CHECKPOINT);
     let config = model::config(&arguments.from)?;
     let mut cache = Cache::open(&arguments.cache)?;
     let mut texts = Texts::open(&arguments.from, &config)?;
@@ -67,13 +69,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let losses = match trainer.step(&batch, settings.learning_rate * factor) {
             Ok(losses) => losses,
             Err(error) => {
-                trainer.save(&folder.join(CHECKPOINT))?;
-                let kept = folder.join(CHECKPOINT);
-                let said = format!(
-                    "training stopped; the state before is in {}",
-                    kept.display()
+                trainer.save(&checkpoint)?;
+                let kept = checkpoint.display();
+                return Err(
+                    error.context(format!("training stopped; the state before is in {kept}"))
                 );
-                return Err(error.context(said));
             }
         };
         let step = trainer.steps();
@@ -98,26 +98,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             cache.refresh()?;
         }
         if saved.elapsed() > Duration::from_secs(settings.save_every) {
-            trainer.save(&folder.join(CHECKPOINT))?;
+            trainer.save(&checkpoint)?;
             saved = Instant::now();
         }
     }
     bar.finish_and_clear();
-    trainer.save(&folder.join(CHECKPOINT))?;
+    trainer.save(&checkpoint)?;
     samples.draw(&trainer, &mut texts, folder)?;
     log.draw()?;
     println!("{}: step {}", folder.display(), trainer.steps());
     Ok(())
 }
 
-/// Writes the averaged weights of a run as the engine reads them.
+/// Writes the averaged weights of a run as a model folder that the engine runs.
 ///
 /// # Errors
 /// When the run's checkpoint or the result cannot be read or written.
 pub fn export(run: &Path, from: &Path, output: &Path) -> Result<()> {
     let config = model::config(from)?;
     let trainer = Trainer::resume(&run.join(CHECKPOINT), config, Precision::F32, 1)?;
-    trainer.export(output)
+    trainer.export(from, output)
 }
 
 /// The checkpoint of the run, or the weights that it begins from.
@@ -127,7 +127,7 @@ fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<T
     if checkpoint.exists() {
         return Trainer::resume(&checkpoint, config, precision, tokens);
     }
-    let weights = WeightFile::open(&arguments.from.join("transformer.safetensors"))?;
+    let weights = WeightFile::open(&arguments.from.join(TRANSFORMER))?;
     let head = Trainer::new_head(&config, settings.seed);
     Trainer::new(config, precision, &weights, head, tokens)
 }

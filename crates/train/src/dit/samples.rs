@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use kinora_diffusion::samplers::Progress;
-use kinora_diffusion::{Sampler, Schedule, sample};
+use kinora_diffusion::{Guidance, Sampler, Schedule, sample};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_filmset::script::random::Rng;
@@ -29,9 +29,12 @@ const SHOWN: [usize; 3] = [0, 12, 24];
 const STEPS: usize = 16;
 /// Of the schedule.
 const SHIFT: f64 = 3.0;
-const GUIDANCE: f32 = 3.0;
 /// Where there is noise alone, the prompt is not contrasted with an empty one.
-const GUIDED_BELOW: f64 = 0.98;
+const GUIDANCE: Guidance = Guidance {
+    scale: 3.0,
+    from: 0.0,
+    to: 0.98,
+};
 const GAP: usize = 4;
 
 /// Draws grids with the codec of the model that a run began from.
@@ -107,9 +110,9 @@ impl Samples {
         let velocity = |x: &Tensor, sigma: f64| {
             let levels = [sigma as f32; LATENT_FRAMES];
             let mut clean = model.forward(x, &levels, said);
-            if sigma < GUIDED_BELOW {
+            if GUIDANCE.applies(sigma) {
                 let unsaid = model.forward(x, &levels, empty);
-                clean = unsaid.combine(1.0 - GUIDANCE, &clean, GUIDANCE);
+                clean = GUIDANCE.mix(&clean, &unsaid);
             }
             x.combine(1.0, &clean, -1.0).scale((1.0 / sigma) as f32)
         };

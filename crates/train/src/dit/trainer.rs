@@ -19,7 +19,7 @@ const TEACHER_WEIGHT: f32 = 0.2;
 const CLIP_NORM: f32 = 1.0;
 pub(super) const AVERAGE_DECAY: f32 = 0.998;
 /// Names of the teacher's head among the parameters.
-pub(super) const TEACHER: &str = "teacher.";
+const TEACHER: &str = "teacher.";
 const HEAD: [&str; 2] = ["teacher.head.weight", "teacher.head.bias"];
 
 /// Parameters and all that moves them.
@@ -119,10 +119,7 @@ impl Trainer {
         self.clip(&mut gradients);
         self.optimizer
             .step(&mut self.parameters, &gradients, learning_rate);
-        let own = |(name, _): &(&String, &Tensor)| !name.starts_with(TEACHER);
-        let own = self.parameters.iter().filter(own);
-        let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
-        self.average.update(&own.collect());
+        self.average.update(&of_model(&self.parameters));
         Ok(losses)
     }
 
@@ -175,9 +172,7 @@ impl Trainer {
             .iter()
             .map(|(name, tensor)| (name.clone(), tensor.tracked()))
             .collect();
-        let model = leaves.iter().filter(|(name, _)| !name.starts_with(TEACHER));
-        let model = model.map(|(name, leaf)| (name.clone(), leaf.clone()));
-        let file = WeightFile::of_tensors("the parameters", model.collect());
+        let file = WeightFile::of_tensors("the parameters", of_model(&leaves));
         let transformer = Transformer::load(&file.weights(self.precision), &self.config)?;
 
         let [b, t, _, _, _] = batch.clean.dims();
@@ -226,6 +221,14 @@ impl Trainer {
             }
         }
     }
+}
+
+/// The parameters without the teacher's head.
+fn of_model(parameters: &Parameters) -> Parameters {
+    let own = |(name, _): &(&String, &Tensor)| !name.starts_with(TEACHER);
+    let own = parameters.iter().filter(own);
+    own.map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .collect()
 }
 
 /// Muon moves the matrices between the blocks' layers.
