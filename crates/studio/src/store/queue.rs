@@ -10,6 +10,7 @@ use kinora_engine::{Film, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::{Inputs, Result, Store, Tier, webhooks};
@@ -33,6 +34,16 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The lease of a row that was claimed.
+    pub(super) fn read(row: &SqliteRow, token: String) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            token,
+            attempt: row.try_get("attempt")?,
+            most_attempts: row.try_get("most_attempts")?,
+        })
+    }
+
     /// Whether a worker that is lost now fails the video.
     pub fn is_last(&self) -> bool {
         self.attempt >= self.most_attempts
@@ -193,12 +204,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let waited = self.now() - row.try_get::<i64, _>("created_at")?;
         Ok(Some(Claim {
-            lease: Lease {
-                id: row.try_get("id")?,
-                token,
-                attempt: row.try_get("attempt")?,
-                most_attempts: row.try_get("most_attempts")?,
-            },
+            lease: Lease::read(&row, token)?,
             request: serde_json::from_str(row.try_get("request")?)?,
             inputs: Inputs::read(&row)?,
             tier: Tier::of_column(row.try_get("tier")?),

@@ -57,12 +57,7 @@ impl Store {
         let asked: Option<String> = row.try_get("remote_key")?;
         let remote_id: Option<String> = row.try_get("remote_id")?;
         Ok(Some(RemoteClaim {
-            lease: Lease {
-                id: row.try_get("id")?,
-                token,
-                attempt: row.try_get("attempt")?,
-                most_attempts: row.try_get("most_attempts")?,
-            },
+            lease: Lease::read(&row, token)?,
             request: serde_json::from_str(row.try_get("request")?)?,
             inputs: Inputs::read(&row)?,
             // Without a key the id is that of an earlier try which came to nothing.
