@@ -40,7 +40,7 @@ def work(rank, args):
             said = conditions(headers)
             clean = torch.randn(b, t, 10, 18, config.codec.latent_channels, device=args.device)
             cover = torch.full((b, t, 10, 18), 0.1, device=args.device)
-            sigma = sample_sigma(b)[:, None].expand(b, t).clone().to(args.device)
+            sigma = sample_sigma(b, t)[:, None].expand(b, t).clone().to(args.device)
             started = time.perf_counter()
             noisy = noised(clean, torch.randn_like(clean), sigma).to(dtype)
             predicted, middle = model(noisy, sigma, *said, middle=True)

@@ -94,7 +94,7 @@ def training():
     clean = torch.randn(batches, b, t, h, w, c)
     noise = torch.randn(batches, b, t, h, w, c)
     cover = torch.rand(batches, b, t, h, w).square()
-    sigma = sample_sigma(batches * b).reshape(batches, b, 1).repeat(1, 1, t)
+    sigma = sample_sigma(batches * b, t).reshape(batches, b, 1).repeat(1, 1, t)
     sigma[1, 0, 0] = sigma[2, 1, -1] = 0.0
     states = torch.randn(batches, b, 7, TINY.text.hidden_size)
     words = torch.tensor([[7, 4, 0], [5, 7, 6], [0, 0, 0], [3, 1, 7]])

@@ -236,7 +236,7 @@ def train(rank, args):
         said = [h if generator.random() > TEXT_DROPOUT else empty(1)[0] for h in headers]
         clean, cover = clean.to(args.device), cover.to(args.device)
         b, t = clean.shape[:2]
-        sigma = sample_sigma(b)[:, None].expand(b, t).clone().to(args.device)
+        sigma = sample_sigma(b, t)[:, None].expand(b, t).clone().to(args.device)
         keep_clean(sigma)
         noisy = noised(clean, torch.randn_like(clean), sigma)
         predicted, middle = model(

@@ -4,14 +4,19 @@ x_sigma = (1 - sigma) * x + sigma * noise, velocity = noise - x. Sigma 0 is clea
 Reference: JiT, arXiv 2511.13720: predict x, take the loss on the velocity.
 """
 
+import math
+
 import torch
 
 MIN_SIGMA = 0.05
 
 
-def sample_sigma(count: int, shift: float = 0.8, spread: float = 0.8) -> torch.Tensor:
-    """Noise levels of a batch: logit-normal, leaning to the noisy side."""
-    return torch.sigmoid(shift + spread * torch.randn(count))
+def sample_sigma(count: int, t: int, shift: float = 1.1, spread: float = 1.2) -> torch.Tensor:
+    """Noise levels of clips of `t` latent frames: logit-normal, leaning to the noisy side.
+
+    They lean more the longer a clip is: what all its latents show together is seen through more noise
+    (Esser et al. 2403.03206, section 5.3.2)."""
+    return torch.sigmoid(shift + 0.5 * math.log(t) + spread * torch.randn(count))
 
 
 def noised(clean, noise, sigma):

@@ -126,9 +126,8 @@ impl SwiGlu {
     /// # Errors
     /// As [`Weights::tensor`].
     pub fn load(weights: &Weights, size: usize, hidden: usize) -> Result<Self, WeightsError> {
-        let both = weights.at("gate_up").factor("weight", [2 * hidden, size])?;
-        let (gate, up) = (both.slice(0..hidden), both.slice(hidden..2 * hidden));
-        let gate_up = PackedWeight::swiglu(&gate, &up, weights.precision());
+        let gate_up = weights.at("gate_up").factor("weight", [2 * hidden, size])?;
+        let gate_up = PackedWeight::swiglu(&gate_up, weights.precision());
         Ok(Self {
             gate_up,
             down: Linear::load_without_bias(&weights.at("down"), size, hidden)?,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kinora_tensor::{PackedWeight, Precision, Tensor};
+use kinora_tensor::{PackedWeight, Precision, Tensor, parallel_map};
 
 /// Tensors by the names of their weights.
 pub type Parameters = BTreeMap<String, Tensor>;
@@ -84,14 +84,21 @@ impl Optimizer {
         learning_rate: f32,
     ) {
         self.steps += 1;
-        for (name, gradient) in gradients {
-            let known = self.states.get_mut(name).zip(parameters.get_mut(name));
+        let gradients: Vec<_> = gradients.iter().collect();
+        // Each matrix is small: whole parameters are divided among threads, not their products.
+        let moved = parallel_map(gradients.len(), |i| {
+            let (name, gradient) = gradients[i];
+            let known = self.states.get(name).zip(parameters.get(name));
             let Some((state, parameter)) = known else {
                 panic!("a gradient of the unknown parameter {name}");
             };
-            let update = state.update(gradient, self.steps);
+            let (state, update) = state.after(gradient, self.steps);
             let kept = 1.0 - learning_rate * WEIGHT_DECAY;
-            *parameter = parameter.combine(kept, &update, -learning_rate);
+            (state, parameter.combine(kept, &update, -learning_rate))
+        });
+        for ((name, _), (state, parameter)) in gradients.into_iter().zip(moved) {
+            self.states.insert(name.clone(), state);
+            parameters.insert(name.clone(), parameter);
         }
     }
 
@@ -140,24 +147,26 @@ impl Optimizer {
 }
 
 impl State {
-    /// Takes a gradient in, and gives the direction to move against.
-    fn update(&mut self, gradient: &Tensor, steps: u64) -> Tensor {
+    /// The state after another gradient, and the direction to move against.
+    fn after(&self, gradient: &Tensor, steps: u64) -> (Self, Tensor) {
         match self {
             Self::Muon { momentum } => {
-                *momentum = momentum.combine(MOMENTUM, gradient, 1.0);
+                let momentum = momentum.combine(MOMENTUM, gradient, 1.0);
                 let [n, k] = gradient.dims();
-                let along = gradient.combine(1.0, momentum, MOMENTUM);
-                orthogonal(&along).scale(0.2 * (n.max(k) as f32).sqrt())
+                let along = gradient.combine(1.0, &momentum, MOMENTUM);
+                let update = orthogonal(&along).scale(0.2 * (n.max(k) as f32).sqrt());
+                (Self::Muon { momentum }, update)
             }
             Self::AdamW { first, second } => {
-                *first = first.combine(BETAS[0], gradient, 1.0 - BETAS[0]);
-                *second = second.combine(BETAS[1], &gradient.mul(gradient), 1.0 - BETAS[1]);
+                let first = first.combine(BETAS[0], gradient, 1.0 - BETAS[0]);
+                let second = second.combine(BETAS[1], &gradient.mul(gradient), 1.0 - BETAS[1]);
                 let steps = steps.min(u64::from(u16::MAX)) as i32; // far beyond, powers are zero
                 let [bias, square_bias] = BETAS.map(|beta| 1.0 - beta.powi(steps));
-                let (first, second) = (first.as_f32(), second.as_f32());
-                Tensor::from_fn(gradient.shape(), |i| {
-                    first[i] / bias / ((second[i] / square_bias).sqrt() + EPS)
-                })
+                let (x, square) = (first.as_f32(), second.as_f32());
+                let update = Tensor::from_fn(gradient.shape(), |i| {
+                    x[i] / bias / ((square[i] / square_bias).sqrt() + EPS)
+                });
+                (Self::AdamW { first, second }, update)
             }
         }
     }
@@ -172,21 +181,25 @@ fn orthogonal(matrix: &Tensor) -> Tensor {
     if rows > columns {
         return orthogonal(&matrix.permute([1, 0])).permute([1, 0]);
     }
-    // `x y^T`, which for the symmetric polynomials of the Gram matrix is `x y`.
-    let times = |x: &Tensor, y: &Tensor| x.linear(&PackedWeight::new(y, Precision::F32), None);
+    let times =
+        |x: &Tensor, y: &Tensor| x.linear(&PackedWeight::of_columns(y, Precision::F32), None);
     let x = matrix.scale(1.0 / (norm([matrix]) + 1e-7));
     let [a, b, c] = QUINTIC;
     let eye = Tensor::from_fn(&[rows, rows], |i| f32::from(u8::from(i / rows == i % rows)));
-    let mut gram = times(&x, &x);
-    let mut product = eye.clone();
-    for _ in 0..NEWTON_SCHULZ_STEPS {
-        let factor = gram
-            .combine(b, &times(&gram, &gram), c)
-            .combine(1.0, &eye, a);
-        product = times(&factor, &product);
-        gram = times(&times(&factor, &gram), &factor);
+    // `b + c gram`, and then `a + gram (b + c gram)`.
+    let factor = |gram: &Tensor| {
+        let inner = eye.combine(b, gram, c);
+        times(gram, &inner).combine(1.0, &eye, a)
+    };
+    let mut gram = x.linear(&PackedWeight::new(&x, Precision::F32), None);
+    let mut product = factor(&gram);
+    let mut last = product.clone();
+    for _ in 1..NEWTON_SCHULZ_STEPS {
+        gram = times(&times(&last, &gram), &last);
+        last = factor(&gram);
+        product = times(&last, &product);
     }
-    product.linear(&PackedWeight::of_columns(&x, Precision::F32), None)
+    times(&product, &x)
 }
 
 /// The Euclidean norm of all elements together.

@@ -81,7 +81,7 @@ impl Bench {
             });
         }
         let x = ones(&[585, 320]);
-        let pair = PackedWeight::swiglu(&ones(&[960, 320]), &ones(&[960, 320]), Precision::Bf16);
+        let pair = PackedWeight::swiglu(&ones(&[1920, 320]), Precision::Bf16);
         let work = 2.0 * (585 * 320 * 1920) as f64;
         self.measure("swiglu 585x320x960", work, "GFLOP/s", || x.swiglu(&pair));
         let (x, weight) = (

@@ -16,8 +16,7 @@ mod rows;
 mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
-pub(crate) use pool::parallel_parts;
-pub use pool::{parallel_for, set_threads, threads};
+pub use pool::{parallel_for, parallel_map, parallel_parts, set_threads, threads};
 
 use std::ops::Range;
 

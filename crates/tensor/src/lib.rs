@@ -39,7 +39,9 @@ mod tape;
 mod tensor;
 
 pub use backend::{Backend, Device};
-pub use cpu::{Isa, IsaError, parallel_for, set_threads, threads, with_isa};
+pub use cpu::{
+    Isa, IsaError, parallel_for, parallel_map, parallel_parts, set_threads, threads, with_isa,
+};
 pub use dtype::{DType, Element};
 pub use half::bf16;
 pub use ops::{

@@ -149,19 +149,19 @@ fn index_bf16(depth: usize, n: usize, k: usize) -> usize {
 
 /// A source tensor that becomes panels on first use and is dropped then.
 struct Lazy {
-    source: Mutex<Option<Vec<Tensor>>>,
+    source: Mutex<Option<Tensor>>,
     panels: OnceLock<Panels>,
 }
 
 impl Lazy {
-    fn new(source: Vec<Tensor>) -> Self {
+    fn new(source: Tensor) -> Self {
         Self {
             source: Mutex::new(Some(source)),
             panels: OnceLock::new(),
         }
     }
 
-    fn get(&self, pack: impl FnOnce(&[Tensor]) -> Panels) -> &Panels {
+    fn get(&self, pack: impl FnOnce(&Tensor) -> Panels) -> &Panels {
         self.panels.get_or_init(|| {
             let source = self
                 .source
@@ -191,13 +191,13 @@ enum Order {
     Chosen(Vec<u32>),
     /// Column by column of a matrix `[k, n]`.
     Columns,
-    /// Rows of two matrices, which become one output.
+    /// A row of each half of a matrix `[2 n, k]`, which become one output.
     Swiglu,
 }
 
 /// A weight that is learned.
 pub(crate) struct Trained {
-    /// `[n, k]`, tracked; of `swiglu` both matrices, the gate first.
+    /// The weight as it was given, tracked.
     pub(crate) matrix: Tensor,
     /// For products with rows of `k`, plain also of `swiglu`.
     pub(crate) forward: PackedWeight,
@@ -206,12 +206,12 @@ pub(crate) struct Trained {
 }
 
 impl Trained {
-    fn new(matrix: Tensor, precision: Precision) -> Box<Self> {
+    fn new(matrix: &Tensor, precision: Precision) -> Box<Self> {
         let plain = matrix.detached();
         Box::new(Self {
             forward: PackedWeight::new(&plain, precision),
             backward: Arc::new(PackedWeight::of_columns(&plain, precision)),
-            matrix,
+            matrix: matrix.clone(),
         })
     }
 }
@@ -221,14 +221,14 @@ impl PackedWeight {
     #[track_caller]
     pub fn new(weight: &Tensor, precision: Precision) -> Self {
         let [outputs, inputs] = weight.dims();
-        let trained = || Trained::new(weight.clone(), precision);
+        let trained = || Trained::new(weight, precision);
         Self {
             outputs,
             inputs,
             precision,
             order: Order::Rows,
             trained: weight.is_tracked().then(trained),
-            lazy: Lazy::new(vec![weight.detached()]),
+            lazy: Lazy::new(weight.detached()),
         }
     }
 
@@ -264,29 +264,18 @@ impl PackedWeight {
         }
     }
 
-    /// Two weights `[n, k]` for `silu(x gate^T) * (x up^T)`.
+    /// A weight `[2 n, k]` for `silu(x gate^T) * (x up^T)`, the rows of the gate first.
     ///
     /// # Panics
-    /// When the shapes differ.
+    /// When the number of rows is odd.
     #[track_caller]
-    pub fn swiglu(gate: &Tensor, up: &Tensor, precision: Precision) -> Self {
-        let [outputs, inputs] = gate.dims();
-        assert_eq!(
-            gate.shape(),
-            up.shape(),
-            "SwiGLU of {:?} and {:?}",
-            gate.shape(),
-            up.shape()
-        );
-        let tracked = gate.is_tracked() || up.is_tracked();
-        let trained = || Trained::new(Tensor::concat(&[gate, up], 0), precision);
+    pub fn swiglu(weight: &Tensor, precision: Precision) -> Self {
+        let [rows, _] = weight.dims();
+        assert_eq!(rows % 2, 0, "SwiGLU of two halves of {:?}", weight.shape());
         Self {
-            outputs,
-            inputs,
-            precision,
+            outputs: rows / 2,
             order: Order::Swiglu,
-            trained: tracked.then(trained),
-            lazy: Lazy::new(vec![gate.detached(), up.detached()]),
+            ..Self::new(weight, precision)
         }
     }
 
@@ -318,19 +307,19 @@ impl PackedWeight {
             copy_f32(source, row * self.inputs..(row + 1) * self.inputs, out);
         };
         self.lazy.get(|source| match &self.order {
-            Order::Columns => Panels::of_columns(&source[0], self.precision),
+            Order::Columns => Panels::of_columns(source, self.precision),
             Order::Swiglu => {
                 let columns = self.outputs.next_multiple_of(half) * 2;
                 Panels::pack(columns, self.inputs, self.precision, |column, out| {
                     let (part, row) = (column / half % 2, column / PANEL * half + column % half);
                     if row < self.outputs {
-                        copy(&source[part], row, out);
+                        copy(source, part * self.outputs + row, out);
                     }
                 })
             }
-            Order::Rows => self.pack(|column, out| copy(&source[0], column, out)),
+            Order::Rows => self.pack(|column, out| copy(source, column, out)),
             Order::Chosen(rows) => {
-                self.pack(|column, out| copy(&source[0], rows[column] as usize, out))
+                self.pack(|column, out| copy(source, rows[column] as usize, out))
             }
         })
     }
@@ -386,7 +375,7 @@ impl ConvWeight {
             "{:?} over {frames} frames",
             weight.shape()
         );
-        let lazy = Lazy::new(vec![weight.clone()]);
+        let lazy = Lazy::new(weight.clone());
         let in_channels = channels / frames;
         Self {
             out_channels,
@@ -412,7 +401,7 @@ impl ConvWeight {
             "a convolution of {kernel}x{width} over {frames} frames"
         );
         Tensor::refuse_tracked("a convolution", &[weight]);
-        let lazy = Lazy::new(vec![weight.clone()]);
+        let lazy = Lazy::new(weight.clone());
         Self {
             out_channels,
             in_channels,
@@ -467,7 +456,7 @@ impl ConvWeight {
                     return;
                 }
                 let mut published = vec![0.0; all];
-                copy_f32(&source[0], column * all..(column + 1) * all, &mut published);
+                copy_f32(source, column * all..(column + 1) * all, &mut published);
                 for (plane, kernel) in published.chunks_exact(taps).enumerate() {
                     let (frame, channel) = match self.layout {
                         Frames::Stacked => (plane / channels, plane % channels),

@@ -172,7 +172,7 @@ fn products_with_every_ending() {
     let [m, k, n] = [6, 9, 5];
     let rows = [0, 1, 1, 0, 2, 1];
     let [x, stream] = [f32(&[m, k], 1), f32(&[m, n], 2)];
-    let [weight, other, table] = [f32(&[n, k], 3), f32(&[n, k], 4), f32(&[3, n], 5)];
+    let [weight, pair, table] = [f32(&[n, k], 3), f32(&[2 * n, k], 4), f32(&[3, n], 5)];
     let inputs = [x.clone(), weight.clone(), stream, table];
     prove("gate and residual", &inputs, &|x| {
         let weight = PackedWeight::new(&x[1], Precision::F32);
@@ -182,8 +182,8 @@ fn products_with_every_ending() {
         let weight = PackedWeight::new(&x[1], Precision::F32);
         x[0].linear_residual(&weight, None, &x[2], None)
     });
-    prove("swiglu", &[x, weight, other], &|x| {
-        x[0].swiglu(&PackedWeight::swiglu(&x[1], &x[2], Precision::F32))
+    prove("swiglu", &[x, pair], &|x| {
+        x[0].swiglu(&PackedWeight::swiglu(&x[1], Precision::F32))
     });
 }
 

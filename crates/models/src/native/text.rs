@@ -32,13 +32,23 @@ pub struct Word {
 /// What the encoder makes of a prompt.
 #[derive(Debug, Clone)]
 pub struct TextStates {
-    /// F32 `[m, d]`; absent for an empty prompt.
+    /// `[m, d]`, F32 as the encoder gives them; absent for an empty prompt.
     pub states: Option<Tensor>,
     /// F32 `[1, c]`: class probabilities of all slots side by side.
     pub belief: Tensor,
     /// For each slot, the share of its attention that each word got, `[s][m]`; what is missing to
     /// 1 went to "not said".
     pub attention: Vec<Vec<f32>>,
+}
+
+impl TextStates {
+    /// The same with states of another dtype.
+    pub fn to_dtype(&self, dtype: DType) -> Self {
+        Self {
+            states: self.states.as_ref().map(|states| states.to_dtype(dtype)),
+            ..self.clone()
+        }
+    }
 }
 
 /// The text encoder, always in f32: it is small and runs once a prompt.

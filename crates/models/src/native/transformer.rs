@@ -83,7 +83,7 @@ impl Block {
         let modulation = weights.tensor("modulation", [6, d])?.to_dtype(DType::F32);
         Ok(Self {
             num_heads: d / head_dim,
-            modulation: modulation.reshape(&[6 * d]),
+            modulation,
             qkv: linear("qkv", d, 3 * d)?,
             text_kv: linear("text_kv", config.text.hidden_size, 2 * d)?,
             q_norm: norm("q_norm")?,
@@ -123,7 +123,7 @@ impl Block {
     /// `x` and the result `[b, n, d]`.
     fn forward(&self, x: &Tensor, frame: &Frame, text: Option<&(Tensor, Tensor)>) -> Tensor {
         let d = x.last_dim();
-        let table = frame.levels + &self.modulation; // [l, 6d]
+        let table = frame.levels + &self.modulation.reshape(&[6 * d]); // [l, 6d]
         let part = |i: usize| table.narrow(1, i * d..(i + 1) * d);
         let [shift, scale, gate, ffn_shift, ffn_scale, ffn_gate] = std::array::from_fn(part);
         let rows = frame.rows;
@@ -192,7 +192,7 @@ impl Transformer {
         self.condition_all(&[text])
     }
 
-    /// Prepares the prompts of several clips.
+    /// Prepares the prompts of several clips. Their states have the dtype of the latents.
     pub fn condition_all(&self, texts: &[&TextStates]) -> Conditioning {
         let words = |text: &&TextStates| text.states.as_ref().map_or(0, |states| states.shape()[0]);
         let words: Vec<usize> = texts.iter().map(words).collect();
@@ -229,7 +229,8 @@ impl Transformer {
     /// [`Transformer::forward`] of several clips, each with its own prompt and noise levels.
     ///
     /// # Shapes
-    /// `latents` F32 `[b, t, h, w, c]`; `sigma` `b t` values, the frames of a clip side by side.
+    /// `latents` `[b, t, h, w, c]`, whose dtype is that of all activations; `sigma` `b t` values, the
+    /// frames of a clip side by side.
     ///
     /// # Panics
     /// As [`Transformer::forward`], and when there are not `b` prompts.
@@ -337,12 +338,10 @@ impl Transformer {
 /// The states of all words `[b, m, d_text]`, each text filled up with zeros to the longest.
 fn padded(texts: &[&TextStates], words: &[usize]) -> Option<Tensor> {
     let m = words.iter().copied().max().filter(|m| *m > 0)?;
-    let width = texts
-        .iter()
-        .find_map(|text| text.states.as_ref())?
-        .last_dim();
+    let first = texts.iter().find_map(|text| text.states.as_ref())?;
+    let (width, dtype) = (first.last_dim(), first.dtype());
     let filled = texts.iter().zip(words).map(|(text, words)| {
-        let rest = Tensor::zeros(&[m - words, width], DType::F32);
+        let rest = Tensor::zeros(&[m - words, width], dtype);
         match &text.states {
             Some(states) if *words == m => states.clone(),
             Some(states) => Tensor::concat(&[states, &rest], 0),

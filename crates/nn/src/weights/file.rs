@@ -379,7 +379,7 @@ mod tests {
             "tiny: `a.weight` is [2, 3], the model needs [3, 2]",
         );
         let factor = root.factor("a.weight", [2, 3]).unwrap();
-        assert!(factor.is_tracked() && factor.dtype() == DType::Bf16);
+        assert!(factor.is_tracked() && factor.dtype() == DType::F32);
         let unread = file.finish().unwrap_err().to_string();
         assert_eq!(
             unread,

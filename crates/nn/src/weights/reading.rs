@@ -64,7 +64,13 @@ impl WeightFile {
     /// A tensor as the file holds it, times its factor.
     fn decode(&self, name: &str, entry: &Entry, dtype: DType) -> Result<Tensor, WeightsError> {
         if let Some(tensor) = self.held.get(&entry.stored) {
-            return Ok(tensor.to_dtype(dtype));
+            // What is tracked stays a leaf; as a factor it is rounded where it is packed.
+            let exact = tensor.is_tracked();
+            return Ok(if exact {
+                tensor.clone()
+            } else {
+                tensor.to_dtype(dtype)
+            });
         }
         let bytes = &self.parts[entry.part].bytes;
         let scale = match &entry.scale {

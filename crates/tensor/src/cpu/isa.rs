@@ -157,20 +157,29 @@ thread_local! {
     static FORCED: Cell<Option<Isa>> = const { Cell::new(None) };
 }
 
-/// Runs `f` with another instruction set than the process chose, on this thread. For tests and
-/// benchmarks.
+/// Runs `f` with another instruction set than the process chose. For tests and benchmarks.
 ///
 /// # Panics
 /// When the machine lacks it.
 pub fn with_isa<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
+    assert!(isa.is_available(), "{}", IsaError::Unsupported { isa });
+    with_forced(Some(isa), f)
+}
+
+/// What an enclosing [`with_isa`] chose.
+pub(super) fn forced() -> Option<Isa> {
+    FORCED.get()
+}
+
+/// Runs `f` with what [`forced`] gave on another thread.
+pub(super) fn with_forced<R>(isa: Option<Isa>, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Isa>);
     impl Drop for Restore {
         fn drop(&mut self) {
             FORCED.set(self.0);
         }
     }
-    assert!(isa.is_available(), "{}", IsaError::Unsupported { isa });
-    let _restore = Restore(FORCED.replace(Some(isa)));
+    let _restore = Restore(FORCED.replace(isa));
     f()
 }
 

@@ -14,6 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError, TryLockError};
 
+use super::isa;
+
 /// How often a waiting thread looks before it sleeps: some tens of microseconds.
 const SPINS: u32 = 20_000;
 
@@ -89,11 +91,14 @@ pub fn set_threads(threads: usize) {
 }
 
 /// Calls `task(i)` once for each `i` below `chunks`, on several threads, and returns when all are
-/// done. From within a task, or while another thread's job runs, the calling thread does it alone.
+/// done. From within a task, or while another thread's job runs, the calling thread does it alone. A
+/// [`with_isa`](super::with_isa) around the call holds for all tasks.
 ///
 /// # Panics
 /// When a task panics, after all tasks have ended.
 pub fn parallel_for(chunks: usize, task: impl Fn(usize) + Sync) {
+    let forced = isa::forced();
+    let task = |i| isa::with_forced(forced, || task(i));
     if chunks > 1 && threads() > 1 {
         let owner = match POOL.owner.try_lock() {
             Ok(owner) => Some(owner),
@@ -271,12 +276,18 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
-/// Divides `out` into parts of `len` elements and calls `task(i, part)` for each, in parallel.
-pub(crate) fn parallel_parts<T: Send>(
-    out: &mut [T],
-    len: usize,
-    task: impl Fn(usize, &mut [T]) + Sync,
-) {
+/// `task(i)` of each `i` below `count`, in order; see [`parallel_for`].
+pub fn parallel_map<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let mut results: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    parallel_parts(&mut results, 1, |i, result| result[0] = Some(task(i)));
+    let results = results
+        .into_iter()
+        .map(|result| result.expect("every task ran"));
+    results.collect()
+}
+
+/// Divides `out` into parts of `len` elements and calls `task(i, part)` for each; see [`parallel_for`].
+pub fn parallel_parts<T: Send>(out: &mut [T], len: usize, task: impl Fn(usize, &mut [T]) + Sync) {
     let len = len.max(1);
     let (total, shared) = (out.len(), Shared::new(out));
     parallel_for(total.div_ceil(len), |i| {
@@ -288,6 +299,7 @@ pub(crate) fn parallel_parts<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Isa;
 
     #[test]
     fn every_chunk_runs_once() {
@@ -316,6 +328,12 @@ mod tests {
             });
         });
         assert_eq!(total.into_inner(), 8 * 28);
+    }
+
+    #[test]
+    fn a_forced_set_holds_in_all_tasks() {
+        let sets = isa::with_isa(Isa::Reference, || parallel_map(64, |_| Isa::current()));
+        assert!(sets.into_iter().all(|set| set == Isa::Reference));
     }
 
     #[test]

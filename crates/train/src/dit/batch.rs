@@ -13,9 +13,12 @@ use crate::cache::{Cache, CacheError, Subject};
 const SUBJECT_WEIGHT: f32 = 1.5;
 /// The share of clips that are shown without their caption, for guidance.
 const TEXT_DROPOUT: f32 = 0.1;
-/// Noise levels are logit-normal, leaning to the noisy side.
-const SIGMA_SHIFT: f32 = 0.8;
-const SIGMA_SPREAD: f32 = 0.8;
+/// Noise levels are logit-normal, leaning to the noisy side, and more so the longer a clip is: what all
+/// its latents show together, as the hour and the setting, is seen through more noise.
+///
+/// Reference: Esser et al. 2403.03206, section 5.3.2, for the square root of the length.
+const SIGMA_SHIFT: f32 = 1.1;
+const SIGMA_SPREAD: f32 = 1.2;
 /// Shares of clips some latent frames of which are given, and so stay clean, as image to video,
 /// extensions and loops ask for: the first, the first three, the last, both ends. Negative frames
 /// count from the end.
@@ -120,7 +123,8 @@ impl Batch {
 
 /// The noise levels of a clip's `t` latent frames.
 pub(super) fn levels(t: usize, rng: &mut Rng) -> Vec<f32> {
-    let sigma = 1.0 / (1.0 + (-(SIGMA_SHIFT + SIGMA_SPREAD * normal(rng))).exp());
+    let shift = SIGMA_SHIFT + 0.5 * (t as f32).ln();
+    let sigma = 1.0 / (1.0 + (-(shift + SIGMA_SPREAD * normal(rng))).exp());
     let mut levels = vec![sigma; t];
     let mut choice = rng.unit();
     let given = match t {

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::{Config, Transformer};
+use kinora_models::native::{Config, TextStates, Transformer};
 use kinora_nn::WeightFile;
 use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
-use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward};
+use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward, parallel_map};
 
 use super::batch::Batch;
 use super::loss::velocity;
@@ -29,7 +29,7 @@ pub struct Trainer {
     pub(super) parameters: Parameters,
     pub(super) optimizer: Optimizer,
     pub(super) average: Average,
-    /// Tokens that go forward and back together; a step of more is taken in parts.
+    /// Tokens that go forward and back together; a step of more is taken in parts, each by one thread.
     pub(super) tokens: usize,
 }
 
@@ -133,14 +133,16 @@ impl Trainer {
         let tokens = t * (h / p) * (w / p);
         let whole = Whole::new(batch, p);
         let clips = (self.tokens / tokens).max(1);
+        let tracked = Tracked::new(self)?;
+        let parts = parallel_map(b.div_ceil(clips), |i| {
+            tracked.part(batch, &whole, i * clips..b.min((i + 1) * clips))
+        });
         let mut losses = Losses {
             velocity: 0.0,
             teacher: 0.0,
         };
         let mut sums = Parameters::new();
-        for first in (0..b).step_by(clips) {
-            let part = first..b.min(first + clips);
-            let (part, gradients) = self.part(batch, &whole, part)?;
+        for (part, gradients) in parts {
             losses.velocity += part.velocity;
             losses.teacher += part.teacher;
             for (name, gradient) in gradients {
@@ -160,36 +162,66 @@ impl Trainer {
         Ok((losses, sums))
     }
 
-    /// The share that some clips have in a step.
-    fn part(
-        &self,
-        batch: &Batch,
-        whole: &Whole,
-        clips: Range<usize>,
-    ) -> Result<(Losses, Parameters)> {
-        let leaves: Parameters = self
-            .parameters
-            .iter()
-            .map(|(name, tensor)| (name.clone(), tensor.tracked()))
-            .collect();
-        let file = WeightFile::of_tensors("the parameters", of_model(&leaves));
-        let transformer = Transformer::load(&file.weights(self.precision), &self.config)?;
+    /// Shortens the gradients that AdamW takes.
+    fn clip(&self, gradients: &mut Parameters) {
+        let names: Vec<&str> = self.optimizer.moved_by(Method::AdamW).collect();
+        let size = norm(names.iter().filter_map(|name| gradients.get(*name)));
+        let factor = CLIP_NORM / (size + 1e-6);
+        if factor < 1.0 {
+            for name in names {
+                if let Some(gradient) = gradients.get_mut(name) {
+                    *gradient = gradient.scale(factor);
+                }
+            }
+        }
+    }
+}
 
+/// The model of one step, over parameters that know their gradients.
+struct Tracked {
+    leaves: Parameters,
+    transformer: Transformer,
+    /// Weight of the teacher's head.
+    head: PackedWeight,
+    /// Of the activations.
+    dtype: DType,
+}
+
+impl Tracked {
+    fn new(trainer: &Trainer) -> Result<Self> {
+        let tracked = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.tracked());
+        let leaves: Parameters = trainer.parameters.iter().map(tracked).collect();
+        let file = WeightFile::of_tensors("the parameters", of_model(&leaves));
+        let weights = file.weights(trainer.precision);
+        Ok(Self {
+            transformer: Transformer::load(&weights, &trainer.config)?,
+            head: PackedWeight::new(&leaves[HEAD[0]], Precision::F32),
+            leaves,
+            dtype: match trainer.precision {
+                Precision::F32 => DType::F32,
+                Precision::Bf16 => DType::Bf16,
+            },
+        })
+    }
+
+    /// The share that some clips have in a step.
+    fn part(&self, batch: &Batch, whole: &Whole, clips: Range<usize>) -> (Losses, Parameters) {
         let [b, t, _, _, _] = batch.clean.dims();
-        let texts: Vec<_> = batch.texts[clips.clone()].iter().collect();
+        let texts = batch.texts[clips.clone()].iter();
+        let texts: Vec<TextStates> = texts.map(|text| text.to_dtype(self.dtype)).collect();
+        let texts: Vec<&TextStates> = texts.iter().collect();
         let sigma = &batch.sigma[clips.start * t..clips.end * t];
-        let conditioning = transformer.condition_all(&texts);
-        let noisy = whole.noisy.slice(clips.clone());
-        let prediction = transformer.forward_all(&noisy, sigma, &conditioning);
+        let conditioning = self.transformer.condition_all(&texts);
+        let noisy = whole.noisy.slice(clips.clone()).to_dtype(self.dtype);
+        let prediction = self.transformer.forward_all(&noisy, sigma, &conditioning);
 
         let latents = whole.weight.len() / b;
         let clean = batch.clean.slice(clips.clone());
         let weight = &whole.weight[clips.start * latents..clips.end * latents];
         let error = velocity(&prediction.clean, &clean, sigma, weight, whole.frames);
 
-        let [weight, bias] = HEAD.map(|name| &leaves[name]);
-        let head = PackedWeight::new(weight, Precision::F32);
-        let logits = prediction.halfway.linear(&head, Some(bias));
+        let halfway = prediction.halfway.to_dtype(DType::F32);
+        let logits = halfway.linear(&self.head, Some(&self.leaves[HEAD[1]]));
         let tokens = whole.cover.len() / b;
         let cover = &whole.cover[clips.start * tokens..clips.end * tokens];
         let taught = Teacher::loss(&logits, cover, &batch.subjects[clips], whole.shares);
@@ -205,21 +237,7 @@ impl Trainer {
             velocity: error.value,
             teacher: taught.value,
         };
-        Ok((losses, leaves.iter().filter_map(of).collect()))
-    }
-
-    /// Shortens the gradients that AdamW takes.
-    fn clip(&self, gradients: &mut Parameters) {
-        let names: Vec<&str> = self.optimizer.moved_by(Method::AdamW).collect();
-        let size = norm(names.iter().filter_map(|name| gradients.get(*name)));
-        let factor = CLIP_NORM / (size + 1e-6);
-        if factor < 1.0 {
-            for name in names {
-                if let Some(gradient) = gradients.get_mut(name) {
-                    *gradient = gradient.scale(factor);
-                }
-            }
-        }
+        (losses, self.leaves.iter().filter_map(of).collect())
     }
 }
 
