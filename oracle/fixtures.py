@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from native.codec import Codec
 from native.config import CodecConfig, Config, TextConfig, TransformerConfig
-from native.flow import euler, noised, sample_sigma, velocity_loss
+from native.flow import euler, noised, velocity_loss
 from native.muon import Average, Muon
 from native.run import trapezoid
 from native.text import TextEncoder
@@ -94,7 +94,8 @@ def training():
     clean = torch.randn(batches, b, t, h, w, c)
     noise = torch.randn(batches, b, t, h, w, c)
     cover = torch.rand(batches, b, t, h, w).square()
-    sigma = sample_sigma(batches * b, t).reshape(batches, b, 1).repeat(1, 1, t)
+    sigma = torch.sigmoid(0.8 + 0.8 * torch.randn(batches * b))
+    sigma = sigma.reshape(batches, b, 1).repeat(1, 1, t)
     sigma[1, 0, 0] = sigma[2, 1, -1] = 0.0
     states = torch.randn(batches, b, 7, TINY.text.hidden_size)
     words = torch.tensor([[7, 4, 0], [5, 7, 6], [0, 0, 0], [3, 1, 7]])
