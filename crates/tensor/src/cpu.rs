@@ -10,17 +10,20 @@ mod gemm;
 mod isa;
 mod layout;
 mod linear;
+mod pack;
 mod pool;
 mod reference;
 mod rows;
 mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
+pub(crate) use pack::Columns;
 pub use pool::{parallel_for, parallel_map, parallel_parts, set_threads, threads};
 
 use std::ops::Range;
 
 use self::elementwise::Binary;
+pub(crate) use self::simd::{SimdElement, dispatch};
 use crate::backend::Backend;
 use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::{ConvWeight, DType, PackedWeight, Tensor};

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use half::bf16;
 
-use crate::cpu::parallel_parts;
+use crate::cpu::{Columns, Isa, SimdElement, dispatch, parallel_parts};
+use crate::dtype::with_element;
 use crate::{DType, Element, Tensor};
 
 /// Outputs of one panel.
@@ -67,8 +68,8 @@ impl Panels {
     fn of_columns(matrix: &Tensor, precision: Precision) -> Self {
         let [depth, columns] = matrix.dims();
         let data = match precision {
-            Precision::F32 => Self::transpose::<f32>(&matrix.to_dtype(DType::F32)),
-            Precision::Bf16 => Self::transpose::<bf16>(&matrix.to_dtype(DType::Bf16)),
+            Precision::F32 => Self::transpose::<f32>(matrix),
+            Precision::Bf16 => Self::transpose::<bf16>(matrix),
         };
         Self {
             columns: columns.next_multiple_of(PANEL),
@@ -77,15 +78,18 @@ impl Panels {
         }
     }
 
-    fn transpose<B: Element>(matrix: &Tensor) -> Tensor {
-        let [rows, columns] = matrix.dims();
+    fn transpose<B: SimdElement>(matrix: &Tensor) -> Tensor {
+        let [rows, width] = matrix.dims();
         let panel = rows.next_multiple_of(SLICE) * PANEL;
-        let matrix = matrix.as_slice::<B>();
-        Tensor::build(&[columns.div_ceil(PANEL), panel], |out: &mut [B]| {
-            parallel_parts(out, panel, |i, out| {
-                let columns = i * PANEL..columns.min((i + 1) * PANEL);
-                pack_columns(matrix, rows, columns, out);
-            });
+        let isa = Isa::current();
+        with_element!(matrix.dtype(), T => {
+            let matrix = matrix.as_slice::<T>();
+            Tensor::build(&[width.div_ceil(PANEL), panel], |out: &mut [B]| {
+                parallel_parts(out, panel, |i, out| {
+                    let columns = i * PANEL..width.min((i + 1) * PANEL);
+                    dispatch(isa, Columns { matrix, width, columns, out });
+                });
+            })
         })
     }
 
@@ -114,8 +118,8 @@ impl Panels {
     pub(crate) fn unpack(&self) -> Vec<f32> {
         let values = self.data.to_vec();
         let index = match self.data.dtype() {
-            DType::F32 => index_f32,
-            DType::Bf16 => index_bf16,
+            DType::F32 => place::<f32>,
+            DType::Bf16 => place::<bf16>,
         };
         let columns = 0..self.columns;
         columns
@@ -137,14 +141,17 @@ impl Panels {
     }
 }
 
-fn index_f32(depth: usize, n: usize, k: usize) -> usize {
-    (n / PANEL * depth + k) * PANEL + n % PANEL
-}
-
-fn index_bf16(depth: usize, n: usize, k: usize) -> usize {
-    let pair = n / PANEL * (depth / SLICE) + k / SLICE;
-    let tile = n % PANEL / 16;
-    pair * PAIR + tile * (PAIR / 2) + k % SLICE / 2 * 32 + n % 16 * 2 + k % 2
+/// Where input `k` of output `n` stands in panels of `depth` inputs.
+pub(crate) fn place<B: Element>(depth: usize, n: usize, k: usize) -> usize {
+    match B::DTYPE {
+        DType::F32 => (n / PANEL * depth + k) * PANEL + n % PANEL,
+        DType::Bf16 => {
+            let pair = n / PANEL * (depth / SLICE) + k / SLICE;
+            let tile = n % PANEL / LINE;
+            let line = tile * (PAIR / 2) + k % SLICE / 2 * 2 * LINE;
+            pair * PAIR + line + n % LINE * 2 + k % 2
+        }
+    }
 }
 
 /// A source tensor that becomes panels on first use and is dropped then.
@@ -472,7 +479,7 @@ impl ConvWeight {
 }
 
 fn copy_f32(source: &Tensor, range: Range<usize>, out: &mut [f32]) {
-    crate::dtype::with_element!(source.dtype(), T => {
+    with_element!(source.dtype(), T => {
         for (out, value) in out.iter_mut().zip(&source.as_slice::<T>()[range]) {
             *out = value.to_f32();
         }
@@ -490,12 +497,12 @@ pub(crate) fn pack_rows<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
         match B::DTYPE {
             DType::F32 => {
                 for (k, &x) in row.iter().enumerate() {
-                    out[index_f32(depth, n, k)] = x;
+                    out[place::<B>(depth, n, k)] = x;
                 }
             }
             DType::Bf16 => {
                 for (slice, part) in row.chunks(SLICE).enumerate() {
-                    let start = index_bf16(depth, n, slice * SLICE);
+                    let start = place::<B>(depth, n, slice * SLICE);
                     let (pairs, last) = part.as_chunks::<2>();
                     let lines = out[start..].chunks_mut(2 * LINE);
                     for (pair, line) in pairs.iter().zip(lines) {
@@ -503,36 +510,6 @@ pub(crate) fn pack_rows<B: Element>(matrix: &[B], d: usize, out: &mut [B]) {
                     }
                     if let [last] = last {
                         out[start + pairs.len() * 2 * LINE] = *last;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Packs some columns of a matrix of `rows` rows as outputs, as [`pack_rows`] does rows.
-pub(crate) fn pack_columns<B: Element>(
-    matrix: &[B],
-    rows: usize,
-    columns: Range<usize>,
-    out: &mut [B],
-) {
-    let depth = rows.next_multiple_of(SLICE);
-    if out.len() != rows * columns.len() {
-        out.fill(B::default());
-    }
-    let d = matrix.len() / rows.max(1);
-    for (k, row) in matrix.chunks_exact(d.max(1)).enumerate() {
-        for (part, values) in row[columns.clone()].chunks(PANEL / 2).enumerate() {
-            let first = part * PANEL / 2;
-            match B::DTYPE {
-                DType::F32 => {
-                    out[index_f32(depth, first, k)..][..values.len()].copy_from_slice(values);
-                }
-                DType::Bf16 => {
-                    let line = &mut out[index_bf16(depth, first, k)..];
-                    for (out, &x) in line.iter_mut().step_by(2).zip(values) {
-                        *out = x;
                     }
                 }
             }

@@ -79,16 +79,32 @@ impl Tensor {
     /// A tensor whose elements `fill` writes. The slice holds arbitrary values before.
     #[track_caller]
     pub(crate) fn build<T: Element>(dims: &[usize], fill: impl FnOnce(&mut [T])) -> Self {
-        let shape = Shape::new(dims);
-        let mut buffer = Buffer::arbitrary(shape.len() * size_of::<T>());
-        fill(&mut buffer.as_mut_slice()[..shape.len()]);
-        Self {
+        let [tensor] = Self::build_all([dims], |[out]| fill(out));
+        tensor
+    }
+
+    /// Several tensors at once, as in [`Tensor::build`].
+    #[track_caller]
+    pub(crate) fn build_all<T: Element, const N: usize>(
+        dims: [&[usize]; N],
+        fill: impl FnOnce([&mut [T]; N]),
+    ) -> [Self; N] {
+        let mut parts = dims.map(|dims| {
+            let shape = Shape::new(dims);
+            (Buffer::arbitrary(shape.len() * size_of::<T>()), shape)
+        });
+        fill(
+            parts
+                .each_mut()
+                .map(|(buffer, shape)| &mut buffer.as_mut_slice()[..shape.len()]),
+        );
+        parts.map(|(buffer, shape)| Self {
             storage: Arc::new(buffer),
             offset: 0,
             shape,
             dtype: T::DTYPE,
             node: None,
-        }
+        })
     }
 
     /// A tensor whose elements `fill` writes, `chunk` of them at a time and on several threads. It

@@ -8,13 +8,14 @@
 
 use super::Isa;
 use super::gemm::{Multiplicand, Operand, STRIP, Sums, convert, with_factors};
+use super::pack::Columns;
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
 use crate::ops::{Attention, bias_start, length};
-use crate::packed::{PANEL, SLICE, pack_columns, pack_rows};
-use crate::{DType, Element, Precision, Tensor};
+use crate::packed::{PANEL, SLICE, pack_rows};
+use crate::{DType, Precision, Tensor};
 
 /// Keys of a block: its scores stay in the first cache.
 const BLOCK: usize = 256;
@@ -34,7 +35,7 @@ pub(super) fn attention(
     let mut sums = vec![0.0; b * h * n];
     let out = with_element!(q.dtype(), T => Tensor::build(&[b, n, h * d], |out: &mut [T]| {
         with_factors!(isa, precision, A, B => {
-            let keys = Packed::<B>::new(k, v);
+            let keys = Packed::<B>::new(isa, k, v);
             let job = Job {
                 queries: q.as_slice::<T>(),
                 shape: q.dims(),
@@ -68,8 +69,8 @@ struct Packed<B> {
     element: std::marker::PhantomData<B>,
 }
 
-impl<B: Element> Packed<B> {
-    fn new(k: &Tensor, v: &Tensor) -> Self {
+impl<B: SimdElement> Packed<B> {
+    fn new(isa: Isa, k: &Tensor, v: &Tensor) -> Self {
         let [b, h, m, d] = k.dims();
         let heads = b * h;
         let [keys, depth] = [m, d].map(|x| x.next_multiple_of(PANEL));
@@ -84,7 +85,16 @@ impl<B: Element> Packed<B> {
             if i < heads {
                 pack_rows(&k[head..head + m * d], d, out);
             } else {
-                pack_columns(&v[head..head + m * d], m, 0..d, out);
+                let matrix = &v[head..head + m * d];
+                dispatch(
+                    isa,
+                    Columns {
+                        matrix,
+                        width: d,
+                        columns: 0..d,
+                        out,
+                    },
+                );
             }
         });
         Self {
@@ -117,7 +127,7 @@ struct Job<'a, T, B> {
     sums: Shared<'a, f32>,
 }
 
-impl<T: SimdElement, B: Element> Job<'_, T, B> {
+impl<T: SimdElement, B: SimdElement> Job<'_, T, B> {
     fn run<A: Multiplicand<B>>(&self, isa: Isa) {
         let [b, h, n, d] = self.shape;
         let strips = n.div_ceil(STRIP);
@@ -169,7 +179,7 @@ struct Running {
     sum: [f32; STRIP],
 }
 
-impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, B> {
+impl<T: SimdElement, A: Multiplicand<B>, B: SimdElement> Kernel for Strip<'_, T, A, B> {
     type Output = ();
 
     #[inline(always)]
@@ -196,7 +206,7 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Strip<'_, T, A, 
     }
 }
 
-impl<T: SimdElement, A: Multiplicand<B>, B: Element> Strip<'_, T, A, B> {
+impl<T: SimdElement, A: Multiplicand<B>, B: SimdElement> Strip<'_, T, A, B> {
     fn depth(&self) -> usize {
         self.job.shape[3].next_multiple_of(SLICE)
     }

@@ -24,12 +24,13 @@ use half::bf16;
 
 use super::Isa;
 use crate::Element;
+use crate::packed::PANEL;
 
 /// How many numbers a vector holds, on every instruction set.
 pub(super) const LANES: usize = 16;
 
 /// An instruction set that this processor has.
-pub(super) trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// Sixteen numbers.
     type V: Vector;
 
@@ -61,11 +62,23 @@ pub(super) trait Simd: Copy {
 }
 
 /// Sixteen numbers.
-pub(super) trait Vector:
+pub(crate) trait Vector:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     fn store(self, out: &mut [f32; LANES]);
     fn store_bf16(self, out: &mut [bf16; LANES]);
+
+    /// These numbers at even places, `odd` at odd ones.
+    #[inline(always)]
+    fn store_pairs(self, odd: Self, out: &mut [bf16; 2 * LANES]) {
+        let mut lanes = [[bf16::ZERO; LANES]; 2];
+        self.store_bf16(&mut lanes[0]);
+        odd.store_bf16(&mut lanes[1]);
+        let [even, odd] = &lanes;
+        for ((pair, even), odd) in out.as_chunks_mut::<2>().0.iter_mut().zip(even).zip(odd) {
+            *pair = [*even, *odd];
+        }
+    }
 
     /// `self * x + y`, rounded once where the processor can.
     fn mul_add(self, x: Self, y: Self) -> Self;
@@ -104,9 +117,12 @@ fn fold<V: Vector>(x: V, f: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// An element that vectors are loaded from.
-pub(super) trait SimdElement: Element {
+pub(crate) trait SimdElement: Element {
     fn load<S: Simd>(s: S, x: &[Self; LANES]) -> S::V;
     fn store<V: Vector>(x: V, out: &mut [Self; LANES]);
+
+    /// Two inputs of sixteen outputs, where they stand in a panel that goes on from the first.
+    fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]);
 
     /// A vector of fewer elements, the rest zero.
     #[inline(always)]
@@ -143,6 +159,12 @@ impl SimdElement for f32 {
     fn store<V: Vector>(x: V, out: &mut [Self; LANES]) {
         x.store(out);
     }
+
+    #[inline(always)]
+    fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]) {
+        Self::store_some(even, &mut panel[..LANES]);
+        Self::store_some(odd, &mut panel[PANEL..PANEL + LANES]);
+    }
 }
 
 impl SimdElement for bf16 {
@@ -155,11 +177,17 @@ impl SimdElement for bf16 {
     fn store<V: Vector>(x: V, out: &mut [Self; LANES]) {
         x.store_bf16(out);
     }
+
+    #[inline(always)]
+    fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]) {
+        let line = panel.first_chunk_mut().expect("a line of a panel");
+        even.store_pairs(odd, line);
+    }
 }
 
 /// Code compiled once for each instruction set. `run` and all that it calls must be
 /// `#[inline(always)]`.
-pub(super) trait Kernel {
+pub(crate) trait Kernel {
     /// The result.
     type Output;
 
@@ -169,7 +197,7 @@ pub(super) trait Kernel {
 
 /// Runs the version of `kernel` for `isa`.
 #[inline]
-pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
+pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         Isa::Reference | Isa::Portable => kernel.run(portable::Portable),
         // SAFETY: an `Isa` other than these is only made where the processor has it.

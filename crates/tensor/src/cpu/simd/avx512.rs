@@ -8,11 +8,12 @@
 use std::arch::x86_64::{
     __m256bh, __m256i, __m512, __m512bh, __m512i, _MM_FROUND_TO_NEAREST_INT, _mm256_loadu_si256,
     _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh,
-    _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
+    _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32,
+    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_div_ps, _mm512_dpbf16_ps,
+    _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
     _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -67,6 +68,22 @@ impl<const BF16: bool> Pairs<BF16> {
 /// Sixteen numbers; exists only where [`Avx512`] does.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers<const BF16: bool>(__m512);
+
+impl<const BF16: bool> Numbers<BF16> {
+    /// The bits of a bf16 in the upper half of each lane, the lower half zero.
+    #[inline(always)]
+    fn rounded(self) -> __m512i {
+        // SAFETY: a value of this type proves AVX-512.
+        unsafe {
+            // Nearest, ties to even, as in `Element::from_f32`.
+            let bits = _mm512_castps_si512(self.0);
+            let even = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let half = _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff));
+            let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            _mm512_and_si512(_mm512_add_epi32(bits, half), mask)
+        }
+    }
+}
 
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = Numbers<BF16>;
@@ -167,14 +184,29 @@ impl<const BF16: bool> Vector for Numbers<BF16> {
             let packed = if BF16 {
                 std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0))
             } else {
-                // Nearest, ties to even, as in `Element::from_f32`.
-                let bits = _mm512_castps_si512(self.0);
-                let even = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-                let half = _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff));
-                let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
-                _mm512_cvtepi32_epi16(rounded)
+                _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(self.rounded()))
             };
             _mm256_storeu_si256(out.as_mut_ptr().cast::<__m256i>(), packed);
+        }
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, odd: Self, out: &mut [bf16; 2 * LANES]) {
+        // SAFETY: a value of this type proves AVX-512, with `BF16` that extension; thirty-two elements
+        // are writable.
+        unsafe {
+            let bits = if BF16 {
+                // Whole registers are rounded into one, the odd ones above the even ones.
+                let both = _mm512_cvtne2ps_pbh(odd.0, self.0);
+                let both = std::mem::transmute::<__m512bh, __m512i>(both);
+                let even = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
+                let odd = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(both));
+                _mm512_or_si512(even, _mm512_slli_epi32::<16>(odd))
+            } else {
+                let [even, odd] = [self, odd].map(|x| x.rounded());
+                _mm512_or_si512(_mm512_srli_epi32::<16>(even), odd)
+            };
+            _mm512_storeu_si512(out.as_mut_ptr().cast::<__m512i>(), bits);
         }
     }
 
