@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kinora_tensor::{PackedWeight, Precision, Tensor, parallel_map};
+use kinora_tensor::{Epilogue, PackedWeight, Precision, Tensor, parallel_map};
 
 /// Tensors by the names of their weights.
 pub type Parameters = BTreeMap<String, Tensor>;
@@ -181,8 +181,13 @@ fn orthogonal(matrix: &Tensor) -> Tensor {
     if rows > columns {
         return orthogonal(&matrix.permute([1, 0])).permute([1, 0]);
     }
-    let times =
-        |x: &Tensor, y: &Tensor| x.linear(&PackedWeight::of_columns(y, Precision::F32), None);
+    let packed = |y: &Tensor| PackedWeight::of_columns(y, Precision::F32);
+    // Polynomials of one symmetric matrix commute, so their products are symmetric too.
+    let half = Epilogue {
+        symmetric: true,
+        ..Epilogue::default()
+    };
+    let times = |x: &Tensor, y: &Tensor| x.linear_with(&packed(y), &half);
     let x = matrix.scale(1.0 / (norm([matrix]) + 1e-7));
     let [a, b, c] = QUINTIC;
     let eye = Tensor::from_fn(&[rows, rows], |i| f32::from(u8::from(i / rows == i % rows)));
@@ -191,7 +196,7 @@ fn orthogonal(matrix: &Tensor) -> Tensor {
         let inner = eye.combine(b, gram, c);
         times(gram, &inner).combine(1.0, &eye, a)
     };
-    let mut gram = x.linear(&PackedWeight::new(&x, Precision::F32), None);
+    let mut gram = x.linear_with(&PackedWeight::new(&x, Precision::F32), &half);
     let mut product = factor(&gram);
     let mut last = product.clone();
     for _ in 1..NEWTON_SCHULZ_STEPS {
@@ -199,19 +204,17 @@ fn orthogonal(matrix: &Tensor) -> Tensor {
         last = factor(&gram);
         product = times(&last, &product);
     }
-    times(&product, &x)
+    product.linear(&packed(&x), None)
 }
 
 /// The Euclidean norm of all elements together.
 pub fn norm<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> f32 {
-    let squares = |tensor: &Tensor| {
-        tensor
-            .as_f32()
-            .iter()
-            .map(|x| f64::from(*x).powi(2))
-            .sum::<f64>()
-    };
-    tensors.into_iter().map(squares).sum::<f64>().sqrt() as f32
+    let tensors: Vec<&Tensor> = tensors.into_iter().collect();
+    let squares = parallel_map(tensors.len(), |i| {
+        let squares = tensors[i].as_f32().iter().map(|x| f64::from(*x).powi(2));
+        squares.sum::<f64>()
+    });
+    squares.into_iter().sum::<f64>().sqrt() as f32
 }
 
 /// An exponential moving average of parameters, with a warm-up so that it starts fresh.

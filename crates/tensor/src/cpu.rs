@@ -26,7 +26,7 @@ use self::elementwise::Binary;
 pub(crate) use self::simd::{SimdElement, dispatch};
 use crate::backend::Backend;
 use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
-use crate::{ConvWeight, DType, PackedWeight, Tensor};
+use crate::{ConvWeight, DType, PackedWeight, Precision, Tensor};
 
 /// The processor.
 pub(crate) struct Cpu;
@@ -91,6 +91,13 @@ impl Backend for Cpu {
         match Isa::current() {
             Isa::Reference => reference::linear(x, weight, epilogue),
             isa => linear::linear(isa, x, weight, epilogue),
+        }
+    }
+
+    fn outer(&self, x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
+        match Isa::current() {
+            Isa::Reference => backward::reference::outer(x, y, precision),
+            isa => linear::outer(isa, x, y, precision),
         }
     }
 

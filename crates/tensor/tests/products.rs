@@ -71,6 +71,7 @@ fn linear_with_every_ending() {
                     activation,
                     residual,
                     dtype,
+                    symmetric: false,
                 };
                 check(&format!("{activation:?}"), || {
                     x.linear_with(&weight, &epilogue)
@@ -81,6 +82,28 @@ fn linear_with_every_ending() {
         for precision in PRECISIONS {
             let pair = PackedWeight::swiglu(&pair, precision);
             check("swiglu", || x.to_dtype(dtype).swiglu(&pair));
+        }
+    }
+}
+
+#[test]
+fn half_of_a_symmetric_product_is_enough() {
+    let half = Epilogue {
+        symmetric: true,
+        ..Epilogue::default()
+    };
+    for [n, k] in [[1, 3], [33, 40], [64, 7], [130, 65]] {
+        let x = random(&[n, k], DType::F32, 1);
+        for precision in PRECISIONS {
+            let weight = PackedWeight::new(&x, precision);
+            check("half", || x.linear_with(&weight, &half));
+            let [half, whole] = [half, Epilogue::default()].map(|end| x.linear_with(&weight, &end));
+            let whole = whole.as_f32();
+            for (i, x) in half.as_f32().iter().enumerate() {
+                let lower = i / n >= i % n;
+                let from = if lower { i } else { i % n * n + i / n };
+                assert_eq!(x.to_bits(), whole[from].to_bits(), "{n} x {k}, element {i}");
+            }
         }
     }
 }

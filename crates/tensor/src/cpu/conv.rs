@@ -36,6 +36,7 @@ pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) ->
                 let end = End {
                     out, columns: dims[3], swiglu: false, bias, activation, residual, gate: None,
                     first_row: 0,
+                    symmetric: false,
                 };
                 return product(isa, x, panels, &end);
             }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::Isa;
 use super::gemm::{Finish, Multiplicand, Operand, Product, Tile, convert, with_factors};
+use super::pack::turn_columns;
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
@@ -19,6 +20,26 @@ use crate::{Element, PackedWeight, Precision, Tensor};
 const BLOCK: usize = 64;
 /// Few rows are shared among about this many chunks of panels.
 const CHUNKS: usize = 8;
+
+/// The left factor of a product.
+#[derive(Clone, Copy)]
+struct Left<'a, T> {
+    matrix: &'a [T],
+    /// Elements of a row as it is stored.
+    width: usize,
+    /// Whether its columns are the rows of the product.
+    turned: bool,
+}
+
+impl<T> Left<'_, T> {
+    fn rows(&self) -> usize {
+        if self.turned {
+            self.width
+        } else {
+            self.matrix.len() / self.width.max(1)
+        }
+    }
+}
 
 pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor {
     let [n, _] = weight.dims();
@@ -36,26 +57,64 @@ pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epi
             residual: epilogue.residual.map(|residual| residual.x.as_slice()),
             gate: epilogue.residual.and_then(|r| r.gate).map(|(gate, rows)| (gate.as_f32(), rows)),
             first_row: 0,
+            symmetric: epilogue.symmetric,
         };
         product(isa, x, panels, &finish);
+        if epilogue.symmetric {
+            mirror(out, n);
+        }
     }))
+}
+
+/// Fills the upper half of a symmetric matrix from its lower one, block by block.
+fn mirror<T: Copy>(matrix: &mut [T], n: usize) {
+    for first in (0..n).step_by(LANES) {
+        for i in first + 1..n {
+            for j in first..i.min(first + LANES) {
+                matrix[j * n + i] = matrix[i * n + j];
+            }
+        }
+    }
 }
 
 /// `x` times `panels`, each row finished by `end`.
 pub(super) fn product<O: SimdElement>(isa: Isa, x: &Tensor, panels: &Panels, end: &End<O>) {
     with_element!(x.dtype(), T => {
-        let x: (&[T], usize) = (x.as_slice(), x.last_dim());
+        let x = Left { matrix: x.as_slice::<T>(), width: x.last_dim(), turned: false };
         with_factors!(isa, panels.precision(), A, B => chunks::<T, A, B, O>(isa, x, panels, end));
     });
 }
 
+/// Columns of `x` times columns of `y`, both `[r, ..]`: F32 `[n, k]`.
+pub(super) fn outer(isa: Isa, x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
+    let [n, k] = [x, y].map(Tensor::last_dim);
+    let y = PackedWeight::of_columns(y, precision);
+    Tensor::build(&[n, k], |out: &mut [f32]| {
+        let end = End {
+            out: Shared::new(out),
+            columns: k,
+            swiglu: false,
+            bias: None,
+            activation: Activation::None,
+            residual: None,
+            gate: None,
+            first_row: 0,
+            symmetric: false,
+        };
+        with_element!(x.dtype(), T => {
+            let left = Left { matrix: x.as_slice::<T>(), width: n, turned: true };
+            with_factors!(isa, precision, A, B => chunks::<T, A, B, f32>(isa, left, y.panels(), &end));
+        });
+    })
+}
+
 fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
     isa: Isa,
-    (x, k): (&[T], usize),
+    left: Left<T>,
     panels: &Panels,
     end: &End<O>,
 ) {
-    let rows = x.len() / k.max(1);
+    let rows = left.rows();
     let count = panels.columns / PANEL;
     let blocks = rows.div_ceil(BLOCK);
     let groups = if blocks * 2 > CHUNKS {
@@ -68,16 +127,20 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
     let offsets: Vec<usize> = (0..panels.depth / SLICE).map(|i| i * 16 * SLICE).collect();
     parallel_for(blocks * groups, |chunk| {
         let (first, group) = (chunk / groups * BLOCK, chunk % groups);
-        let rows = BLOCK.min(rows - first);
+        let rows = first..rows.min(first + BLOCK);
+        let mut range = group * width..count.min((group + 1) * width);
+        if end.symmetric {
+            range.end = range.end.min(rows.end.div_ceil(PANEL)).max(range.start);
+        }
         let mut scratch = Buffer::arbitrary(BLOCK * panels.depth * size_of::<A>());
         dispatch(
             isa,
             Rows {
-                x: &x[first * k..(first + rows) * k],
-                k,
+                left,
+                rows,
                 panels: panels.as_slice::<B>(),
                 round: panels.precision() == Precision::Bf16,
-                range: group * width..count.min((group + 1) * width),
+                range,
                 offsets: &offsets,
                 scratch: scratch.as_mut_slice::<A>(),
                 end: End {
@@ -91,8 +154,8 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
 
 /// One chunk: some rows times some panels.
 struct Rows<'a, T, A, B, O> {
-    x: &'a [T],
-    k: usize,
+    left: Left<'a, T>,
+    rows: Range<usize>,
     panels: &'a [B],
     round: bool,
     range: Range<usize>,
@@ -108,14 +171,24 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement> Kernel
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let rows = self.x.len() / self.k;
+        let Left {
+            matrix,
+            width,
+            turned,
+        } = self.left;
         let tile_stride = self.offsets.len() * SLICE * 16;
-        for (r, row) in self.x.chunks_exact(self.k).enumerate() {
-            for (source, offset) in row.chunks(SLICE).zip(self.offsets) {
-                let start = r / 16 * tile_stride + r % 16 * SLICE + offset;
-                let out = &mut self.scratch[start..start + SLICE];
-                convert(s, source, out, self.round);
-                out[source.len()..].fill(A::default());
+        let rows = self.rows.len();
+        if turned {
+            turn_columns(s, matrix, width, self.rows, self.scratch, self.round);
+        } else {
+            let matrix = &matrix[self.rows.start * width..self.rows.end * width];
+            for (r, row) in matrix.chunks_exact(width).enumerate() {
+                for (source, offset) in row.chunks(SLICE).zip(self.offsets) {
+                    let start = r / 16 * tile_stride + r % 16 * SLICE + offset;
+                    let out = &mut self.scratch[start..start + SLICE];
+                    convert(s, source, out, self.round);
+                    out[source.len()..].fill(A::default());
+                }
             }
         }
         let a = Operand {
@@ -147,6 +220,8 @@ pub(super) struct End<'a, O> {
     pub(super) residual: Option<&'a [O]>,
     pub(super) gate: Option<(&'a [f32], &'a [u32])>,
     pub(super) first_row: usize,
+    /// Panels beyond a row's own are left out.
+    pub(super) symmetric: bool,
 }
 
 impl<O: SimdElement> Finish for End<'_, O> {

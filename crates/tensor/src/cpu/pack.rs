@@ -1,4 +1,5 @@
-//! Columns of a matrix as the outputs of a packed one, in the layout of [`crate::packed`].
+//! Columns of a matrix as a factor of products: as the outputs of a packed one, in the layout of
+//! [`crate::packed`], or as the rows of a left one.
 
 #![allow(clippy::inline_always, reason = "see `simd`")]
 
@@ -51,6 +52,28 @@ pub(super) fn pack_columns<S: Simd, T: SimdElement, B: SimdElement>(
                 None => s.splat(0.0),
             };
             B::store_inputs(x, y, &mut out[place::<B>(depth, i * LANES, k)..]);
+        }
+    }
+}
+
+/// Some columns of a matrix with rows of `width` as rows of a left factor, in tiles whose rows lie side
+/// by side; rounded to bf16 with `round`.
+#[inline(always)]
+pub(super) fn turn_columns<S: Simd, T: SimdElement, A: SimdElement>(
+    s: S,
+    matrix: &[T],
+    width: usize,
+    columns: Range<usize>,
+    tiles: &mut [A],
+    round: bool,
+) {
+    let slices = (matrix.len() / width.max(1)).div_ceil(SLICE);
+    let groups = tiles.chunks_exact_mut(slices * 16 * SLICE);
+    for (first, tiles) in columns.clone().step_by(16).zip(groups) {
+        let columns = first..columns.end.min(first + 16);
+        let slices = matrix.chunks(SLICE * width);
+        for (rows, tile) in slices.zip(tiles.chunks_exact_mut(16 * SLICE)) {
+            A::turn(s, rows, width, columns.clone(), tile, round);
         }
     }
 }

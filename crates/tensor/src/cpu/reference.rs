@@ -92,7 +92,7 @@ pub(super) fn mean(x: &Tensor, axis: usize) -> Tensor {
 }
 
 /// Rounds what meets a bf16 weight.
-fn operand(x: &Tensor, precision: Precision) -> Vec<f32> {
+pub(super) fn operand(x: &Tensor, precision: Precision) -> Vec<f32> {
     match precision {
         Precision::F32 => x.to_vec(),
         Precision::Bf16 => x.to_dtype(DType::Bf16).to_vec(),

@@ -18,13 +18,13 @@ mod portable;
 
 pub(super) use math::Math;
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, Div, Mul, Range, Sub};
 
 use half::bf16;
 
 use super::Isa;
 use crate::Element;
-use crate::packed::PANEL;
+use crate::packed::{PANEL, SLICE};
 
 /// How many numbers a vector holds, on every instruction set.
 pub(super) const LANES: usize = 16;
@@ -59,6 +59,20 @@ pub(crate) trait Simd: Copy {
 
     /// `sum + x y`, both products of each pair added.
     fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Self::V) -> Self::V;
+
+    /// Turns a square of pairs: pair `j` of line `i` becomes pair `i` of line `j`.
+    #[inline(always)]
+    fn turn(self, lines: &mut [[bf16; 2 * LANES]; LANES]) {
+        for i in 0..LANES {
+            for j in i + 1..LANES {
+                for k in 0..2 {
+                    let [above, below] = [lines[i][2 * j + k], lines[j][2 * i + k]];
+                    lines[i][2 * j + k] = below;
+                    lines[j][2 * i + k] = above;
+                }
+            }
+        }
+    }
 }
 
 /// Sixteen numbers.
@@ -124,6 +138,17 @@ pub(crate) trait SimdElement: Element {
     /// Two inputs of sixteen outputs, where they stand in a panel that goes on from the first.
     fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]);
 
+    /// Columns of at most 32 rows of `width` as the rows of one tile of a left factor, zeros where there
+    /// is nothing; rounded to bf16 with `round`.
+    fn turn<S: Simd, T: SimdElement>(
+        s: S,
+        rows: &[T],
+        width: usize,
+        columns: Range<usize>,
+        tile: &mut [Self],
+        round: bool,
+    );
+
     /// A vector of fewer elements, the rest zero.
     #[inline(always)]
     fn load_some<S: Simd>(s: S, x: &[Self]) -> S::V {
@@ -165,6 +190,24 @@ impl SimdElement for f32 {
         Self::store_some(even, &mut panel[..LANES]);
         Self::store_some(odd, &mut panel[PANEL..PANEL + LANES]);
     }
+
+    #[inline(always)]
+    fn turn<S: Simd, T: SimdElement>(
+        _: S,
+        rows: &[T],
+        width: usize,
+        columns: Range<usize>,
+        tile: &mut [Self],
+        round: bool,
+    ) {
+        tile.fill(0.0);
+        for (r, row) in rows.chunks_exact(width).enumerate() {
+            for (c, x) in row[columns.clone()].iter().enumerate() {
+                let x = x.to_f32();
+                tile[c * SLICE + r] = if round { bf16::from_f32(x).to_f32() } else { x };
+            }
+        }
+    }
 }
 
 impl SimdElement for bf16 {
@@ -182,6 +225,28 @@ impl SimdElement for bf16 {
     fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]) {
         let line = panel.first_chunk_mut().expect("a line of a panel");
         even.store_pairs(odd, line);
+    }
+
+    #[inline(always)]
+    fn turn<S: Simd, T: SimdElement>(
+        s: S,
+        rows: &[T],
+        width: usize,
+        columns: Range<usize>,
+        tile: &mut [Self],
+        _: bool,
+    ) {
+        let mut lines = [[Self::ZERO; 2 * LANES]; LANES];
+        for (line, rows) in lines.iter_mut().zip(rows.chunks(2 * width)) {
+            let even = T::load_some(s, &rows[columns.clone()]);
+            let odd = match rows.get(width..2 * width) {
+                Some(odd) => T::load_some(s, &odd[columns.clone()]),
+                None => s.splat(0.0),
+            };
+            even.store_pairs(odd, line);
+        }
+        s.turn(&mut lines);
+        tile.copy_from_slice(lines.as_flattened());
     }
 }
 

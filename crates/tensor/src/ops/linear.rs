@@ -36,6 +36,9 @@ pub struct Epilogue<'a> {
     pub residual: Option<Residual<'a>>,
     /// The type of the result; that of `x` when absent.
     pub dtype: Option<DType>,
+    /// The result is known to be a symmetric matrix: half of it is computed and the rest taken from
+    /// there. Has no gradient.
+    pub symmetric: bool,
 }
 
 impl Tensor {
@@ -139,6 +142,15 @@ impl Tensor {
                 && epilogue.activation == Activation::None;
             assert!(plain, "SwiGLU takes no bias, activation or residual");
         }
+        if epilogue.symmetric {
+            let square = self.rank() == 2 && self.rows() == n && epilogue.bias.is_none();
+            let plain = square && epilogue.residual.is_none() && !weight.is_swiglu();
+            assert!(
+                plain,
+                "{:?} times [{n}, {k}] is not symmetric",
+                self.shape()
+            );
+        }
         let residual = epilogue.residual.map(|residual| residual.x);
         let gate = epilogue.residual.and_then(|residual| residual.gate);
         let mut operands = vec![self];
@@ -160,7 +172,9 @@ impl Tensor {
             activation,
             residual,
             dtype,
+            symmetric,
         } = *epilogue;
+        assert!(!symmetric, "half a product has no gradient");
         let y = self.product(weight, bias, dtype);
         let y = if weight.is_swiglu() { y.glu() } else { y };
         let y = match activation {
@@ -221,12 +235,7 @@ impl Tensor {
     /// all columns of `x` `[.., k]`.
     fn outer(&self, x: &Self, precision: Precision) -> Self {
         let [columns, inputs] = [self, x].map(|x| x.reshape(&[x.rows(), x.last_dim()]));
-        let epilogue = Epilogue {
-            dtype: Some(DType::F32),
-            ..Epilogue::default()
-        };
-        let inputs = PackedWeight::of_columns(&inputs, precision);
-        columns.permute([1, 0]).linear_with(&inputs, &epilogue)
+        self.backend().outer(&columns, &inputs, precision)
     }
 
     #[track_caller]

@@ -1,8 +1,8 @@
 //! Every way back in plain scalar code: what the fast versions are tested against.
 
-use crate::Tensor;
-use crate::cpu::reference::{dot, finish, sigmoid};
+use crate::cpu::reference::{dot, finish, operand, sigmoid};
 use crate::ops::{AttentionForward, Norm, Unary, length};
+use crate::{Precision, Tensor};
 
 /// The derivative of an operation at `x`; at the ends of a clamp it is 1.
 fn derivative(op: Unary, x: f32) -> f32 {
@@ -26,6 +26,18 @@ pub(in crate::cpu) fn unary(x: &Tensor, op: Unary, gradient: &Tensor) -> Tensor 
     let pairs = x.to_vec().into_iter().zip(gradient.to_vec());
     let values: Vec<f32> = pairs.map(|(x, g)| g * derivative(op, x)).collect();
     finish(&values, x.shape(), x.dtype())
+}
+
+/// Columns of `x` times columns of `y`.
+pub(in crate::cpu) fn outer(x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
+    let [n, k] = [x, y].map(Tensor::last_dim);
+    let [x, y] = [x, y].map(|x| operand(x, precision));
+    Tensor::from_fn(&[n, k], |i| {
+        let (i, j) = (i / k, i % k);
+        let rows = x.chunks_exact(n).zip(y.chunks_exact(k));
+        let products = rows.map(|(x, y)| f64::from(x[i]) * f64::from(y[j]));
+        products.sum::<f64>() as f32
+    })
 }
 
 /// `f(gate, up, i)` of the halves of each row, `i` counting their elements.

@@ -11,9 +11,10 @@ use std::arch::x86_64::{
     _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32,
     _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_div_ps, _mm512_dpbf16_ps,
     _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutex2var_epi32, _mm512_reduce_add_ps,
+    _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
+    _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -146,6 +147,61 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 let (x, y) = (x.widen(), y.widen());
                 x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
             }
+        }
+    }
+
+    #[inline(always)]
+    fn turn(self, lines: &mut [[bf16; 2 * LANES]; LANES]) {
+        let mut square = [self.load_factors(&lines[0]).0; LANES];
+        for i in 1..LANES {
+            square[i] = self.load_factors(&lines[i]).0;
+        }
+        // SAFETY: `self` proves AVX-512; thirty-two elements of each line are writable.
+        unsafe {
+            exchange::<1>(&mut square);
+            exchange::<2>(&mut square);
+            exchange::<4>(&mut square);
+            exchange::<8>(&mut square);
+            for (line, register) in lines.iter_mut().zip(square) {
+                _mm512_storeu_si512(line.as_mut_ptr().cast::<__m512i>(), register);
+            }
+        }
+    }
+}
+
+/// A register for each line of a square.
+type Square = [__m512i; LANES];
+
+/// Exchanges one bit, `STEP`, of the numbers of lines and lanes: with all four bits the square is turned.
+///
+/// # Safety
+/// The processor has AVX-512 F.
+#[inline(always)]
+unsafe fn exchange<const STEP: usize>(square: &mut Square) {
+    // Lanes of the first line as they are, those of the second from sixteen on.
+    let low = std::array::from_fn(|lane| {
+        if lane & STEP == 0 {
+            lane
+        } else {
+            LANES + (lane ^ STEP)
+        }
+    });
+    let high = std::array::from_fn(|lane| {
+        if lane & STEP == 0 {
+            lane | STEP
+        } else {
+            LANES + lane
+        }
+    });
+    let [low, high]: [[i32; LANES]; 2] =
+        [low, high].map(|lanes: [usize; LANES]| lanes.map(|x| x as i32));
+    for i in (0..LANES).filter(|i| i & STEP == 0) {
+        let [x, y] = [square[i], square[i | STEP]];
+        // SAFETY: sixteen lanes are readable; the caller has the instructions.
+        unsafe {
+            square[i] = _mm512_permutex2var_epi32(x, _mm512_loadu_si512(low.as_ptr().cast()), y);
+            square[i | STEP] =
+                _mm512_permutex2var_epi32(x, _mm512_loadu_si512(high.as_ptr().cast()), y);
         }
     }
 }
