@@ -43,7 +43,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 7)]
     pub steps: usize,
     /// Tokens that go forward and back at once
-    #[arg(long, default_value_t = 1100)]
+    #[arg(long, default_value_t = 1200)]
     pub tokens: usize,
     /// Multiply in f32 instead of bf16
     #[arg(long)]

@@ -132,7 +132,8 @@ impl Trainer {
         let p = self.config.transformer.patch_size;
         let tokens = t * (h / p) * (w / p);
         let whole = Whole::new(batch, p);
-        let clips = (self.tokens / tokens).max(1);
+        let parts = b.div_ceil((self.tokens / tokens).max(1));
+        let clips = b.div_ceil(parts); // about the same for each thread
         let tracked = Tracked::new(self)?;
         let parts = parallel_map(b.div_ceil(clips), |i| {
             tracked.part(batch, &whole, i * clips..b.min((i + 1) * clips))
