@@ -97,7 +97,10 @@ fn category(prompt: &str) -> Option<Category> {
             Category::RealPerson,
         ),
         (has(Group::GraphicViolence), Category::GraphicViolence),
-        (has(Group::Hate), Category::Hate),
+        (
+            has(Group::Hate) || (has(Group::Call) && has(Group::People)),
+            Category::Hate,
+        ),
         (has(Group::SelfHarm), Category::SelfHarm),
     ]
     .into_iter()

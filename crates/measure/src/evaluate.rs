@@ -154,6 +154,23 @@ impl Score {
     }
 }
 
+impl std::iter::Sum for Score {
+    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
+        scores.fold(Self::default(), |sum, score| Self {
+            right: sum.right + score.right,
+            asked: sum.asked + score.asked,
+        })
+    }
+}
+
+/// How many checkable clauses a prompt has, in the strata of the evaluation.
+pub const STRATA: [&str; 3] = ["1-2", "3-4", "5+"];
+
+/// The stratum of a prompt with `clauses` checkable clauses.
+fn stratum(clauses: usize) -> &'static str {
+    STRATA[clauses.saturating_sub(1).min(4) / 2]
+}
+
 /// Accuracy of many clips.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tally {
@@ -161,6 +178,8 @@ pub struct Tally {
     pub clips: u32,
     /// Clips that show every clause asked of them.
     pub whole: Score,
+    /// The same by [`STRATA`].
+    pub strata: BTreeMap<String, Score>,
     /// By slot.
     pub slots: BTreeMap<String, Score>,
     /// By slot and asked value.
@@ -172,14 +191,25 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// All clauses of all slots of captions together.
+    pub fn clauses(&self) -> Score {
+        SLOTS
+            .iter()
+            .filter_map(|slot| self.slots.get(*slot))
+            .copied()
+            .sum()
+    }
+
     /// Counts one clip.
     pub fn add(&mut self, asked: &[Clause], report: &Report) {
         self.clips += 1;
         let mut whole = true;
+        let mut clauses = 0;
         for clause in asked {
             let Some(right) = judge(report, clause, asked) else {
                 continue;
             };
+            clauses += usize::from(SLOTS.contains(&clause.slot.as_str()));
             whole &= right;
             self.slots
                 .entry(clause.slot.clone())
@@ -196,6 +226,8 @@ impl Tally {
             }
         }
         self.whole.add(whole);
+        let stratum = self.strata.entry(stratum(clauses).to_string());
+        stratum.or_default().add(whole);
         if let Some(flicker) = report.flicker {
             let (mean, n) = &mut self.flicker;
             *n += 1;
@@ -320,6 +352,15 @@ mod tests {
     }
 
     #[test]
+    fn strata_hold_one_or_two_three_or_four_and_more_clauses() {
+        let strata: Vec<&str> = (0..8).map(stratum).collect();
+        assert_eq!(
+            strata,
+            ["1-2", "1-2", "1-2", "3-4", "3-4", "5+", "5+", "5+"]
+        );
+    }
+
+    #[test]
     fn wilson_interval_is_the_published_one() {
         let (low, high) = Score {
             right: 8,
@@ -341,6 +382,8 @@ mod tests {
         assert_eq!(tally.slots["setting"], Score { right: 2, asked: 2 });
         assert_eq!(tally.values["time"]["night"], Score { right: 0, asked: 1 });
         assert_eq!(tally.whole, Score { right: 1, asked: 2 });
+        assert_eq!(tally.strata["1-2"], tally.whole);
+        assert_eq!(tally.clauses(), Score { right: 3, asked: 4 });
         assert_eq!(tally.confusions["time"]["night -> dawn"], 1);
         assert!((tally.flicker.0 - 0.5).abs() < 1e-6 && tally.flicker.1 == 2);
     }

@@ -17,7 +17,7 @@ mod rows;
 mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
-pub(crate) use pack::Columns;
+pub(crate) use pack::PackColumns;
 pub use pool::{parallel_for, parallel_map, parallel_parts, set_threads, threads};
 
 use std::ops::Range;

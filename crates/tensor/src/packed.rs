@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use half::bf16;
 
-use crate::cpu::{Columns, Isa, SimdElement, dispatch, parallel_parts};
+use crate::cpu::{Isa, PackColumns, SimdElement, dispatch, parallel_parts};
 use crate::dtype::with_element;
 use crate::{DType, Element, Tensor};
 
@@ -87,7 +87,7 @@ impl Panels {
             Tensor::build(&[width.div_ceil(PANEL), panel], |out: &mut [B]| {
                 parallel_parts(out, panel, |i, out| {
                     let columns = i * PANEL..width.min((i + 1) * PANEL);
-                    dispatch(isa, Columns { matrix, width, columns, out });
+                    dispatch(isa, PackColumns { matrix, width, columns, out });
                 });
             })
         })

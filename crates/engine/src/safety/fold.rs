@@ -12,6 +12,38 @@ pub(super) struct Folded {
     pub(super) spelled: Vec<String>,
 }
 
+/// Folded words as a careless or a cunning writer may have meant them: every double letter single, and
+/// `u` for `v`.
+pub(super) struct Loose {
+    pub(super) words: String,
+    /// What was changed at each byte of `words`: letters left out before it, or another letter.
+    pub(super) changes: Vec<u8>,
+}
+
+impl Loose {
+    pub(super) fn new(words: &str) -> Self {
+        let mut loose = Self {
+            words: String::with_capacity(words.len()),
+            changes: Vec::with_capacity(words.len()),
+        };
+        let mut last = None;
+        for c in words.chars() {
+            let meant = if c == 'v' { 'u' } else { c };
+            if last == Some(meant) {
+                if let Some(changes) = loose.changes.last_mut() {
+                    *changes = changes.saturating_add(1);
+                }
+                continue;
+            }
+            loose.words.push(meant);
+            let changed = u8::from(meant != c);
+            loose.changes.resize(loose.words.len(), changed);
+            last = Some(meant);
+        }
+        loose
+    }
+}
+
 impl Folded {
     pub(super) fn new(text: &str) -> Self {
         let words = tokens(&plain(text))
@@ -125,7 +157,7 @@ pub(super) fn ages(text: &str) -> impl Iterator<Item = u32> {
         .collect();
     (0..words.len()).filter_map(move |i| {
         let word = words[i].as_str();
-        let next = |n: usize| words.get(i + n).map_or("", String::as_str);
+        let next = |n: usize| words.get(i + n).map_or(String::new(), |word| unleet(word));
         let (digits, unit) = word.split_at(
             word.find(|c: char| !c.is_ascii_digit())
                 .unwrap_or(word.len()),
@@ -134,7 +166,7 @@ pub(super) fn ages(text: &str) -> impl Iterator<Item = u32> {
             return digits.parse().ok();
         }
         let number = number(word)?;
-        let years = matches!(next(1), "year" | "years" | "yr" | "yrs") && next(2) == "old";
+        let years = matches!(&*next(1), "year" | "years" | "yr" | "yrs") && next(2) == "old";
         let short = next(1) == "yo" || (next(1) == "y" && next(2) == "o");
         let aged = i > 0 && matches!(words[i - 1].as_str(), "aged" | "age");
         (years || short || aged).then_some(number)
@@ -160,6 +192,14 @@ mod tests {
         check("caf\u{e9} \u{2014} na\u{ef}ve", " cafe naive ");
         assert_eq!(Folded::new("a s e v e n boats").spelled, ["aseven"]);
         check("", " ");
+    }
+
+    #[test]
+    fn loose_words_know_where_they_were_changed() {
+        let Loose { words, changes } = Loose::new(" seexx in trvmpet ");
+        assert_eq!(words, " sex in trumpet ");
+        let changed: Vec<usize> = (0..words.len()).filter(|&i| changes[i] > 0).collect();
+        assert_eq!(changed, [2, 3, 10], "e, x and u");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Match};
 
-use super::fold::Folded;
+use super::fold::{Folded, Loose};
 
 /// What a matched word says about a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,10 @@ pub(super) enum Group {
     GraphicViolence,
     /// Hate.
     Hate,
+    /// Hate in combination with a people only: a call, a slur that compares.
+    Call,
+    /// People who are hated for what they are.
+    People,
     /// Self-harm.
     SelfHarm,
 }
@@ -40,6 +44,8 @@ impl Group {
             "stylised" => Self::Stylised,
             "graphic_violence" => Self::GraphicViolence,
             "hate" => Self::Hate,
+            "call" => Self::Call,
+            "people" => Self::People,
             "self_harm" => Self::SelfHarm,
             other => panic!("rules.txt: unknown group [{other}]"),
         }
@@ -54,19 +60,26 @@ impl Group {
     }
 }
 
+/// A loose match of so many letters, or of so many changes, is no accident: "rapping" is another word.
+const LOOSE_LETTERS: usize = 7;
+const LOOSE_CHANGES: u32 = 2;
+
 pub(super) struct Rules {
     /// Harmless phrases that hold a word of the rules; blanked before matching.
     harmless: AhoCorasick,
     words: AhoCorasick,
     /// The same words without their borders, for letters that were typed apart.
     spelled: AhoCorasick,
-    /// Group of each pattern of `words` and `spelled`.
+    /// The same words as [`Loose`] text has them.
+    loose: AhoCorasick,
+    /// Group of each pattern of `words`, `spelled` and `loose`.
     groups: Vec<Group>,
 }
 
 impl Rules {
     /// Reads the committed rule file: `[group]` lines, then words and phrases separated by commas
-    /// or lines; `word*` matches every word that begins so; `#` starts a comment.
+    /// or lines; `word*` matches every word that begins so, `{a|b|}` stands for each of its parts; `#`
+    /// starts a comment.
     pub(super) fn parse(text: &str) -> Self {
         let (mut harmless, mut words, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let mut section = "";
@@ -81,14 +94,11 @@ impl Rules {
                 section = name;
                 continue;
             }
-            for phrase in line
-                .split(',')
-                .map(str::trim)
-                .filter(|phrase| !phrase.is_empty())
-            {
+            let phrases = line.split(',').map(str::trim);
+            for phrase in phrases.filter(|phrase| !phrase.is_empty()).flat_map(expand) {
                 let pattern = match phrase.strip_suffix('*') {
                     Some(stem) => Folded::new(stem).words.trim_end().to_owned(),
-                    None => Folded::new(phrase).words,
+                    None => Folded::new(&phrase).words,
                 };
                 if section == "harmless" {
                     harmless.push(pattern);
@@ -104,8 +114,10 @@ impl Rules {
             .iter()
             .map(|word: &String| word.replace(' ', ""))
             .collect();
+        let loose = words.iter().map(|word| Loose::new(word).words).collect();
         Self {
             harmless: automaton(harmless),
+            loose: automaton(loose),
             spelled: automaton(bare),
             words: automaton(words),
             groups,
@@ -120,11 +132,7 @@ impl Rules {
         }
         let mut groups = BTreeSet::new();
         for found in self.words.find_overlapping_iter(&plain) {
-            let group = self.groups[found.pattern()];
-            let negated = ["no", "without", "not"].contains(&word_before(&plain, found.start()));
-            if !(negated && group.can_be_negated()) {
-                groups.insert(group);
-            }
+            groups.extend(self.group(&plain, &found));
         }
         for word in &text.spelled {
             let found = self
@@ -133,8 +141,38 @@ impl Rules {
                 .filter(|found| found.len() > 2);
             groups.extend(found.map(|found| self.groups[found.pattern()]));
         }
+        let loose = Loose::new(&plain);
+        for found in self.loose.find_overlapping_iter(&loose.words) {
+            let changes = loose.changes[found.range()].iter();
+            let changes: u32 = changes.map(|&changes| u32::from(changes)).sum();
+            let letters = loose.words[found.range()].trim().len();
+            if changes >= LOOSE_CHANGES || (changes > 0 && letters >= LOOSE_LETTERS) {
+                groups.extend(self.group(&loose.words, &found));
+            }
+        }
         groups
     }
+
+    /// What a match says, unless the word before takes it back.
+    fn group(&self, text: &str, found: &Match) -> Option<Group> {
+        let group = self.groups[found.pattern()];
+        let negated = ["no", "without", "not"].contains(&word_before(text, found.start()));
+        (!(negated && group.can_be_negated())).then_some(group)
+    }
+}
+
+/// All that a phrase with `{a|b|}` stands for.
+fn expand(phrase: &str) -> Vec<String> {
+    let Some((before, rest)) = phrase.split_once('{') else {
+        return vec![phrase.to_owned()];
+    };
+    let (choices, after) = rest
+        .split_once('}')
+        .expect("rules.txt: a brace is not closed");
+    let choices = choices
+        .split('|')
+        .map(|choice| format!("{before}{choice}{after}"));
+    choices.flat_map(|phrase| expand(&phrase)).collect()
 }
 
 /// The word that ends at the space at `at`.

@@ -43,6 +43,7 @@ pub struct TextStates {
 
 impl TextStates {
     /// The same with states of another dtype.
+    #[must_use]
     pub fn to_dtype(&self, dtype: DType) -> Self {
         Self {
             states: self.states.as_ref().map(|states| states.to_dtype(dtype)),

@@ -8,7 +8,7 @@
 
 use super::Isa;
 use super::gemm::{Multiplicand, Operand, STRIP, Sums, convert, with_factors};
-use super::pack::Columns;
+use super::pack::PackColumns;
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
@@ -88,7 +88,7 @@ impl<B: SimdElement> Packed<B> {
                 let matrix = &v[head..head + m * d];
                 dispatch(
                     isa,
-                    Columns {
+                    PackColumns {
                         matrix,
                         width: d,
                         columns: 0..d,

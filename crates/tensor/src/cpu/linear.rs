@@ -135,7 +135,7 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
         let mut scratch = Buffer::arbitrary(BLOCK * panels.depth * size_of::<A>());
         dispatch(
             isa,
-            Rows {
+            Chunk {
                 left,
                 rows,
                 panels: panels.as_slice::<B>(),
@@ -153,7 +153,7 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
 }
 
 /// One chunk: some rows times some panels.
-struct Rows<'a, T, A, B, O> {
+struct Chunk<'a, T, A, B, O> {
     left: Left<'a, T>,
     rows: Range<usize>,
     panels: &'a [B],
@@ -165,7 +165,7 @@ struct Rows<'a, T, A, B, O> {
 }
 
 impl<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement> Kernel
-    for Rows<'_, T, A, B, O>
+    for Chunk<'_, T, A, B, O>
 {
     type Output = ();
 

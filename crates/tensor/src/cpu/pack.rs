@@ -9,7 +9,7 @@ use super::simd::{Kernel, LANES, Simd, SimdElement};
 use crate::packed::{PANEL, SLICE, place};
 
 /// [`pack_columns`] for all instruction sets.
-pub(crate) struct Columns<'a, T, B> {
+pub(crate) struct PackColumns<'a, T, B> {
     /// Rows of `width`.
     pub(crate) matrix: &'a [T],
     pub(crate) width: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Columns<'a, T, B> {
     pub(crate) out: &'a mut [B],
 }
 
-impl<T: SimdElement, B: SimdElement> Kernel for Columns<'_, T, B> {
+impl<T: SimdElement, B: SimdElement> Kernel for PackColumns<'_, T, B> {
     type Output = ();
 
     #[inline(always)]

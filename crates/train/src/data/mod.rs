@@ -8,6 +8,6 @@ mod vocabulary;
 
 pub use captions::{CaptionOptions, write_captions};
 pub use example::{Example, Header, Said, Source};
-pub use sheet::{Sheet, SheetOptions, write_sheet};
+pub use sheet::{GAP, Sheet, SheetOptions, write_sheet};
 pub use stream::{StreamOptions, write_stream};
 pub use vocabulary::{build_vocabulary, embedded_tokenizer};

@@ -8,7 +8,8 @@ use kinora_filmset::Stage;
 
 use super::stream::StreamOptions;
 
-const GAP: usize = 4;
+/// Pixels between cells.
+pub const GAP: usize = 4;
 
 /// What a sheet shows.
 #[derive(Debug, Clone)]

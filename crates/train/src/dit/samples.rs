@@ -18,7 +18,7 @@ use kinora_tensor::{Precision, Tensor};
 use super::batch::normal;
 use super::texts::Texts;
 use super::trainer::Trainer;
-use crate::data::{Sheet, Source};
+use crate::data::{GAP, Sheet, Source};
 
 /// The number that the first caption is drawn with.
 const FIRST_SEED: u64 = 77;
@@ -35,7 +35,6 @@ const GUIDANCE: Guidance = Guidance {
     from: 0.0,
     to: 0.98,
 };
-const GAP: usize = 4;
 
 /// Draws grids with the codec of the model that a run began from.
 pub struct Samples {

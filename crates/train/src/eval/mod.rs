@@ -4,5 +4,6 @@ pub mod clauses;
 mod degrade;
 pub mod detectors;
 pub mod model;
+mod report;
 pub mod run;
 pub mod table;

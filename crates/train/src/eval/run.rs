@@ -3,6 +3,7 @@
 
 use crate::eval::{
     clauses::{clauses, shown},
+    report::{self, Gallery},
     table::{self, Evaluation, Section},
 };
 use anyhow::{Context, Result, ensure};
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Seed of the first clip
     #[arg(long, default_value_t = 90_000_000)]
     pub seed: u64,
+    /// Clips generated for each prompt, with seeds of their own
+    #[arg(long, default_value_t = 1)]
+    pub seeds: u64,
     /// Frames a clip, 1 + 8k
     #[arg(long, default_value_t = 97)]
     pub frames: u32,
@@ -41,6 +45,9 @@ pub struct Arguments {
     /// Write the accuracy of generated clips by slot and value, as the engine reads it
     #[arg(long)]
     pub coverage: Option<PathBuf>,
+    /// Write a page in Markdown, and beside it a contact sheet of the first generated clips
+    #[arg(long, value_name = "FILE.md")]
+    pub report: Option<PathBuf>,
     /// Folder of a native model: also evaluate its codec and what it generates
     #[arg(long, value_name = "FOLDER")]
     pub model: Option<PathBuf>,
@@ -61,6 +68,16 @@ pub struct Prompt {
     pub program: Program,
     /// The words, and the slots they fill.
     pub caption: Caption,
+}
+
+impl Prompt {
+    /// The same prompt with another seed to generate with; take 0 keeps it.
+    fn take(&self, take: u64) -> Self {
+        Self {
+            seed: self.seed.wrapping_add(take << 32),
+            ..self.clone()
+        }
+    }
 }
 
 /// Encodes and decodes a clip.
@@ -167,8 +184,14 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
         let clips = drawn().map(|p| Ok((shown(&p.program), codec(&rendered(&p))?)));
         sections.push(measure(table::RECONSTRUCTED, &detectors, clips)?);
     }
+    let mut gallery = Gallery::default();
     if let Some(generate) = models.generate {
-        let clips = drawn().map(|p| Ok((clauses(&p.caption.slots), generate(&p)?)));
+        let takes = drawn().flat_map(|p| (0..arguments.seeds).map(move |take| p.take(take)));
+        let clips = takes.map(|p| {
+            let clip = generate(&p)?;
+            gallery.add(&p, &clip);
+            Ok((clauses(&p.caption.slots), clip))
+        });
         sections.push(measure(table::GENERATED, &detectors, clips)?);
     }
     let evaluation = Evaluation {
@@ -178,6 +201,11 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
     print!("{}", evaluation.table());
     if arguments.confusions {
         print!("{}", evaluation.confusions());
+    }
+    if let Some(path) = &arguments.report {
+        let page = report::page(&evaluation, arguments, path, &gallery);
+        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        gallery.write(path)?;
     }
     write_files(arguments, &evaluation)
 }

@@ -12,7 +12,7 @@ pub const RECONSTRUCTED: &str = "reconstructed";
 pub const GENERATED: &str = "generated";
 
 /// Accuracy on true renders below which a detector is no headline.
-const TRUSTED: f64 = 0.95;
+pub const TRUSTED: f64 = 0.95;
 
 /// Everything one run measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

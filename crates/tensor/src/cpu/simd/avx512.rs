@@ -259,7 +259,7 @@ impl<const BF16: bool> Vector for Numbers<BF16> {
                 let odd = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(both));
                 _mm512_or_si512(even, _mm512_slli_epi32::<16>(odd))
             } else {
-                let [even, odd] = [self, odd].map(|x| x.rounded());
+                let [even, odd] = [self, odd].map(Numbers::rounded);
                 _mm512_or_si512(_mm512_srli_epi32::<16>(even), odd)
             };
             _mm512_storeu_si512(out.as_mut_ptr().cast::<__m512i>(), bits);
