@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from native.codec import Codec
 from native.config import CodecConfig, Config, TextConfig, TransformerConfig
-from native.flow import euler, noised, velocity_loss
+from native.flow import euler, noised, subject_weight, velocity_loss
 from native.muon import Average, Muon
 from native.run import trapezoid
 from native.text import TextEncoder
 from native.transformer import Transformer
-from train_transformer import COLORS, KINDS, SUBJECT_WEIGHT, TEACHER_WEIGHT, Teacher, divide
+from train_transformer import COLORS, KINDS, TEACHER_WEIGHT, Teacher, divide
 
 GOLDEN_STEPS = 20
 LEARNING_RATE = 2e-3
@@ -113,7 +113,7 @@ def training():
         mask = torch.arange(7)[None] < words[i][:, None]
         noisy = noised(clean[i], noise[i], sigma[i])
         predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
-        weight = 1 + (SUBJECT_WEIGHT - 1) * cover[i]
+        weight = 1 + (subject_weight(sigma[i])[:, :, None, None] - 1) * cover[i]
         loss = velocity_loss(predicted, clean[i], sigma[i], weight / weight.mean())
         taught = teacher.loss(middle, cover[i], headers)
         losses.append([loss.item(), taught.item()])

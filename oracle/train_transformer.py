@@ -21,7 +21,7 @@ from cache_latents import load_codec
 from native.captions import Captions, empty
 from native.config import Config
 from native.film import captions
-from native.flow import euler, noised, sample_sigma, velocity_loss
+from native.flow import euler, noised, sample_sigma, subject_weight, velocity_loss
 from native.layers import Linear
 from native.muon import Average, Muon
 from native.run import Run, compute_dtype, launch, save_grid, share_gradients, trapezoid
@@ -35,9 +35,6 @@ TEXT_DROPOUT = 0.1
 # extensions and loops ask for: the first, the first three, the last, both ends.
 GIVEN = ((0.08, [0]), (0.04, [0, 1, 2]), (0.03, [-1]), (0.03, [0, -1]))
 GRID_FRAMES = 25
-# Of a latent that a subject covers, against one of the background. Where the noise still hides the
-# subject's place the weight makes it likelier everywhere: at 3 clips showed it twice.
-SUBJECT_WEIGHT = 1.5
 TEACHER_WEIGHT = 0.2
 # As the film set's programs name them.
 KINDS = (
@@ -242,7 +239,7 @@ def train(rank, args):
         predicted, middle = model(
             noisy.to(dtype), sigma, *conditions(said), middle=True
         )
-        weight = 1 + (SUBJECT_WEIGHT - 1) * cover  # [b, t, h, w]
+        weight = 1 + (subject_weight(sigma)[:, :, None, None] - 1) * cover  # [b, t, h, w]
         loss = velocity_loss(predicted, clean, sigma, weight / weight.mean())
         taught = teacher.loss(middle, cover, headers)
         optimizer.zero_grad(set_to_none=True)

@@ -45,10 +45,10 @@ impl Log {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, step: u64, metrics: &[(&str, f64)]) -> Result<()> {
+    pub fn write(&mut self, step: u64, metrics: &[(impl AsRef<str>, f64)]) -> Result<()> {
         let mut line = Map::from_iter([("step".to_owned(), json!(step))]);
         for (name, value) in metrics {
-            line.insert((*name).to_owned(), json!((value * 1e6).round() / 1e6));
+            line.insert(name.as_ref().to_owned(), json!((value * 1e6).round() / 1e6));
         }
         let line = Value::Object(line).to_string() + "\n";
         self.file

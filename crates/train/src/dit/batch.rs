@@ -8,16 +8,21 @@ use super::plan::Bucket;
 use super::texts::Texts;
 use crate::cache::{Cache, CacheError, Subject};
 
-/// Of a latent that a subject covers, against one of the background. Where noise still hides the
-/// subject's place the weight makes it likelier everywhere: at 3 clips showed it twice.
-const SUBJECT_WEIGHT: f32 = 1.5;
+/// What a latent that a subject covers counts, against one of the background, above and below two noise
+/// levels, and in between. Where noise still hides the subject's place a large weight makes it likelier
+/// everywhere: at 3 clips showed it twice. Where the place is known, it teaches what is there.
+const SUBJECT_WEIGHTS: [f32; 2] = [1.5, 4.0];
+const PLACE_HIDDEN: f32 = 0.8;
+const PLACE_KNOWN: f32 = 0.5;
 /// The share of clips that are shown without their caption, for guidance.
 const TEXT_DROPOUT: f32 = 0.1;
 /// Noise levels are logit-normal, leaning to the noisy side, and more so the longer a clip is: what all
-/// its latents show together, as the hour and the setting, is seen through more noise.
+/// its latents show together, as the hour and the setting, is seen through more noise. The shift grows with
+/// the logarithm of the latent frames.
 ///
-/// Reference: Esser et al. 2403.03206, section 5.3.2, for the square root of the length.
-const SIGMA_SHIFT: f32 = 1.1;
+/// Reference: Esser et al. 2403.03206, section 5.3.2, where half of it is enough for pictures.
+const SIGMA_SHIFT: f32 = 0.6;
+const SIGMA_SHIFT_OF_LENGTH: f32 = 0.7;
 const SIGMA_SPREAD: f32 = 1.2;
 /// Shares of clips some latent frames of which are given, and so stay clean, as image to video,
 /// extensions and loops ask for: the first, the first three, the last, both ends. Negative frames
@@ -92,17 +97,16 @@ impl Batch {
 
     /// How much each latent counts, 1 in the mean.
     pub fn weight(&self) -> Vec<f32> {
-        let weight = |cover: &f32| 1.0 + (SUBJECT_WEIGHT - 1.0) * cover;
-        let sum: f64 = self
-            .cover
-            .iter()
-            .map(|cover| f64::from(weight(cover)))
-            .sum();
-        let mean = (sum / self.cover.len() as f64) as f32;
-        self.cover
-            .iter()
-            .map(|cover| weight(cover) / mean)
-            .collect()
+        let frame = self.cover.len() / self.sigma.len();
+        let frames = self.cover.chunks_exact(frame).zip(&self.sigma);
+        let weights = frames.flat_map(|(cover, &sigma)| {
+            let subject = subject_weight(sigma);
+            cover.iter().map(move |cover| 1.0 + (subject - 1.0) * cover)
+        });
+        let weights: Vec<f32> = weights.collect();
+        let sum: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+        let mean = (sum / weights.len() as f64) as f32;
+        weights.into_iter().map(|weight| weight / mean).collect()
     }
 
     /// The share of each token that subjects cover, of patches of `p` by `p` latents.
@@ -121,9 +125,14 @@ impl Batch {
     }
 }
 
+fn subject_weight(sigma: f32) -> f32 {
+    let known = ((PLACE_HIDDEN - sigma) / (PLACE_HIDDEN - PLACE_KNOWN)).clamp(0.0, 1.0);
+    SUBJECT_WEIGHTS[0] + (SUBJECT_WEIGHTS[1] - SUBJECT_WEIGHTS[0]) * known
+}
+
 /// The noise levels of a clip's `t` latent frames.
 pub(super) fn levels(t: usize, rng: &mut Rng) -> Vec<f32> {
-    let shift = SIGMA_SHIFT + 0.5 * (t as f32).ln();
+    let shift = SIGMA_SHIFT + SIGMA_SHIFT_OF_LENGTH * (t as f32).ln();
     let sigma = 1.0 / (1.0 + (-(shift + SIGMA_SPREAD * normal(rng))).exp());
     let mut levels = vec![sigma; t];
     let mut choice = rng.unit();

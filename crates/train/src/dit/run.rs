@@ -1,5 +1,6 @@
 //! A run: steps by plan, a log with its curve, grids and checkpoints, until the plan or time is over.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let mut saved = started;
     let bar = bar(trainer.steps(), settings.plan.steps());
+    let mut means = BTreeMap::<usize, Mean>::new();
     while let Some(bucket) = settings.plan.bucket(trainer.steps()) {
         let now = Instant::now();
         if late(now) {
@@ -78,17 +80,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         };
         let step = trainer.steps();
         report(&bar, step, losses);
+        means
+            .entry(bucket.frames)
+            .or_default()
+            .add(losses, now.elapsed());
         if step.is_multiple_of(settings.log_every) {
-            log.write(
-                step,
-                &[
-                    ("velocity", losses.velocity),
-                    ("teacher", losses.teacher),
-                    ("frames", bucket.frames as f64),
-                    ("clips", cache.clips() as f64),
-                    ("seconds", now.elapsed().as_secs_f64()),
-                ],
-            )?;
+            log.write(step, &metrics(&means, cache.clips()))?;
+            means.clear();
         }
         if step.is_multiple_of(settings.grid_every) {
             samples.draw(&trainer, &mut texts, folder)?;
@@ -130,6 +128,39 @@ fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<T
     let weights = WeightFile::open(&arguments.from.join(TRANSFORMER))?;
     let head = Trainer::new_head(&config, settings.seed);
     Trainer::new(config, precision, &weights, head, tokens)
+}
+
+/// Of the steps with clips of one length since the last line of the log.
+#[derive(Default)]
+struct Mean {
+    steps: f64,
+    velocity: f64,
+    teacher: f64,
+    seconds: f64,
+}
+
+impl Mean {
+    fn add(&mut self, losses: Losses, time: Duration) {
+        self.steps += 1.0;
+        self.velocity += losses.velocity;
+        self.teacher += losses.teacher;
+        self.seconds += time.as_secs_f64();
+    }
+}
+
+/// A line of the log: what is measured is named with the frames of a clip.
+fn metrics(means: &BTreeMap<usize, Mean>, clips: usize) -> Vec<(String, f64)> {
+    let mut metrics = vec![("clips".to_owned(), clips as f64)];
+    for (frames, mean) in means {
+        for (name, sum) in [
+            ("velocity", mean.velocity),
+            ("teacher", mean.teacher),
+            ("seconds", mean.seconds),
+        ] {
+            metrics.push((format!("{name} {frames}"), sum / mean.steps));
+        }
+    }
+    metrics
 }
 
 fn bar(step: u64, steps: u64) -> ProgressBar {
