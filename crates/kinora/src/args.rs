@@ -480,20 +480,44 @@ pub struct Measure {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "dit, vae and text run with random weights of the published shapes, made in memory: nothing is\ndownloaded. gflops count two operations for a product and its sum; peak_share is their share of the\nmachine's bare multiply loop, measured at the start."
+)]
 pub struct Bench {
     /// What to measure
     #[arg(value_enum, default_value = "generate")]
     pub what: What,
 
-    /// How often
+    /// How often, after one to warm up
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
 
-    /// Name of a model, or a folder that holds one [default: kinora-1]
+    /// Model of dit, vae and text: kinora-1, ltx-video-2b, ltx-video-2b-0.9.0, wan2.1-t2v-1.3b
+    /// [default: kinora-1]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "draft"])]
+    pub preset: Option<String>,
+
+    /// Size of the clip in pixels [default: the model's]
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<Size>,
+
+    /// Frames of the clip [default: the model's]
+    #[arg(long, value_name = "NUMBER")]
+    pub frames: Option<u32>,
+
+    /// Precision of the weights: bf16 or f32 [default: bf16]
+    #[arg(long, value_name = "TYPE")]
+    pub dtype: Option<Dtype>,
+
+    /// Threads that compute, 1 to 1024 [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Of generate: name of a model, or a folder that holds one [default: kinora-1]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 
-    /// Measure drafts
+    /// Of generate: measure drafts
     #[arg(long)]
     pub draft: bool,
 
@@ -506,8 +530,14 @@ pub struct Bench {
 pub enum What {
     /// A whole clip with default settings
     Generate,
-    /// The operations that it consists of
+    /// Single operations at fixed shapes
     Ops,
+    /// One forward of the transformer
+    Dit,
+    /// Decoding one clip
+    Vae,
+    /// Encoding one prompt
+    Text,
 }
 
 #[derive(Debug, Args)]

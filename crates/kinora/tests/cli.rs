@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Folder, tiny_model, write_model};
 
 /// Runs in an empty folder and expects one clear error: exit code, words of message and hint.
@@ -55,6 +55,7 @@ fn help_is_complete() {
     let folder = Folder::new();
     insta::assert_snapshot!("help", folder.kinora(&["--help"]).out);
     insta::assert_snapshot!("generate_help", folder.kinora(&["generate", "--help"]).out);
+    insta::assert_snapshot!("bench_help", folder.kinora(&["bench", "--help"]).out);
     assert!(folder.kinora(&["--version"]).out.starts_with("kinora "));
 }
 
@@ -405,6 +406,68 @@ fn a_prompt_is_explained_as_json_and_as_text() {
 }
 
 #[test]
+fn parts_of_a_preset_are_measured_against_the_multiply_loop() {
+    let folder = Folder::new();
+    let check = |what: &str, more: &[&str]| {
+        let arguments = [
+            "bench", what, "--preset", "kinora-1", "--json", "--runs", "2",
+        ];
+        let bench = folder.kinora(&[&arguments[..], more].concat());
+        assert_eq!(bench.code, 0, "{what}: {}", bench.err);
+        let json: Value = serde_json::from_str(&bench.out).expect("JSON");
+        for key in [
+            "median_seconds",
+            "fastest_seconds",
+            "slowest_seconds",
+            "work_gflop",
+            "gflops",
+            "peak_gflops",
+            "peak_share",
+            "peak_memory_bytes",
+        ] {
+            let value = json[key].as_f64();
+            assert!(value.is_some_and(|value| value > 0.0), "{key}: {json}");
+        }
+        json
+    };
+    let dit = check("dit", &["--size", "128x128", "--frames", "9"]);
+    assert_eq!(dit["latents"], json!([2, 4, 4, 48]));
+    check(
+        "vae",
+        &["--size", "128x128", "--frames", "9", "--dtype", "f32"],
+    );
+    let text = check("text", &["--threads", "1"]);
+    assert_eq!(text["threads"], 1);
+}
+
+#[test]
+fn what_cannot_be_measured_is_explained() {
+    let bench = |arguments: &[&str], message: &str, hint: &str| {
+        fails(&[&["bench"], arguments].concat(), 2, message, hint);
+    };
+    bench(
+        &["dit", "--preset", "ltx-vide-2b"],
+        "--preset ltx-vide-2b",
+        "did you mean `ltx-video-2b`?",
+    );
+    bench(
+        &["vae", "--preset", "wan2.1-t2v-1.3b", "--size", "480x270"],
+        "--size 480x270",
+        "multiples of 16",
+    );
+    bench(&["dit", "--frames", "2"], "--frames 2", "a multiple of 8");
+    bench(&["ops", "--frames", "9"], "--frames", "bench dit");
+    bench(&["generate", "--preset", "kinora-1"], "--preset", "--model");
+    bench(&["text", "--draft"], "--draft", "--preset");
+    bench(
+        &["ops", "--dtype", "f16"],
+        "known are f32 and bf16",
+        "--help",
+    );
+    bench(&["ops", "--threads", "0"], "invalid value '0'", "--help");
+}
+
+#[test]
 fn models_completions_and_benchmarks_are_printed() {
     let folder = Folder::new();
     let models = folder.kinora(&["models", "--json"]);
@@ -428,9 +491,11 @@ fn models_completions_and_benchmarks_are_printed() {
     for key in [
         "first_step_seconds",
         "first_clip_seconds",
-        "clip_seconds",
+        "median_seconds",
         "step_seconds",
-        "peak_memory_mib",
+        "gflops",
+        "peak_share",
+        "peak_memory_bytes",
     ] {
         assert!(
             json[key].as_f64().is_some_and(|value| value > 0.0),

@@ -23,6 +23,7 @@ mod gguf;
 mod hash;
 mod lora;
 mod nearest;
+mod random;
 mod reading;
 mod rules;
 mod safetensors;

@@ -11,6 +11,7 @@ mod isa;
 mod layout;
 mod linear;
 mod pack;
+mod peak;
 mod pool;
 mod reference;
 mod rows;
@@ -18,6 +19,7 @@ mod simd;
 
 pub use isa::{Isa, IsaError, with_isa};
 pub(crate) use pack::PackColumns;
+pub use peak::peak_flops;
 pub use pool::{parallel_for, parallel_map, parallel_parts, set_threads, threads};
 
 use std::ops::Range;

@@ -18,6 +18,9 @@
 //! | [`reshape`](Tensor::reshape), [`slice`](Tensor::slice) | without a copy |
 //! | [`permute`](Tensor::permute), [`concat`](Tensor::concat), [`narrow`](Tensor::narrow), [`to_dtype`](Tensor::to_dtype) | with a copy |
 //!
+//! [`flops`] counts the arithmetic of what was computed, [`peak_flops`] measures what the processor could
+//! do.
+//!
 //! # Rules
 //! - A tensor is contiguous and row-major, F32 or Bf16. Sums are f32 always.
 //! - A shape mistake is a bug of ours and panics at the caller's line with both shapes.
@@ -33,6 +36,7 @@ mod backend;
 mod buffer;
 mod cpu;
 mod dtype;
+pub mod flops;
 mod ops;
 mod packed;
 mod tape;
@@ -40,7 +44,8 @@ mod tensor;
 
 pub use backend::{Backend, Device};
 pub use cpu::{
-    Isa, IsaError, parallel_for, parallel_map, parallel_parts, set_threads, threads, with_isa,
+    Isa, IsaError, parallel_for, parallel_map, parallel_parts, peak_flops, set_threads, threads,
+    with_isa,
 };
 pub use dtype::{DType, Element};
 pub use half::bf16;

@@ -342,16 +342,8 @@ impl VideoModel for Opened {
             noise_scale: clip.decode_noise_scale.unwrap_or(0.0) as f32,
             tiling: None,
         };
-        let seed = mix(clip.seed ^ DECODE_STREAM);
-        let draws = move |draw: usize, [h, w]: [usize; 2]| {
-            let mut gaussian = Gaussian::new(mix(seed ^ (1 + draw as u64)));
-            Tensor::from_fn(&[h, w], |_| gaussian.next())
-        };
-        Ok(Box::new(Decoding {
-            stream: Some(decoder.stream(options, draws)),
-            noise: decoder.takes_noise().then(|| Gaussian::new(seed)),
-            space: self.parts.vae.spatial_ratio(),
-        }))
+        let space = self.parts.vae.spatial_ratio();
+        Ok(Box::new(stream(decoder, options, clip.seed, space)))
     }
 
     fn glance(&self, _latents: &Tensor) -> Option<Tensor> {
@@ -380,6 +372,25 @@ impl Denoiser for Guided {
 
     fn is_guided(&self) -> bool {
         self.negative.is_some()
+    }
+}
+
+/// Starts decoding a clip of this seed; a latent spans `space` pixels in height and width.
+pub(crate) fn stream(
+    decoder: &Decoder,
+    options: DecodeOptions,
+    seed: u64,
+    space: usize,
+) -> impl FrameStream {
+    let seed = mix(seed ^ DECODE_STREAM);
+    let draws = move |draw: usize, [h, w]: [usize; 2]| {
+        let mut gaussian = Gaussian::new(mix(seed ^ (1 + draw as u64)));
+        Tensor::from_fn(&[h, w], |_| gaussian.next())
+    };
+    Decoding {
+        stream: Some(decoder.stream(options, draws)),
+        noise: decoder.takes_noise().then(|| Gaussian::new(seed)),
+        space,
     }
 }
 

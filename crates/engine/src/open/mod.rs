@@ -25,6 +25,8 @@ use crate::request::{Dtype, ModelFiles};
 use source::Source;
 
 pub use embeddings::CACHE_VARIABLE;
+pub(crate) use ltx::stream as ltx_stream;
+
 pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 
 /// Opens the model at a path; `None` when there is no open model.

@@ -27,6 +27,8 @@ pub struct WeightFile {
     pub(super) held: BTreeMap<String, Tensor>,
     pub(super) metadata: BTreeMap<String, Value>,
     pub(super) read: Mutex<BTreeSet<String>>,
+    /// Whether every tensor that is asked for is there, of random numbers.
+    pub(super) is_random: bool,
 }
 
 /// One file.
@@ -95,6 +97,7 @@ impl WeightFile {
             held: tensors,
             metadata: BTreeMap::new(),
             read: Mutex::default(),
+            is_random: false,
         }
     }
 
@@ -132,6 +135,7 @@ impl WeightFile {
             held: BTreeMap::new(),
             metadata,
             read: Mutex::default(),
+            is_random: false,
         })
     }
 

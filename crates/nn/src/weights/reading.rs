@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::error::TensorName;
 use super::lora::Delta;
 use super::nearest::nearest;
-use super::{WeightFile, WeightsError};
+use super::{WeightFile, WeightsError, random};
 
 impl WeightFile {
     /// The bytes of the tensor `name` if it is one of bytes: a file that some packers put among
@@ -31,7 +31,11 @@ impl WeightFile {
         dtype: Option<DType>,
     ) -> Result<Tensor, WeightsError> {
         let Some(entry) = self.entries.get(name) else {
-            return Err(self.missing(name));
+            return if self.is_random {
+                Ok(random::tensor(name, shape, dtype.unwrap_or(DType::Bf16)))
+            } else {
+                Err(self.missing(name))
+            };
         };
         if entry.shape != shape {
             return Err(WeightsError::Shape {

@@ -32,6 +32,7 @@ impl WeightFile {
             held: BTreeMap::new(),
             metadata: BTreeMap::new(),
             read: Mutex::default(),
+            is_random: false,
         }
     }
 }

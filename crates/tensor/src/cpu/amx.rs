@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use half::bf16;
 
 use super::gemm::{Operand, Sums};
+use crate::flops;
 use crate::packed::{PANEL, SLICE};
 
 /// Whether processor and system let this process use AMX with bf16. Asks the system once.
@@ -91,6 +92,40 @@ impl Tiles {
         // SAFETY: the caller vouches for AMX; the operand is a valid configuration.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly)) };
         Self(())
+    }
+
+    /// Products of tiles into four sums, `rounds` of each, and nothing else; gives their operations.
+    ///
+    /// # Panics
+    /// When there are no rounds.
+    #[expect(clippy::unused_self, reason = "proves that tiles are configured")]
+    pub(super) fn spin(&self, rounds: u64) -> u64 {
+        assert!(rounds > 0, "a loop that never ends");
+        // SAFETY: `self` says that tiles are configured; no memory is touched.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "tilezero tmm4",
+                "tilezero tmm5",
+                "tilezero tmm6",
+                "tilezero tmm7",
+                "2:",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "dec {rounds}",
+                "jnz 2b",
+                rounds = inout(reg) rounds => _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack, nomem),
+            );
+        }
+        4 * rounds * flops::linear(16, SLICE, 16)
     }
 
     /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel; added to `c`

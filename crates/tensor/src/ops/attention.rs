@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use crate::{DType, Tensor};
+use crate::{DType, Tensor, flops};
 
 /// Options of [`Tensor::attention_with`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,6 +86,11 @@ impl Tensor {
                 "bias {bias:?} of {h} heads, {n} queries and {m} keys"
             );
         }
+        let looked_at = options
+            .lengths
+            .map_or(b * m, |lengths| lengths.iter().sum());
+        let work = flops::attention(h, n, looked_at, d);
+        flops::add(work);
         if ![self, k, v].iter().any(|x| x.is_tracked()) {
             return self.backend().attention(self, k, v, options);
         }
@@ -114,6 +119,8 @@ impl Tensor {
                     lengths: lengths.as_deref(),
                     scale,
                 };
+                // Scores once more, and the gradients of values, probabilities, queries and keys.
+                flops::add(work / 2 * 5);
                 let gradients = q.backend().attention_backward(&forward, &gradient);
                 for (i, gradient) in gradients.into_iter().enumerate() {
                     flow.add(i, || gradient);

@@ -1,6 +1,6 @@
 //! Convolution over space, causal in time.
 
-use crate::{ConvWeight, Tensor};
+use crate::{ConvWeight, Tensor, flops};
 
 /// Where a 3x3 kernel finds zeros around each frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +127,9 @@ impl Tensor {
             );
         }
         Self::refuse_tracked("conv", &[self]);
+        let positions = dims.iter().product::<usize>() / out.max(1);
+        let taps = weight.frames() * weight.kernel().pow(2);
+        flops::add(flops::conv(positions, taps, channels, out));
         self.backend().conv(self, weight, options)
     }
 }

@@ -1,6 +1,6 @@
 //! Matrix products with a fused end.
 
-use crate::{DType, PackedWeight, Precision, Tensor};
+use crate::{DType, PackedWeight, Precision, Tensor, flops};
 
 /// What is applied to each sum of a matrix product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +151,8 @@ impl Tensor {
                 self.shape()
             );
         }
+        let sums = if weight.is_swiglu() { 2 * n } else { n };
+        flops::add(flops::linear(self.rows(), k, sums));
         let residual = epilogue.residual.map(|residual| residual.x);
         let gate = epilogue.residual.and_then(|residual| residual.gate);
         let mut operands = vec![self];
@@ -235,6 +237,7 @@ impl Tensor {
     /// all columns of `x` `[.., k]`.
     fn outer(&self, x: &Self, precision: Precision) -> Self {
         let [columns, inputs] = [self, x].map(|x| x.reshape(&[x.rows(), x.last_dim()]));
+        flops::add(flops::linear(self.last_dim(), self.rows(), x.last_dim()));
         self.backend().outer(&columns, &inputs, precision)
     }
 
