@@ -128,13 +128,15 @@ pub fn film(program: &Program, threads: usize) -> Clip {
     }
 }
 
-/// Measures clips against what was asked of them, and against what was asked of the next one.
+/// Measures clips, `takes` of each prompt side by side, against what was asked of them, and against what
+/// was asked of those of the next prompt.
 ///
 /// # Errors
 /// A clip cannot be made or measured.
 pub fn measure(
     name: &str,
     detectors: &Detectors,
+    takes: usize,
     clips: impl IntoIterator<Item = Result<(Vec<Clause>, Clip)>>,
 ) -> Result<Section> {
     let mut measured: Vec<(Vec<Clause>, Report)> = Vec::new();
@@ -146,7 +148,7 @@ pub fn measure(
         .iter()
         .map(|(asked, _)| asked.clone())
         .cycle()
-        .skip(1);
+        .skip(takes);
     let reports = measured.iter().map(|(_, report)| report.clone());
     let shuffled = evaluate(others.zip(reports));
     Ok(Section {
@@ -179,10 +181,10 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
     let drawn = || prompts(arguments.seed, count, arguments.frames);
     let rendered = |p: &Prompt| film(&p.program, arguments.threads);
     let true_clips = drawn().map(|p| Ok((shown(&p.program), rendered(&p))));
-    let mut sections = vec![measure(table::TRUE_RENDERS, &detectors, true_clips)?];
+    let mut sections = vec![measure(table::TRUE_RENDERS, &detectors, 1, true_clips)?];
     if let Some(codec) = models.codec {
         let clips = drawn().map(|p| Ok((shown(&p.program), codec(&rendered(&p))?)));
-        sections.push(measure(table::RECONSTRUCTED, &detectors, clips)?);
+        sections.push(measure(table::RECONSTRUCTED, &detectors, 1, clips)?);
     }
     let mut gallery = Gallery::default();
     if let Some(generate) = models.generate {
@@ -192,7 +194,8 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
             gallery.add(&p, &clip);
             Ok((clauses(&p.caption.slots), clip))
         });
-        sections.push(measure(table::GENERATED, &detectors, clips)?);
+        let seeds = usize::try_from(arguments.seeds)?;
+        sections.push(measure(table::GENERATED, &detectors, seeds, clips)?);
     }
     let evaluation = Evaluation {
         model: models.name.to_string(),
