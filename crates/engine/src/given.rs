@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::model::ModelInfo;
+use crate::model::{ModelInfo, Pictures};
 use crate::picture::fit;
 use crate::request::Request;
 use crate::size::Size;
@@ -66,13 +66,7 @@ impl Inspected {
         let Some(option) = request.first_given() else {
             return Ok(Self::default());
         };
-        if !info.image_to_video {
-            let hint = format!(
-                "{} makes clips from text alone; kinora-1 begins with pictures",
-                info.name
-            );
-            return Err(refused(option, hint));
-        }
+        check_use(request, option, info)?;
         if given.extend.is_some() && option != "--extend" {
             return Err(refused(
                 option,
@@ -123,6 +117,30 @@ impl Inspected {
     /// Made frames that only repeat the end of the extended clip.
     pub(crate) fn lead(&self, stride: u32) -> u32 {
         self.clip.map_or(0, |_| 1 + (TAIL - 1) * stride)
+    }
+}
+
+/// Refuses what the model has no use for.
+fn check_use(request: &Request, first: &'static str, info: &ModelInfo) -> Result<()> {
+    let (given, name) = (&request.given, &info.name);
+    let beyond_first = [
+        ("--last-image", given.last_image.is_some()),
+        ("--extend", given.extend.is_some()),
+        ("--loop", request.looped),
+    ];
+    match info.pictures {
+        Pictures::Any => Ok(()),
+        Pictures::First => match beyond_first.into_iter().find(|(_, asked)| *asked) {
+            Some((option, _)) => Err(refused(
+                option,
+                format!("{name} can begin with a picture, no more; kinora-1 can"),
+            )),
+            None => Ok(()),
+        },
+        Pictures::None => Err(refused(
+            first,
+            format!("{name} makes clips from text alone; kinora-1 begins with pictures"),
+        )),
     }
 }
 

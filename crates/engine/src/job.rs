@@ -268,6 +268,8 @@ fn check_options(options: &ModelOptions, info: &ModelInfo) -> Result<()> {
     )?;
     let known = defaults.decode_noise_scale.is_some();
     unused("--decode-noise-scale", options.decode_noise_scale, known)?;
+    let known = defaults.image_noise_scale.is_some();
+    unused("--image-noise-scale", options.image_noise_scale, known)?;
     let within = |name, asked: Option<f64>, least: f64, most: f64| match asked {
         Some(asked) if !(least..=most).contains(&asked) => {
             Err(value(name, asked, format!("{least} to {most}")))
@@ -278,7 +280,8 @@ fn check_options(options: &ModelOptions, info: &ModelInfo) -> Result<()> {
     within("--guidance-2", options.guidance_2, 0.0, MOST_GUIDANCE)?;
     within("--max-text-tokens", tokens, 1.0, 4096.0)?;
     within("--decode-timestep", options.decode_timestep, 0.0, 1.0)?;
-    within("--decode-noise-scale", options.decode_noise_scale, 0.0, 1.0)
+    within("--decode-noise-scale", options.decode_noise_scale, 0.0, 1.0)?;
+    within("--image-noise-scale", options.image_noise_scale, 0.0, 1.0)
 }
 
 fn effective(
@@ -339,6 +342,10 @@ fn effective(
         text_tokens: options.text_tokens.or(defaults.text_tokens),
         decode_timestep: options.decode_timestep.or(defaults.decode_timestep),
         decode_noise_scale: options.decode_noise_scale.or(defaults.decode_noise_scale),
+        image_noise_scale: options
+            .image_noise_scale
+            .or(defaults.image_noise_scale)
+            .filter(|_| request.given.image.is_some()),
         finish: request.finish,
         given: GivenHashes::default(),
         earlier_frames: 0,

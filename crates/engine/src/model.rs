@@ -37,8 +37,8 @@ pub struct ModelInfo {
     /// It paints every size whose sides are multiples of this, not only `sizes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_step: Option<u32>,
-    /// Whether it can begin and end with given pictures, and go on from another clip.
-    pub image_to_video: bool,
+    /// Which of a clip's frames it can be given.
+    pub pictures: Pictures,
     /// Most words of a prompt.
     pub max_words: usize,
     /// How it is sampled.
@@ -56,6 +56,18 @@ impl ModelInfo {
             None => Canvas::Buckets(&self.sizes),
         }
     }
+}
+
+/// Which frames of a clip a model can be given and keeps as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pictures {
+    /// None: it makes clips from text alone.
+    None,
+    /// The first.
+    First,
+    /// Any: it also ends with a picture, loops, and goes on from another clip.
+    Any,
 }
 
 /// How a model is sampled unless the request says otherwise.
@@ -83,6 +95,9 @@ pub struct Defaults {
     /// Share of noise in the decoder's input, of decoders that are told its level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode_noise_scale: Option<f64>,
+    /// Noise that each step adds to a given picture, of models that add some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_noise_scale: Option<f64>,
 }
 
 /// What is asked of the sampling.
@@ -188,7 +203,7 @@ pub trait VideoModel: Send + Sync {
     /// [`crate::Error::Model`] where weights that are read now turn out damaged.
     fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>>;
     /// Encodes `1 + stride k` frames F32 `[t, h, w, 3]` in [-1, 1] of one of its sizes to latents
-    /// `[1 + k, h, w, c]`. Only asked of models that can do [`ModelInfo::image_to_video`].
+    /// `[1 + k, h, w, c]`. Only asked of models that can be given [`ModelInfo::pictures`].
     ///
     /// # Errors
     /// [`crate::Error::Model`] where the encoder's weights turn out damaged.

@@ -13,8 +13,8 @@ use kinora_tensor::{Precision, Tensor};
 use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::model::{
-    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
-    VideoModel,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
+    Towards, VideoModel,
 };
 use crate::prompt::{Coverage, Knowledge};
 use crate::recipe::Effective;
@@ -80,7 +80,7 @@ impl Native {
             frame_stride: LATENT_STRIDE as u32,
             sizes: SIZES.to_vec(),
             size_step: None,
-            image_to_video: true,
+            pictures: Pictures::Any,
             max_words: text.max_tokens,
             defaults: Defaults {
                 steps: 20,
@@ -92,6 +92,7 @@ impl Native {
                 text_tokens: None,
                 decode_timestep: None,
                 decode_noise_scale: None,
+                image_noise_scale: None,
             },
         };
         let knowledge = Knowledge::new(coverage, &vocabulary);

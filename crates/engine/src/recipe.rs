@@ -70,6 +70,9 @@ pub struct Effective {
     /// Share of noise that was mixed into the latents before they were decoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decode_noise_scale: Option<f64>,
+    /// Noise that each step added to the given picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_noise_scale: Option<f64>,
     /// Film stock, grain, vignette.
     pub finish: Finish,
     /// What the clip began or ended with.

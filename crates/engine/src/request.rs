@@ -127,6 +127,9 @@ pub struct ModelOptions {
     /// Share of noise in [0, 1] that is mixed into the latents before they are decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode_noise_scale: Option<f64>,
+    /// Noise in [0, 1] that each step adds to a given picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_noise_scale: Option<f64>,
 }
 
 impl ModelOptions {

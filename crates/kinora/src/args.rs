@@ -294,6 +294,10 @@ pub struct OpenModel {
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub decode_noise_scale: Option<f64>,
 
+    /// Noise that each step adds to the picture of --image, 0 to 1 (LTX from 0.9.5 on)
+    #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
+    pub image_noise_scale: Option<f64>,
+
     /// VAE of a file that holds a transformer alone
     #[arg(long, value_name = "FILE")]
     pub vae: Option<PathBuf>,

@@ -27,6 +27,9 @@ struct Index {
     /// Share of the timesteps from which down the expert for low noise works.
     #[serde(default)]
     boundary_ratio: Option<f64>,
+    /// Whether each latent frame is told its own timestep.
+    #[serde(default)]
+    expand_timesteps: bool,
     #[serde(flatten)]
     parts: BTreeMap<String, Value>,
 }
@@ -92,6 +95,7 @@ pub(crate) fn read(root: &Path) -> Result<Source> {
         tokenizer: root.join("tokenizer"),
         scheduler: text(root, SCHEDULER, &name)?,
         boundary_ratio: index.boundary_ratio,
+        expand_timesteps: index.expand_timesteps,
         loras: Vec::new(),
         name,
     })

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use kinora_diffusion::Sampler;
 use kinora_diffusion::schedule::{FlowMatchConfig, linear_quadratic};
 use kinora_models::ltx::pipeline::{
-    DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS, GUIDANCE_SCALE, Pipeline, STEPS,
+    DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS, GUIDANCE_SCALE, Pipeline, STEPS, frame_timesteps,
+    noised_condition,
 };
 use kinora_models::ltx::{
-    Conditioning, DecodeOptions, Decoder, Positions, Stream, Transformer, TransformerConfig,
-    VaeConfig,
+    Conditioning, DecodeOptions, Decoder, Encoder, Positions, Stream, Transformer,
+    TransformerConfig, VaeConfig,
 };
 use kinora_tensor::{DType, Tensor};
 
@@ -19,8 +20,8 @@ use super::source::{Name, Source};
 use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
-    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
-    VideoModel,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
+    Towards, VideoModel,
 };
 use crate::noise::{Gaussian, mix};
 use crate::prompt::Knowledge;
@@ -39,6 +40,7 @@ const SIZES: [Size; 4] = [
 ];
 /// Told apart from the seed's noise of the clip itself.
 const DECODE_STREAM: u64 = 0x6465_636f_6465;
+const PICTURE_STREAM: u64 = 0x7069_6374_7572;
 
 /// An LTX-Video.
 pub(crate) struct Ltx {
@@ -114,7 +116,7 @@ impl Parts {
             frame_stride: self.vae.temporal_ratio() as u32,
             sizes: SIZES.to_vec(),
             size_step: Some(self.vae.spatial_ratio() as u32),
-            image_to_video: false,
+            pictures: Pictures::First,
             max_words: usize::MAX,
             defaults: Defaults {
                 steps: STEPS as u32,
@@ -126,6 +128,7 @@ impl Parts {
                 text_tokens: Some(self.pipeline.max_text_tokens() as u32),
                 decode_timestep: is_told_time.then_some(f64::from(DECODE_TIMESTEP)),
                 decode_noise_scale: is_told_time.then_some(f64::from(DECODE_NOISE_SCALE)),
+                image_noise_scale: Some(self.pipeline.image_noise_scale()).filter(|&s| s > 0.0),
             },
         })
     }
@@ -298,7 +301,7 @@ impl VideoModel for Opened {
         Vec::new()
     }
 
-    fn denoiser<'a>(&'a self, clip: &Effective, _held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let parts = &self.parts;
         let tokens = clip
             .text_tokens
@@ -327,7 +330,22 @@ impl VideoModel for Opened {
             negative: states.get(1).map(condition),
             positions: model.positions(grid, parts.ratio(), parts.pipeline.time_rule(), fps),
             model,
+            held: held.to_vec(),
+            picture_noise: PictureNoise {
+                scale: clip.image_noise_scale.unwrap_or(0.0),
+                seed: mix(clip.seed ^ PICTURE_STREAM),
+            },
         }))
+    }
+
+    fn encode(&self, frames: &Tensor) -> Result<Tensor> {
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
+        let encoder = Encoder::load(&file.weights(self.dtype.into()), vae);
+        let encoder =
+            encoder.and_then(|encoder| file.finish_without(&["decoder."]).map(|()| encoder));
+        let encoder = encoder.map_err(|error| source.weights_error(Name::Vae, &error))?;
+        Ok(encoder.encode(frames))
     }
 
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
@@ -357,6 +375,34 @@ struct Guided {
     prompt: Conditioning,
     negative: Option<Conditioning>,
     positions: Positions,
+    /// Latent frames that are given by a picture.
+    held: Vec<usize>,
+    picture_noise: PictureNoise,
+}
+
+/// Noise that each step adds to what a picture gives.
+struct PictureNoise {
+    scale: f64,
+    seed: u64,
+}
+
+impl PictureNoise {
+    /// `latents` with noise in the frames `held`, the same for both calls of a step.
+    fn add(&self, latents: &Tensor, held: &[usize], sigma: f64) -> Tensor {
+        if self.scale == 0.0 || held.is_empty() {
+            return latents.clone();
+        }
+        let mut gaussian = Gaussian::new(mix(self.seed ^ sigma.to_bits()));
+        let size: usize = latents.shape()[1..].iter().product();
+        let noise = Tensor::from_fn(latents.shape(), |i| {
+            if held.contains(&(i / size)) {
+                gaussian.next()
+            } else {
+                0.0
+            }
+        });
+        noised_condition(latents, &noise, self.scale, sigma)
+    }
 }
 
 impl Denoiser for Guided {
@@ -366,8 +412,19 @@ impl Denoiser for Guided {
             Towards::Negative => self.negative.as_ref().expect("encoded for a guided clip"),
         };
         let timestep = (sigma * 1000.0) as f32;
+        if self.held.is_empty() {
+            return self
+                .model
+                .forward(latents, &[timestep], text, &self.positions);
+        }
+        let mut strengths = vec![0.0; latents.shape()[0]];
+        for &frame in &self.held {
+            strengths[frame] = 1.0;
+        }
+        let timesteps = frame_timesteps(timestep, &strengths);
+        let latents = self.picture_noise.add(latents, &self.held, sigma);
         self.model
-            .forward(latents, &[timestep], text, &self.positions)
+            .forward(&latents, &timesteps, text, &self.positions)
     }
 
     fn is_guided(&self) -> bool {

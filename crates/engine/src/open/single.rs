@@ -161,7 +161,11 @@ impl Parts<'_> {
         } else {
             WAN_SCHEDULER
         };
-        self.source("WanPipeline", scheduler, part, vae)
+        let source = self.source("WanPipeline", scheduler, part, vae)?;
+        Ok(Source {
+            expand_timesteps: preset.expand_timesteps,
+            ..source
+        })
     }
 
     fn source(&self, class: &str, scheduler: &str, part: Weighty, vae: Weighty) -> Result<Source> {
@@ -178,6 +182,7 @@ impl Parts<'_> {
             tokenizer,
             scheduler: scheduler.into(),
             boundary_ratio: None,
+            expand_timesteps: false,
             loras: Vec::new(),
         })
     }

@@ -60,6 +60,8 @@ pub(crate) struct Source {
     pub(crate) scheduler: String,
     /// Share of the timesteps from which down the expert for low noise works.
     pub(crate) boundary_ratio: Option<f64>,
+    /// Whether each latent frame is told its own timestep, so that the first can be a picture.
+    pub(crate) expand_timesteps: bool,
     /// Low-rank adaptations of the transformer and their factors.
     pub(crate) loras: Vec<(PathBuf, f64)>,
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::t5::clean_wan;
 use kinora_models::wan::{
-    Conditioning, Decoder, ENCODER_KEYS, Stream, Transformer, TransformerConfig, VaeConfig,
-    is_high_noise, timestep,
+    Conditioning, DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Transformer,
+    TransformerConfig, VaeConfig, is_high_noise, timestep,
 };
 use kinora_tensor::Tensor;
 
@@ -16,8 +16,8 @@ use super::source::{Name, Source};
 use super::text::{Padding, Text};
 use crate::error::Result;
 use crate::model::{
-    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
-    VideoModel,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
+    Towards, VideoModel,
 };
 use crate::prompt::Knowledge;
 use crate::recipe::Effective;
@@ -122,7 +122,11 @@ impl Parts {
             frame_stride: vae.latent_stride() as u32,
             sizes: sizes(vae),
             size_step: Some((vae.pixel_stride() * self.transformer.patch_size[1]) as u32),
-            image_to_video: false,
+            pictures: if source.expand_timesteps {
+                Pictures::First
+            } else {
+                Pictures::None
+            },
             max_words: usize::MAX,
             defaults: Defaults {
                 steps: if has_pair { PAIR_STEPS } else { STEPS },
@@ -134,6 +138,7 @@ impl Parts {
                 text_tokens: Some(TEXT_TOKENS),
                 decode_timestep: None,
                 decode_noise_scale: None,
+                image_noise_scale: None,
             },
         })
     }
@@ -293,7 +298,7 @@ impl VideoModel for Opened {
         Vec::new()
     }
 
-    fn denoiser<'a>(&'a self, clip: &Effective, _held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
+    fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
         let is_guided = clip.guidance > 1.0;
         let texts = [&clip.prompt, &clip.negative];
@@ -323,7 +328,18 @@ impl VideoModel for Opened {
             high,
             low,
             is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
+            held: held.to_vec(),
         }))
+    }
+
+    fn encode(&self, frames: &Tensor) -> Result<Tensor> {
+        let Parts { source, vae, .. } = &*self.parts;
+        let file = source.weights(Name::Vae)?;
+        let encoder = Encoder::load(&file.weights(self.dtype.into()), vae);
+        let encoder =
+            encoder.and_then(|encoder| file.finish_without(DECODER_KEYS).map(|()| encoder));
+        let encoder = encoder.map_err(|error| source.weights_error(Name::Vae, &error))?;
+        Ok(encoder.encode(frames))
     }
 
     fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
@@ -355,6 +371,8 @@ struct Guided {
     low: Option<(f64, Expert)>,
     /// Whether timesteps keep their fraction, as the Euler scheduler's do.
     is_float: bool,
+    /// Latent frames that are given by a picture, and so without noise.
+    held: Vec<usize>,
 }
 
 impl Guided {
@@ -378,7 +396,14 @@ impl Denoiser for Guided {
             Towards::Prompt => &expert.prompt,
             Towards::Negative => expert.negative.as_ref().expect("encoded for a guided clip"),
         };
-        expert.model.forward(latents, &[timestep], text)
+        if self.held.is_empty() {
+            return expert.model.forward(latents, &[timestep], text);
+        }
+        let mut timesteps = vec![timestep; latents.shape()[0]];
+        for &frame in &self.held {
+            timesteps[frame] = 0.0;
+        }
+        expert.model.forward(latents, &timesteps, text)
     }
 
     fn is_guided(&self) -> bool {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use kinora_engine::{Engine, Error, ModelFiles, ModelOptions, Output, Request, Size};
+use kinora_engine::{Engine, Error, Given, ModelFiles, ModelOptions, Output, Request, Size};
 use serde_json::{Map, Value, json};
 
 use crate::support::Folder;
@@ -351,4 +351,32 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
             "{weights} bytes for 1.9 billion"
         );
     }
+}
+
+#[test]
+fn a_model_is_given_only_pictures_that_it_can_use() {
+    let picture = fixtures().join("ltx-0.9.5-image.png");
+    let given = |model: &str, given: Given| Request {
+        given,
+        ..request(&fixtures().join(model))
+    };
+    let first = Given {
+        image: Some(picture.clone()),
+        ..Given::default()
+    };
+    let last = Given {
+        last_image: Some(picture),
+        ..first.clone()
+    };
+    refused(&given("wan-2.1", first.clone()), &["--image", "text alone"]);
+    refused(&given("ltx-0.9.5", last), &["--last-image", "no more"]);
+    let looped = Request {
+        looped: true,
+        ..given("wan-2.2-5b", first.clone())
+    };
+    refused(&looped, &["--loop", "no more"]);
+    // The first version adds no noise to pictures, the condition pipeline does.
+    let mut noisy = given("ltx-0.9.0", first);
+    noisy.options.image_noise_scale = Some(0.1);
+    refused(&noisy, &["--image-noise-scale", "no use"]);
 }

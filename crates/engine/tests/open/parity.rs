@@ -1,10 +1,10 @@
-//! Whole open models, text in and frames out, against what diffusers made of the same prompt
-//! (`oracle/open_models/directories.py`).
+//! Whole open models, text and pictures in and frames out, against what diffusers made of the same
+//! (`oracle/open_models/directories.py` and `pictures.py`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kinora_engine::{Dtype, ModelFiles, ModelOptions, Output, Request, Size};
+use kinora_engine::{Dtype, Given, ModelFiles, ModelOptions, Output, Request, Size};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
@@ -35,8 +35,8 @@ fn array(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
 }
 
 /// The init latents of a fixture as a file for `init_latents`.
-fn init(folder: &Folder, model: &str) -> PathBuf {
-    let (shape, values) = array(&fixtures().join(format!("{model}.safetensors")), "init");
+fn init(folder: &Folder, golden: &Path) -> PathBuf {
+    let (shape, values) = array(golden, "init");
     let bytes: Vec<u8> = values
         .iter()
         .flat_map(|value| value.to_le_bytes())
@@ -60,6 +60,8 @@ struct Case {
     guidance_2: Option<f64>,
     /// Timestep and noise scale of the decoder.
     decode: Option<(f64, f64)>,
+    /// Whether it begins with a picture.
+    picture: bool,
 }
 
 impl Case {
@@ -80,25 +82,37 @@ impl Case {
                 text_tokens: Some(48),
                 decode_timestep: self.decode.map(|(timestep, _)| timestep),
                 decode_noise_scale: self.decode.map(|(_, scale)| scale),
+                // Only the condition pipeline adds noise to a picture; its decoder is told a level.
+                image_noise_scale: self.decode.filter(|_| self.picture).map(|_| 0.0),
                 ..ModelOptions::default()
+            },
+            given: Given {
+                image: self.picture.then(|| self.fixture("png")),
+                ..Given::default()
             },
             ..Request::default()
         }
+    }
+
+    /// What belongs to this case beside the model.
+    fn fixture(&self, extension: &str) -> PathBuf {
+        let suffix = if self.picture { "-image" } else { "" };
+        fixtures().join(format!("{}{suffix}.{extension}", self.model))
     }
 
     /// Runs the model; errors of latents and frames as [`LATENTS_BOUND`] and [`FRAMES_BOUND`] count
     /// them.
     fn errors(&self, dtype: Dtype) -> [f32; 2] {
         let folder = Folder::new();
+        let golden = self.fixture("safetensors");
         let output = Output {
             path: folder.0.join("clip.mp4"),
-            init_latents: Some(init(&folder, self.model)),
+            init_latents: Some(init(&folder, &golden)),
             save_latents: Some(folder.0.join("latents.safetensors")),
             save_frames: Some(folder.0.join("frames.safetensors")),
             ..Output::default()
         };
         make(&self.request(dtype), &output).unwrap();
-        let golden = fixtures().join(format!("{}.safetensors", self.model));
         let ours = array(output.save_latents.as_ref().unwrap(), "latents");
         let reference = array(&golden, "latents");
         assert_eq!(ours.0, reference.0, "shape of the latents");
@@ -144,6 +158,7 @@ const OLD: Case = Case {
     guidance: 3.0,
     guidance_2: None,
     decode: None,
+    picture: false,
 };
 const WAN: Case = Case {
     model: "wan-2.1",
@@ -153,6 +168,7 @@ const WAN: Case = Case {
     guidance: 4.0,
     guidance_2: None,
     decode: None,
+    picture: false,
 };
 
 #[test]
@@ -188,6 +204,34 @@ fn wan_with_the_vae_of_the_second_version() {
     check(&Case {
         model: "wan-2.2-5b",
         size: Size::new(96, 64),
+        ..WAN
+    });
+}
+
+#[test]
+fn ltx_video_begins_with_a_picture() {
+    check(&Case {
+        picture: true,
+        ..OLD
+    });
+}
+
+#[test]
+fn ltx_video_with_the_condition_pipeline_begins_with_a_picture() {
+    check(&Case {
+        model: "ltx-0.9.5",
+        decode: Some((0.05, 0.0)),
+        picture: true,
+        ..OLD
+    });
+}
+
+#[test]
+fn wan_of_the_second_version_begins_with_a_picture() {
+    check(&Case {
+        model: "wan-2.2-5b",
+        size: Size::new(96, 64),
+        picture: true,
         ..WAN
     });
 }

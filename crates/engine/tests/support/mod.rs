@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_engine::model::{
-    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Reading, Sampling, Towards,
-    VideoModel,
+    Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
+    Towards, VideoModel,
 };
 use kinora_engine::prompt::Knowledge;
 use kinora_engine::{Dtype, Effective, Request, Size};
@@ -41,7 +41,7 @@ impl Default for Double {
                 Size::new(160, 160),
             ],
             size_step: None,
-            image_to_video: false,
+            pictures: Pictures::None,
             max_words: 20,
             defaults: Defaults {
                 steps: 4,
@@ -53,6 +53,7 @@ impl Default for Double {
                 text_tokens: None,
                 decode_timestep: None,
                 decode_noise_scale: None,
+                image_noise_scale: None,
             },
         };
         Self {

@@ -105,6 +105,7 @@ fn request(arguments: &Generate) -> Result<Request> {
             text_tokens: open.max_text_tokens,
             decode_timestep: open.decode_timestep,
             decode_noise_scale: open.decode_noise_scale,
+            image_noise_scale: open.image_noise_scale,
         },
         files: ModelFiles {
             vae: open.vae.clone(),

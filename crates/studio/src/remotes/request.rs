@@ -155,6 +155,7 @@ pub fn recipe(remote: &Remote, request: &Request) -> Recipe {
             text_tokens: None,
             decode_timestep: None,
             decode_noise_scale: None,
+            image_noise_scale: None,
             finish: Finish::default(),
             given: GivenHashes::default(),
             earlier_frames: 0,
