@@ -11,12 +11,14 @@ import torch
 
 from native.config import Config
 from native.film import captions
-from native.flow import noised, sample_sigma, velocity_loss
+from native.flow import motion_loss, noised, sample_sigma, velocity_loss
 from native.muon import Average, Muon
 from native.run import compute_dtype, launch, share_gradients
 from native.transformer import Transformer
 from native.weights import go_on
-from train_transformer import COLORS, KINDS, TEACHER_WEIGHT, Conditions, Teacher, divide, load_text
+from train_transformer import (
+    COLORS, KINDS, MOTION_WEIGHT, TEACHER_WEIGHT, Conditions, Teacher, divide, load_text
+)
 
 
 def work(rank, args):
@@ -45,9 +47,10 @@ def work(rank, args):
             noisy = noised(clean, torch.randn_like(clean), sigma).to(dtype)
             predicted, middle = model(noisy, sigma, *said, middle=True)
             loss = velocity_loss(predicted, clean, sigma, torch.ones_like(cover))
+            moved = motion_loss(predicted, clean, sigma, torch.ones_like(cover))
             taught = teacher.loss(middle, cover, headers)
             optimizer.zero_grad(set_to_none=True)
-            (loss + TEACHER_WEIGHT * taught).backward()
+            (loss + MOTION_WEIGHT * moved + TEACHER_WEIGHT * taught).backward()
             share_gradients(matrices + others)
             torch.nn.utils.clip_grad_norm_(others, 1.0)
             optimizer.step()

@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from native.codec import Codec
 from native.config import CodecConfig, Config, TextConfig, TransformerConfig
-from native.flow import euler, noised, subject_weight, velocity_loss
+from native.flow import euler, motion_loss, noised, subject_weight, velocity_loss
 from native.muon import Average, Muon
 from native.run import trapezoid
 from native.text import TextEncoder
 from native.transformer import Transformer
-from train_transformer import COLORS, KINDS, TEACHER_WEIGHT, Teacher, divide
+from train_transformer import COLORS, KINDS, MOTION_WEIGHT, TEACHER_WEIGHT, Teacher, divide
 
 GOLDEN_STEPS = 20
 LEARNING_RATE = 2e-3
@@ -114,11 +114,13 @@ def training():
         noisy = noised(clean[i], noise[i], sigma[i])
         predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
         weight = 1 + (subject_weight(sigma[i])[:, :, None, None] - 1) * cover[i]
-        loss = velocity_loss(predicted, clean[i], sigma[i], weight / weight.mean())
+        weight = weight / weight.mean()
+        loss = velocity_loss(predicted, clean[i], sigma[i], weight)
+        moved = motion_loss(predicted, clean[i], sigma[i], weight)
         taught = teacher.loss(middle, cover[i], headers)
-        losses.append([loss.item(), taught.item()])
+        losses.append([loss.item(), moved.item(), taught.item()])
         optimizer.zero_grad(set_to_none=True)
-        (loss + TEACHER_WEIGHT * taught).backward()
+        (loss + MOTION_WEIGHT * moved + TEACHER_WEIGHT * taught).backward()
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * trapezoid(step, GOLDEN_STEPS, 5, 8)

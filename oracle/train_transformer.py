@@ -21,7 +21,9 @@ from cache_latents import load_codec
 from native.captions import Captions, empty
 from native.config import Config
 from native.film import captions
-from native.flow import euler, noised, sample_sigma, subject_weight, velocity_loss
+from native.flow import (
+    euler, motion_loss, noised, sample_sigma, subject_weight, velocity_loss
+)
 from native.layers import Linear
 from native.muon import Average, Muon
 from native.run import Run, compute_dtype, launch, save_grid, share_gradients, trapezoid
@@ -35,6 +37,7 @@ TEXT_DROPOUT = 0.1
 # extensions and loops ask for: the first, the first three, the last, both ends.
 GIVEN = ((0.08, [0]), (0.04, [0, 1, 2]), (0.03, [-1]), (0.03, [0, -1]))
 GRID_FRAMES = 25
+MOTION_WEIGHT = 0.5
 TEACHER_WEIGHT = 0.2
 # As the film set's programs name them.
 KINDS = (
@@ -240,10 +243,12 @@ def train(rank, args):
             noisy.to(dtype), sigma, *conditions(said), middle=True
         )
         weight = 1 + (subject_weight(sigma)[:, :, None, None] - 1) * cover  # [b, t, h, w]
-        loss = velocity_loss(predicted, clean, sigma, weight / weight.mean())
+        weight = weight / weight.mean()
+        loss = velocity_loss(predicted, clean, sigma, weight)
+        moved = motion_loss(predicted, clean, sigma, weight)
         taught = teacher.loss(middle, cover, headers)
         optimizer.zero_grad(set_to_none=True)
-        (loss + TEACHER_WEIGHT * taught).backward()
+        (loss + MOTION_WEIGHT * moved + TEACHER_WEIGHT * taught).backward()
         share_gradients(matrices + others)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for group in optimizer.param_groups:
@@ -252,7 +257,7 @@ def train(rank, args):
         average.update(model)
         run.step += 1
         if run.step % 20 == 0:
-            run.log(loss=loss, teacher=taught, frames=frames, clips=cache.clips())
+            run.log(loss=loss, motion=moved, teacher=taught, frames=frames, clips=cache.clips())
         if run.step % 100 == 0:
             cache.refresh()
         if rank == 0 and (run.step % args.grid_every == 0 or run.step == steps):

@@ -44,6 +44,18 @@ def velocity_loss(predicted, clean, sigma, weight):
     return weighted.sum() / noisy.sum()
 
 
+def motion_loss(predicted, clean, sigma, weight):
+    """The same of the error's change from each latent frame to the next, clean frames left out.
+
+    Most of a clip's variance stands still; how the camera and the subject move is in the changes."""
+    error = predicted.float() - clean
+    change = (error[:, 1:] - error[:, :-1]).square().mean(dim=4)  # [b, t-1, h, w]
+    change = (weight[:, 1:] * change).mean(dim=(2, 3))
+    noisy = (sigma[:, 1:] > 0) & (sigma[:, :-1] > 0)
+    weighted = change / sigma[:, 1:].clamp(min=MIN_SIGMA).square() * noisy
+    return weighted.sum() / (sigma > 0).sum()
+
+
 @torch.no_grad()
 def euler(denoise, noise, steps: int, shift: float = 3.0):
     """Euler steps from noise to clean; `denoise(x, sigma)` predicts the clean latents."""

@@ -93,11 +93,12 @@ fn twenty(precision: Precision, tokens: usize) -> (Vec<Losses>, Trainer) {
 }
 
 fn check(losses: &[Losses], bound: f64) {
-    let golden = read("losses", [STEPS as usize, 2]).to_vec();
-    for (step, (ours, golden)) in losses.iter().zip(golden.chunks(2)).enumerate() {
+    let golden = read("losses", [STEPS as usize, 3]).to_vec();
+    for (step, (ours, golden)) in losses.iter().zip(golden.chunks(3)).enumerate() {
         for (what, ours, golden) in [
             ("velocity", ours.velocity, f64::from(golden[0])),
-            ("teacher", ours.teacher, f64::from(golden[1])),
+            ("motion", ours.motion, f64::from(golden[1])),
+            ("teacher", ours.teacher, f64::from(golden[2])),
         ] {
             let error = (ours - golden).abs() / golden;
             assert!(error < bound, "step {step}: {what} {ours} for {golden}");
@@ -141,6 +142,7 @@ fn a_step_in_parts_is_the_same_step() {
             .each_ref()
             .map(|trainer| trainer.gradients(&batch(i)).expect("finite losses"));
         assert!((whole.0.velocity - parts.0.velocity).abs() < 1e-5);
+        assert!((whole.0.motion - parts.0.motion).abs() < 1e-5);
         assert!((whole.0.teacher - parts.0.teacher).abs() < 1e-5);
         assert_eq!(whole.1.len(), parts.1.len());
         for (name, whole) in &whole.1 {

@@ -135,6 +135,7 @@ fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<T
 struct Mean {
     steps: f64,
     velocity: f64,
+    motion: f64,
     teacher: f64,
     seconds: f64,
 }
@@ -143,6 +144,7 @@ impl Mean {
     fn add(&mut self, losses: Losses, time: Duration) {
         self.steps += 1.0;
         self.velocity += losses.velocity;
+        self.motion += losses.motion;
         self.teacher += losses.teacher;
         self.seconds += time.as_secs_f64();
     }
@@ -154,6 +156,7 @@ fn metrics(means: &BTreeMap<usize, Mean>, clips: usize) -> Vec<(String, f64)> {
     for (frames, mean) in means {
         for (name, sum) in [
             ("velocity", mean.velocity),
+            ("motion", mean.motion),
             ("teacher", mean.teacher),
             ("seconds", mean.seconds),
         ] {

@@ -10,10 +10,11 @@ use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
 use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward, parallel_map};
 
 use super::batch::Batch;
-use super::loss::velocity;
+use super::loss::{motion, velocity};
 use super::teacher::{Shares, Teacher};
 
-/// Of the teacher's loss, against the velocity's.
+/// Of the losses of motion and of the teacher, against the velocity's.
+const MOTION_WEIGHT: f32 = 0.5;
 const TEACHER_WEIGHT: f32 = 0.2;
 /// Gradients of all parameters that AdamW moves are shortened to this norm together.
 const CLIP_NORM: f32 = 1.0;
@@ -38,6 +39,8 @@ pub struct Trainer {
 pub struct Losses {
     /// The velocity's.
     pub velocity: f64,
+    /// That of the velocity's changes from frame to frame.
+    pub motion: f64,
     /// The teacher's.
     pub teacher: f64,
 }
@@ -109,11 +112,11 @@ impl Trainer {
     pub fn step(&mut self, batch: &Batch, learning_rate: f32) -> Result<Losses> {
         let (losses, mut gradients) = self.gradients(batch)?;
         let size = norm(gradients.values());
-        if !(losses.velocity + losses.teacher).is_finite() || !size.is_finite() {
+        let loss = losses.velocity + losses.motion + losses.teacher;
+        if !loss.is_finite() || !size.is_finite() {
             bail!(
-                "step {}: the loss is {} and the gradient's norm {size}",
-                self.steps() + 1,
-                losses.velocity + losses.teacher
+                "step {}: the loss is {loss} and the gradient's norm {size}",
+                self.steps() + 1
             );
         }
         self.clip(&mut gradients);
@@ -140,11 +143,13 @@ impl Trainer {
         });
         let mut losses = Losses {
             velocity: 0.0,
+            motion: 0.0,
             teacher: 0.0,
         };
         let mut sums = Parameters::new();
         for (part, gradients) in parts {
             losses.velocity += part.velocity;
+            losses.motion += part.motion;
             losses.teacher += part.teacher;
             for (name, gradient) in gradients {
                 let sum = match sums.get(&name) {
@@ -220,6 +225,8 @@ impl Tracked {
         let clean = batch.clean.slice(clips.clone());
         let weight = &whole.weight[clips.start * latents..clips.end * latents];
         let error = velocity(&prediction.clean, &clean, sigma, weight, whole.frames);
+        let changes = motion(&prediction.clean, &clean, sigma, weight, whole.frames);
+        let moved = error.gradient.add(&changes.gradient.scale(MOTION_WEIGHT));
 
         let halfway = prediction.halfway.to_dtype(DType::F32);
         let logits = halfway.linear(&self.head, Some(&self.leaves[HEAD[1]]));
@@ -228,7 +235,7 @@ impl Tracked {
         let taught = Teacher::loss(&logits, cover, &batch.subjects[clips], whole.shares);
 
         let seeds = [
-            (&prediction.clean, error.gradient),
+            (&prediction.clean, moved),
             (&logits, taught.gradient.scale(TEACHER_WEIGHT)),
         ];
         let gradients = backward(seeds);
@@ -236,6 +243,7 @@ impl Tracked {
             |(name, leaf): (&String, &Tensor)| Some((name.clone(), gradients.of(leaf)?.clone()));
         let losses = Losses {
             velocity: error.value,
+            motion: changes.value,
             teacher: taught.value,
         };
         (losses, self.leaves.iter().filter_map(of).collect())
