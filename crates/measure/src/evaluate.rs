@@ -148,7 +148,8 @@ impl Score {
         )
     }
 
-    fn add(&mut self, right: bool) {
+    /// Counts one answer.
+    pub fn add(&mut self, right: bool) {
         self.right += u32::from(right);
         self.asked += 1;
     }

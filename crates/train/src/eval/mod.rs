@@ -6,4 +6,5 @@ pub mod detectors;
 pub mod model;
 mod report;
 pub mod run;
+mod studies;
 pub mod table;

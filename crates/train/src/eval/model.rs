@@ -115,13 +115,15 @@ impl Generator {
         })
     }
 
-    /// Generates a held-out prompt with default settings; the frames are those before encoding.
+    /// Generates a held-out prompt with the settings of a user who names none; the frames are those before encoding.
     ///
     /// # Errors
     /// The engine refuses or fails.
     pub fn generate(&self, prompt: &Prompt) -> Result<Clip> {
         let request = Request {
             prompt: prompt.caption.text.clone(),
+            negative: prompt.negative.clone(),
+            draft: prompt.draft,
             seconds: Some(f64::from(prompt.program.seconds())),
             seed: Some(prompt.seed),
             model: Some(self.model.clone()),

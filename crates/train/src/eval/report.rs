@@ -153,6 +153,7 @@ pub fn page(
         row(&mut page, evaluation, &name, None, score);
     }
     flicker(&mut page, evaluation);
+    studies(&mut page, evaluation);
     values(&mut page, evaluation);
     if !gallery.captions.is_empty() {
         let sheet = path.with_extension("png");
@@ -191,15 +192,7 @@ fn row(
     }
     let share = |score: Option<Score>| score.map_or("-".into(), percent);
     let star = if truth.accuracy() < TRUSTED { " *" } else { "" };
-    let generated = of(GENERATED).map_or("-".into(), |score| {
-        let (low, high) = score.wilson();
-        format!(
-            "**{}** [{:.0}, {:.0}]",
-            percent(score),
-            low * 100.0,
-            high * 100.0
-        )
-    });
+    let generated = of(GENERATED).map_or("-".into(), bold);
     let chance = section(evaluation, GENERATED).map(|section| score(&section.shuffled));
     let target = target.map_or(String::new(), |share| format!("{:.0} %", share * 100.0));
     let _ = writeln!(
@@ -213,6 +206,33 @@ fn row(
 
 fn percent(score: Score) -> String {
     format!("{:.1} %", score.accuracy() * 100.0)
+}
+
+/// A share with its interval.
+fn bold(score: Score) -> String {
+    let (low, high) = score.wilson();
+    let share = percent(score);
+    format!("**{share}** [{:.0}, {:.0}]", low * 100.0, high * 100.0)
+}
+
+/// What one change does to a clip.
+fn studies(page: &mut String, evaluation: &Evaluation) {
+    if evaluation.studies.is_empty() {
+        return;
+    }
+    page.push_str(
+        "\n## One thing changed\n\nTwo clips of one seed: with fewer steps, with one clause edited (the \
+         subject's colour or the hour), with a negative that names the weather or the hour that the first \
+         clip showed unasked.\n\n| how often | share | of | target |\n|---|---|---|---|\n",
+    );
+    for study in &evaluation.studies {
+        let (share, asked) = (bold(study.score), study.score.asked);
+        let _ = writeln!(
+            page,
+            "| {} | {share} | {asked} | {} |",
+            study.name, study.target
+        );
+    }
 }
 
 fn flicker(page: &mut String, evaluation: &Evaluation) {

@@ -4,6 +4,7 @@
 use crate::eval::{
     clauses::{clauses, shown},
     report::{self, Gallery},
+    studies::studies,
     table::{self, Evaluation, Section},
 };
 use anyhow::{Context, Result, ensure};
@@ -51,6 +52,9 @@ pub struct Arguments {
     /// Folder of a native model: also evaluate its codec and what it generates
     #[arg(long, value_name = "FOLDER")]
     pub model: Option<PathBuf>,
+    /// Also study what fewer steps, an edited clause and a negative do, over so many prompts
+    #[arg(long, value_name = "PROMPTS", default_value_t = 0)]
+    pub studies: u64,
     /// Also print what was taken for what
     #[arg(long)]
     pub confusions: bool,
@@ -68,6 +72,10 @@ pub struct Prompt {
     pub program: Program,
     /// The words, and the slots they fill.
     pub caption: Caption,
+    /// What the clip must not show; empty for nothing in particular.
+    pub negative: String,
+    /// Whether it is made in fewer steps.
+    pub draft: bool,
 }
 
 impl Prompt {
@@ -83,10 +91,10 @@ impl Prompt {
 /// Encodes and decodes a clip.
 pub type Codec<'a> = &'a mut dyn FnMut(&Clip) -> Result<Clip>;
 
-/// Generates a clip for a prompt.
+/// Generates a clip for a prompt; asked once for every clip.
 pub type Generate<'a> = &'a mut dyn FnMut(&Prompt) -> Result<Clip>;
 
-/// What is evaluated beside true renders. Each function may be slow; each is called once a prompt.
+/// What is evaluated beside true renders. Each function may be slow.
 #[derive(Default)]
 pub struct Models<'a> {
     /// Name that stands in the coverage table.
@@ -105,16 +113,22 @@ pub fn prompts(seed: u64, count: u64, frames: u32) -> impl Iterator<Item = Promp
         ..Recipe::default()
     };
     (seed..seed + count).map(move |seed| {
-        let mut rng = Rng::new(seed ^ 0xE7A1);
         let program = sample(seed, &recipe);
-        let style = Style::mixed(&mut rng);
-        let caption = caption(&program, style, Split::HeldOut, &mut rng);
         Prompt {
             seed,
+            caption: words(&program),
             program,
-            caption,
+            negative: String::new(),
+            draft: false,
         }
     })
+}
+
+/// The held-out caption of a program.
+pub fn words(program: &Program) -> Caption {
+    let mut rng = Rng::new(program.seed ^ 0xE7A1);
+    let style = Style::mixed(&mut rng);
+    caption(program, style, Split::HeldOut, &mut rng)
 }
 
 /// Renders a program at its own size.
@@ -186,7 +200,7 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
         let clips = drawn().map(|p| Ok((shown(&p.program), codec(&rendered(&p))?)));
         sections.push(measure(table::RECONSTRUCTED, &detectors, 1, clips)?);
     }
-    let mut gallery = Gallery::default();
+    let (mut gallery, mut found) = (Gallery::default(), Vec::new());
     if let Some(generate) = models.generate {
         let takes = drawn().flat_map(|p| (0..arguments.seeds).map(move |take| p.take(take)));
         let clips = takes.map(|p| {
@@ -196,10 +210,13 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
         });
         let seeds = usize::try_from(arguments.seeds)?;
         sections.push(measure(table::GENERATED, &detectors, seeds, clips)?);
+        let studied = drawn().take(usize::try_from(arguments.studies)?);
+        found = studies(studied, &detectors, generate)?;
     }
     let evaluation = Evaluation {
         model: models.name.to_string(),
         sections,
+        studies: found,
     };
     print!("{}", evaluation.table());
     if arguments.confusions {

@@ -1,5 +1,6 @@
 //! The evaluation as a table, as JSON and as the coverage that the engine reads.
 
+use super::studies::Study;
 use kinora_measure::evaluate::{SLOTS, Score, Tally};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Write};
@@ -21,6 +22,9 @@ pub struct Evaluation {
     pub model: String,
     /// True renders first.
     pub sections: Vec<Section>,
+    /// What changes with one thing about a clip, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub studies: Vec<Study>,
 }
 
 /// One source of clips.
@@ -93,6 +97,20 @@ impl Evaluation {
             );
         }
         text.push('\n');
+        for study in &self.studies {
+            let Study {
+                name,
+                score,
+                target,
+            } = study;
+            let (low, high) = score.wilson();
+            let (share, low, high) = (score.accuracy() * 100.0, low * 100.0, high * 100.0);
+            let _ = writeln!(
+                text,
+                "{share:5.1}% [{low:3.0} {high:3.0}] of {:<5}{name} {target}",
+                score.asked
+            );
+        }
         text
     }
 
@@ -183,6 +201,7 @@ mod tests {
         let evaluation = |right| Evaluation {
             model: "m".to_string(),
             sections: vec![section(TRUE_RENDERS, right), section(GENERATED, 10)],
+            studies: Vec::new(),
         };
         let line = |right| {
             let table = evaluation(right).table();
@@ -202,6 +221,7 @@ mod tests {
         let evaluation = Evaluation {
             model: "m".to_string(),
             sections,
+            studies: Vec::new(),
         };
         let coverage = evaluation.coverage().expect("generated clips");
         assert_eq!(
