@@ -277,22 +277,12 @@ impl Opened {
     fn transformer(&self) -> Result<Transformer> {
         let Parts {
             source,
-            transformer,
+            transformer: config,
             ..
         } = &*self.parts;
-        let file = source.weights(Name::Transformer)?;
-        let model = Transformer::load(&file.weights(self.dtype.into()), transformer);
-        let model = model.and_then(|model| file.finish().map(|()| model));
-        model.map_err(|error| source.weights_error(Name::Transformer, &error))
-    }
-
-    fn load_decoder(&self) -> Result<Decoder> {
-        let Parts { source, vae, .. } = &*self.parts;
-        let file = source.weights(Name::Vae)?;
-        let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
-        let decoder =
-            decoder.and_then(|decoder| file.finish_without(&["encoder."]).map(|()| decoder));
-        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
+        source.read(Name::Transformer, self.dtype, &[], |weights| {
+            Transformer::load(weights, config)
+        })
     }
 }
 
@@ -340,11 +330,9 @@ impl VideoModel for Opened {
 
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
-        let file = source.weights(Name::Vae)?;
-        let encoder = Encoder::load(&file.weights(self.dtype.into()), vae);
-        let encoder =
-            encoder.and_then(|encoder| file.finish_without(&["decoder."]).map(|()| encoder));
-        let encoder = encoder.map_err(|error| source.weights_error(Name::Vae, &error))?;
+        let encoder = source.read(Name::Vae, self.dtype, &["decoder."], |weights| {
+            Encoder::load(weights, vae)
+        })?;
         Ok(encoder.encode(frames))
     }
 
@@ -352,7 +340,10 @@ impl VideoModel for Opened {
         let decoder = if let Some(decoder) = self.decoder.get() {
             decoder
         } else {
-            let decoder = self.load_decoder()?;
+            let Parts { source, vae, .. } = &*self.parts;
+            let decoder = source.read(Name::Vae, self.dtype, &["encoder."], |weights| {
+                Decoder::load(weights, vae)
+            })?;
             self.decoder.get_or_init(|| decoder)
         };
         let options = DecodeOptions {

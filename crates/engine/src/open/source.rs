@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kinora_models::t5::Tokenizer;
-use kinora_nn::{Lora, Rule, WeightFile, WeightsError};
+use kinora_nn::{Lora, Rule, WeightFile, Weights, WeightsError};
 
 use super::fingerprint::Fingerprint;
 use crate::error::{Error, Result, chain};
+use crate::request::Dtype;
 
 /// A part of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,24 @@ impl Source {
     fn part(&self, name: Name) -> Result<&Weighty> {
         let part = self.parts.get(&name);
         part.ok_or_else(|| self.failed(name.folder(), "the model has no such part"))
+    }
+
+    /// Reads a part of the model with `load`. Tensors under the prefixes `others` are for another
+    /// reader of the same file; all the rest must be read.
+    ///
+    /// # Errors
+    /// As [`Source::weights`], and when the tensors are not those that `load` asks for.
+    pub(crate) fn read<T>(
+        &self,
+        name: Name,
+        dtype: Dtype,
+        others: &[&str],
+        load: impl FnOnce(&Weights) -> std::result::Result<T, WeightsError>,
+    ) -> Result<T> {
+        let file = self.weights(name)?;
+        let part = load(&file.weights(dtype.into()));
+        let part = part.and_then(|part| file.finish_without(others).map(|()| part));
+        part.map_err(|error| self.weights_error(name, &error))
     }
 
     /// The weights of a part under the names that the model asks for, LoRAs merged.

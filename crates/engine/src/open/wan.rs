@@ -8,6 +8,7 @@ use kinora_models::wan::{
     Conditioning, DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Transformer,
     TransformerConfig, VaeConfig, is_high_noise, timestep,
 };
+use kinora_nn::Weights;
 use kinora_tensor::Tensor;
 
 use super::packed_bytes;
@@ -276,20 +277,8 @@ struct Opened {
 
 impl Opened {
     fn transformer(&self, name: Name, config: &TransformerConfig) -> Result<Transformer> {
-        let source = &self.parts.source;
-        let file = source.weights(name)?;
-        let model = Transformer::load(&file.weights(self.dtype.into()), config);
-        let model = model.and_then(|model| file.finish().map(|()| model));
-        model.map_err(|error| source.weights_error(name, &error))
-    }
-
-    fn load_decoder(&self) -> Result<Decoder> {
-        let Parts { source, vae, .. } = &*self.parts;
-        let file = source.weights(Name::Vae)?;
-        let decoder = Decoder::load(&file.weights(self.dtype.into()), vae);
-        let decoder =
-            decoder.and_then(|decoder| file.finish_without(ENCODER_KEYS).map(|()| decoder));
-        decoder.map_err(|error| source.weights_error(Name::Vae, &error))
+        let load = |weights: &Weights| Transformer::load(weights, config);
+        self.parts.source.read(name, self.dtype, &[], load)
     }
 }
 
@@ -334,11 +323,9 @@ impl VideoModel for Opened {
 
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
-        let file = source.weights(Name::Vae)?;
-        let encoder = Encoder::load(&file.weights(self.dtype.into()), vae);
-        let encoder =
-            encoder.and_then(|encoder| file.finish_without(DECODER_KEYS).map(|()| encoder));
-        let encoder = encoder.map_err(|error| source.weights_error(Name::Vae, &error))?;
+        let encoder = source.read(Name::Vae, self.dtype, DECODER_KEYS, |weights| {
+            Encoder::load(weights, vae)
+        })?;
         Ok(encoder.encode(frames))
     }
 
@@ -346,7 +333,10 @@ impl VideoModel for Opened {
         let decoder = if let Some(decoder) = self.decoder.get() {
             decoder
         } else {
-            let decoder = self.load_decoder()?;
+            let Parts { source, vae, .. } = &*self.parts;
+            let decoder = source.read(Name::Vae, self.dtype, ENCODER_KEYS, |weights| {
+                Decoder::load(weights, vae)
+            })?;
             self.decoder.get_or_init(|| decoder)
         };
         Ok(Box::new(decoder.stream()))

@@ -17,77 +17,92 @@ pub struct Loss {
     pub gradient: Tensor,
 }
 
-/// The weighted squared error of the velocity over all noisy frames: `|x - x'|^2 / sigma^2`.
-///
-/// # Shapes
-/// `predicted` and `clean` F32 `[b, t, h, w, c]`, `sigma` `b t` noise levels, `weight` `b t h w` numbers
-/// that say how much each latent counts. `frames` is the number of noisy frames that the loss is a
-/// mean over: more than there are here when a step takes its clips in several parts.
-pub fn velocity(
-    predicted: &Tensor,
-    clean: &Tensor,
-    sigma: &[f32],
-    weight: &[f32],
-    frames: usize,
-) -> Loss {
-    let dims @ [_, _, h, w, c] = predicted.dims();
-    let (predicted, clean) = (predicted.as_f32(), clean.as_f32());
-    let share = 1.0 / (h * w * c * frames.max(1)) as f32;
-    let mut value = 0.0;
-    let mut gradient = vec![0.0; predicted.len()];
-    for (latent, &weight) in weight.iter().enumerate() {
-        let sigma = sigma[latent / (h * w)];
-        if sigma <= 0.0 {
-            continue;
-        }
-        let factor = weight * share / sigma.max(MIN_SIGMA).powi(2);
-        for i in latent * c..(latent + 1) * c {
-            let error = predicted[i] - clean[i];
-            value += f64::from(factor * error * error);
-            gradient[i] = 2.0 * factor * error;
-        }
-    }
-    Loss {
-        value,
-        gradient: Tensor::from_f32(&gradient, &dims),
-    }
+/// What a model predicts wrongly of some clips, and how much that counts.
+pub struct Errors<'a> {
+    /// `[b, t, h, w, c]`.
+    dims: [usize; 5],
+    /// Predicted less clean.
+    errors: Vec<f32>,
+    sigma: &'a [f32],
+    weight: &'a [f32],
+    share: f32,
 }
 
-/// The same of the change from each latent frame to the next: `|(x - x')_t - (x - x')_{t-1}|^2 / sigma^2`.
-///
-/// Most of a clip's variance stands still, and so most of [`velocity`]; how the camera and the subject
-/// move is in the changes. As both are squared errors of x, the best x stays the same.
-///
-/// # Shapes
-/// As [`velocity`]; a change from or to a clean frame is left out.
-pub fn motion(
-    predicted: &Tensor,
-    clean: &Tensor,
-    sigma: &[f32],
-    weight: &[f32],
-    frames: usize,
-) -> Loss {
-    let dims @ [_, t, h, w, c] = predicted.dims();
-    let (predicted, clean) = (predicted.as_f32(), clean.as_f32());
-    let (share, frame) = (1.0 / (h * w * c * frames.max(1)) as f32, h * w);
-    let mut value = 0.0;
-    let mut gradient = vec![0.0; predicted.len()];
-    for (latent, &weight) in weight.iter().enumerate() {
-        let here = latent / frame;
-        if here % t == 0 || sigma[here].min(sigma[here - 1]) <= 0.0 {
-            continue;
-        }
-        let factor = weight * share / sigma[here].max(MIN_SIGMA).powi(2);
-        for i in latent * c..(latent + 1) * c {
-            let before = i - frame * c;
-            let change = (predicted[i] - clean[i]) - (predicted[before] - clean[before]);
-            value += f64::from(factor * change * change);
-            gradient[i] += 2.0 * factor * change;
-            gradient[before] -= 2.0 * factor * change;
+impl<'a> Errors<'a> {
+    /// Compares clean latents that were predicted with the true ones.
+    ///
+    /// # Shapes
+    /// `predicted` and `clean` F32 `[b, t, h, w, c]`, `sigma` `b t` noise levels, `weight` `b t h w`
+    /// numbers that say how much each latent counts. `frames` is the number of noisy frames that losses
+    /// are means over: more than there are here when a step takes its clips in several parts.
+    pub fn new(
+        predicted: &Tensor,
+        clean: &Tensor,
+        sigma: &'a [f32],
+        weight: &'a [f32],
+        frames: usize,
+    ) -> Self {
+        let dims @ [_, _, h, w, c] = predicted.dims();
+        let pairs = predicted.as_f32().iter().zip(clean.as_f32());
+        Self {
+            errors: pairs.map(|(predicted, clean)| predicted - clean).collect(),
+            share: 1.0 / (h * w * c * frames.max(1)) as f32,
+            dims,
+            sigma,
+            weight,
         }
     }
-    Loss {
-        value,
-        gradient: Tensor::from_f32(&gradient, &dims),
+
+    /// The weighted squared error of the velocity over all noisy frames: `|x - x'|^2 / sigma^2`.
+    pub fn velocity(&self) -> Loss {
+        let noisy = |frame: usize| self.sigma[frame] > 0.0;
+        self.loss(noisy, |gradient, i, factor| {
+            let error = self.errors[i];
+            gradient[i] += 2.0 * factor * error;
+            f64::from(factor * error * error)
+        })
+    }
+
+    /// The same of the error's change from each latent frame to the next, both noisy:
+    /// `|(x - x')_t - (x - x')_{t-1}|^2 / sigma^2`.
+    ///
+    /// Most of a clip's variance stands still, and so most of [`Errors::velocity`]; how the camera and
+    /// the subject move is in the changes. As both are squared errors of x, the best x stays the same.
+    pub fn motion(&self) -> Loss {
+        let [_, t, h, w, c] = self.dims;
+        let follows =
+            |frame: usize| frame % t > 0 && self.sigma[frame].min(self.sigma[frame - 1]) > 0.0;
+        self.loss(follows, |gradient, i, factor| {
+            let before = i - h * w * c;
+            let change = self.errors[i] - self.errors[before];
+            gradient[i] += 2.0 * factor * change;
+            gradient[before] -= 2.0 * factor * change;
+            f64::from(factor * change * change)
+        })
+    }
+
+    /// Sums `term`, which also adds to the gradient, over all numbers of the frames that `counts`.
+    fn loss(
+        &self,
+        counts: impl Fn(usize) -> bool,
+        term: impl Fn(&mut [f32], usize, f32) -> f64,
+    ) -> Loss {
+        let [_, _, h, w, c] = self.dims;
+        let mut value = 0.0;
+        let mut gradient = vec![0.0; self.errors.len()];
+        for (latent, weight) in self.weight.iter().enumerate() {
+            let frame = latent / (h * w);
+            if !counts(frame) {
+                continue;
+            }
+            let factor = weight * self.share / self.sigma[frame].max(MIN_SIGMA).powi(2);
+            for i in latent * c..(latent + 1) * c {
+                value += term(&mut gradient, i, factor);
+            }
+        }
+        Loss {
+            value,
+            gradient: Tensor::from_f32(&gradient, &self.dims),
+        }
     }
 }

@@ -10,7 +10,7 @@ use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
 use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward, parallel_map};
 
 use super::batch::Batch;
-use super::loss::{motion, velocity};
+use super::loss::Errors;
 use super::teacher::{Shares, Teacher};
 
 /// Of the losses of motion and of the teacher, against the velocity's.
@@ -224,9 +224,9 @@ impl Tracked {
         let latents = whole.weight.len() / b;
         let clean = batch.clean.slice(clips.clone());
         let weight = &whole.weight[clips.start * latents..clips.end * latents];
-        let error = velocity(&prediction.clean, &clean, sigma, weight, whole.frames);
-        let changes = motion(&prediction.clean, &clean, sigma, weight, whole.frames);
-        let moved = error.gradient.add(&changes.gradient.scale(MOTION_WEIGHT));
+        let errors = Errors::new(&prediction.clean, &clean, sigma, weight, whole.frames);
+        let (velocity, motion) = (errors.velocity(), errors.motion());
+        let gradient = velocity.gradient.add(&motion.gradient.scale(MOTION_WEIGHT));
 
         let halfway = prediction.halfway.to_dtype(DType::F32);
         let logits = halfway.linear(&self.head, Some(&self.leaves[HEAD[1]]));
@@ -235,15 +235,15 @@ impl Tracked {
         let taught = Teacher::loss(&logits, cover, &batch.subjects[clips], whole.shares);
 
         let seeds = [
-            (&prediction.clean, moved),
+            (&prediction.clean, gradient),
             (&logits, taught.gradient.scale(TEACHER_WEIGHT)),
         ];
         let gradients = backward(seeds);
         let of =
             |(name, leaf): (&String, &Tensor)| Some((name.clone(), gradients.of(leaf)?.clone()));
         let losses = Losses {
-            velocity: error.value,
-            motion: changes.value,
+            velocity: velocity.value,
+            motion: motion.value,
             teacher: taught.value,
         };
         (losses, self.leaves.iter().filter_map(of).collect())
