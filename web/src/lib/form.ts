@@ -58,6 +58,15 @@ export const STOCKS: { id: string; name: string; about: string }[] = [
   { id: "kinora-bw", name: "Black and white", about: "silver, no colour" },
 ];
 
+/** Whole seconds that are worth a choice. */
+const LENGTHS = [...Array.from({ length: 12 }, (_, index) => index + 1), 15, 20, 30];
+
+/** The lengths of clips to choose from: those that the model names, or whole seconds in its range. */
+export function lengthsOf(model: Model | null | undefined): number[] {
+  const { seconds = null, shortest_seconds = 1, longest_seconds = 4 } = model ?? {};
+  return seconds ?? LENGTHS.filter((n) => n >= shortest_seconds && n <= longest_seconds);
+}
+
 /** A new seed: 31 bits are enough to never meet twice, and exact in every client's numbers. */
 export const randomSeed = () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) >>> 1;
 

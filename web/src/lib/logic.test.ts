@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { compose, EMPTY } from "./builder";
 import { wordDiff } from "./diff";
-import { formOf, requestOf, DEFAULT_FORM } from "./form";
+import { formOf, lengthsOf, requestOf, DEFAULT_FORM } from "./form";
 import { ago, duration, timecode } from "./format";
 import { marks, replaced } from "./marks";
 import { fitted, leftOut } from "./remote";
@@ -111,6 +111,15 @@ const MODEL: Model = {
 };
 
 describe("form", () => {
+  it("offers the lengths that a model makes", () => {
+    expect(lengthsOf(MODEL)).toEqual([1, 2, 3, 4]);
+    expect(lengthsOf({ ...MODEL, shortest_seconds: 1.5, longest_seconds: 20 })).toEqual([
+      2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 20,
+    ]);
+    expect(lengthsOf({ ...MODEL, seconds: [4, 8] })).toEqual([4, 8]);
+    expect(lengthsOf(null)).toEqual([1, 2, 3, 4]);
+  });
+
   it("sends only what was chosen", () => {
     expect(requestOf({ ...DEFAULT_FORM, prompt: " a dog " })).toEqual({ prompt: "a dog" });
     const form = {
