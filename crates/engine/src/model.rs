@@ -225,6 +225,16 @@ pub trait VideoModel: Send + Sync {
 
 /// A model with its prompts.
 pub trait Denoiser {
+    /// Prepares for noise levels from `sigma` down; called before the first step, and again before
+    /// every other one. A model with several experts reads the one that is needed, and gives back the
+    /// one that is not.
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] where weights that are read now turn out damaged.
+    fn enter(&self, _sigma: f64) -> Result<()> {
+        Ok(())
+    }
+
     /// The velocity towards the prompt, or towards what is not wanted.
     ///
     /// # Shapes

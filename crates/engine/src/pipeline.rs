@@ -277,9 +277,23 @@ impl Run<'_> {
         };
         let since = Instant::now();
         self.tell(Stage::Denoise, 0, effective.steps, since);
-        let on_step = |sampled: &Sampled| self.stepped(model, sampled, since);
-        samplers::sample(sampler, held.place(noise), &schedule, velocity, on_step)
-            .ok_or(crate::Error::Cancelled)
+        denoiser.enter(schedule.sigmas()[0])?;
+        let mut entered = Ok(());
+        let on_step = |sampled: &Sampled| {
+            self.stepped(model, sampled, since)?;
+            let next = sampled.step.index + 1;
+            if next < sampled.step.of {
+                entered = denoiser.enter(schedule.sigmas()[next]);
+            }
+            if entered.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let latents = samplers::sample(sampler, held.place(noise), &schedule, velocity, on_step);
+        entered?;
+        latents.ok_or(crate::Error::Cancelled)
     }
 
     fn stepped(

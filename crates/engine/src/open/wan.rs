@@ -1,5 +1,6 @@
 //! Wan as the pipeline sees it.
 
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
@@ -59,7 +60,7 @@ struct Parts {
     vae: VaeConfig,
     scheduler: Scheduler,
     text: Text,
-    /// Weights of all transformers together and of the VAE.
+    /// Weights of the larger transformer and of the VAE.
     numbers: [u64; 2],
 }
 
@@ -89,7 +90,7 @@ impl Wan {
             source.numbers(Name::Vae)?,
         ];
         if low.is_some() {
-            numbers[0] += source.numbers(Name::Transformer2)?;
+            numbers[0] = numbers[0].max(source.numbers(Name::Transformer2)?);
         }
         let parts = Parts {
             text: Text::open(&source)?,
@@ -299,24 +300,11 @@ impl VideoModel for Opened {
             .parts
             .text
             .encode(&texts, rows, Padding::Masked, self.dtype)?;
-        let expert = |name, config| -> Result<Expert> {
-            let model = self.transformer(name, config)?;
-            let condition = |states: &Tensor| model.condition(states, rows);
-            Ok(Expert {
-                prompt: condition(&states[0]),
-                negative: states.get(1).map(condition),
-                model,
-            })
-        };
-        let high = expert(Name::Transformer, &self.parts.transformer)?;
-        let low = match &self.parts.low {
-            Some((config, ratio)) => Some((*ratio, expert(Name::Transformer2, config)?)),
-            None => None,
-        };
         Ok(Box::new(Guided {
-            high,
-            low,
-            is_float: matches!(self.parts.scheduler, Scheduler::Euler(_)),
+            opened: self,
+            states,
+            rows,
+            expert: RefCell::new(None),
             held: held.to_vec(),
         }))
     }
@@ -349,43 +337,75 @@ impl VideoModel for Opened {
 
 /// A transformer with its prompts.
 struct Expert {
+    name: Name,
     model: Transformer,
     prompt: Conditioning,
     negative: Option<Conditioning>,
 }
 
 /// A clip being denoised.
-struct Guided {
-    high: Expert,
-    /// From which share of the timesteps down, and who.
-    low: Option<(f64, Expert)>,
-    /// Whether timesteps keep their fraction, as the Euler scheduler's do.
-    is_float: bool,
+struct Guided<'a> {
+    opened: &'a Opened,
+    /// States of the prompt and, when the clip is guided, of the negative.
+    states: Vec<Tensor>,
+    /// Length of a prompt in tokens.
+    rows: usize,
+    /// The expert for the noise level: one at a time.
+    expert: RefCell<Option<Expert>>,
     /// Latent frames that are given by a picture, and so without noise.
     held: Vec<usize>,
 }
 
-impl Guided {
+impl Guided<'_> {
+    /// Timesteps of the Euler scheduler keep their fraction.
     fn timestep(&self, sigma: f64) -> f32 {
-        if self.is_float {
+        if matches!(self.opened.parts.scheduler, Scheduler::Euler(_)) {
             (sigma * 1000.0) as f32
         } else {
             timestep(sigma)
         }
     }
+
+    /// The expert that works at a noise level.
+    fn expert_at(&self, sigma: f64) -> (Name, &TransformerConfig) {
+        let parts = &self.opened.parts;
+        match &parts.low {
+            Some((config, ratio)) if !is_high_noise(self.timestep(sigma), *ratio) => {
+                (Name::Transformer2, config)
+            }
+            _ => (Name::Transformer, &parts.transformer),
+        }
+    }
 }
 
-impl Denoiser for Guided {
+impl Denoiser for Guided<'_> {
+    fn enter(&self, sigma: f64) -> Result<()> {
+        let (name, config) = self.expert_at(sigma);
+        let mut expert = self.expert.borrow_mut();
+        if expert.as_ref().is_some_and(|expert| expert.name == name) {
+            return Ok(());
+        }
+        // Before the other is read: they are not held together.
+        *expert = None;
+        let model = self.opened.transformer(name, config)?;
+        let condition = |states: &Tensor| model.condition(states, self.rows);
+        *expert = Some(Expert {
+            name,
+            prompt: condition(&self.states[0]),
+            negative: self.states.get(1).map(condition),
+            model,
+        });
+        Ok(())
+    }
+
     fn velocity(&self, latents: &Tensor, sigma: f64, towards: Towards) -> Tensor {
-        let timestep = self.timestep(sigma);
-        let expert = match &self.low {
-            Some((ratio, low)) if !is_high_noise(timestep, *ratio) => low,
-            _ => &self.high,
-        };
+        let expert = self.expert.borrow();
+        let expert = expert.as_ref().expect("the level was entered");
         let text = match towards {
             Towards::Prompt => &expert.prompt,
             Towards::Negative => expert.negative.as_ref().expect("encoded for a guided clip"),
         };
+        let timestep = self.timestep(sigma);
         if self.held.is_empty() {
             return expert.model.forward(latents, &[timestep], text);
         }
@@ -397,12 +417,11 @@ impl Denoiser for Guided {
     }
 
     fn is_guided(&self) -> bool {
-        self.high.negative.is_some()
+        self.states.len() > 1
     }
 
     fn is_low_noise(&self, sigma: f64) -> bool {
-        let boundary = self.low.as_ref().map(|(ratio, _)| *ratio);
-        boundary.is_some_and(|ratio| !is_high_noise(self.timestep(sigma), ratio))
+        self.expert_at(sigma).0 == Name::Transformer2
     }
 }
 

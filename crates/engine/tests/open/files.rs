@@ -380,3 +380,15 @@ fn a_model_is_given_only_pictures_that_it_can_use() {
     noisy.options.image_noise_scale = Some(0.1);
     refused(&noisy, &["--image-noise-scale", "no use"]);
 }
+
+#[test]
+fn one_of_two_experts_is_planned_for() {
+    let weights = |model: &str| {
+        let job = Engine::new().resolve(&request(&fixtures().join(model)));
+        let parts = job.unwrap().plan.denoise;
+        let transformer = parts.iter().find(|part| part.name == "transformer");
+        transformer.unwrap().bytes
+    };
+    // The second expert of the pair has fewer layers than the first, which is the single model's.
+    assert_eq!(weights("wan-2.2-pair"), weights("wan-2.1"));
+}
