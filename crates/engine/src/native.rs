@@ -74,7 +74,7 @@ impl Native {
             hash: bundle.hash()?,
             weight_bytes: bundle.weight_bytes()?,
             shortest_seconds: 1.0,
-            longest_seconds: 4.0,
+            longest_seconds: f64::from(config.longest_seconds),
             fps: config.transformer.fps as u32,
             fps_is_free: false,
             frame_stride: LATENT_STRIDE as u32,

@@ -83,7 +83,7 @@ pub struct Generate {
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 
-    /// Length in seconds, of kinora-1 1 to 4 [default: 4]
+    /// Length in seconds, of kinora-1 1 to 20 [default: 4]
     #[arg(
         long,
         value_name = "SECONDS",

@@ -8,6 +8,8 @@ use crate::program::{Action, Color, Garment, Headwear, Subject, SubjectKind};
 
 const SKINS: [u32; 4] = [0xF2_C4_A0, 0xE0_A8_80, 0xB9_7C_55, 0x8A_58_3C];
 const HAIRS: [u32; 4] = [0x2B_22_20, 0x4A_30_22, 0x6B_42_28, 0x1D_1A_1E];
+/// Long hair shows, so it has more colours.
+const LONG_HAIRS: [u32; 4] = [0x2B_22_20, 0x6B_3A_22, 0x9A_4E_28, 0xC9_97_4E];
 
 /// The materials of one figure under one light.
 pub(super) struct Wardrobe {
@@ -19,6 +21,7 @@ pub(super) struct Wardrobe {
     pub skin: Tones,
     pub skin_far: Tones,
     pub hair: Tones,
+    pub skirt: Option<Tones>,
     pub legs: Tones,
     pub legs_far: Tones,
     pub shoes: Tones,
@@ -44,11 +47,17 @@ impl Wardrobe {
         } else {
             0x32_34_3C
         };
-        // Dresses show legs.
-        let legs = if garment == Garment::Dress {
+        let skirt = garments::has_skirt(subject.kind, garment);
+        // Dresses and skirts show legs.
+        let legs = if garment == Garment::Dress || skirt {
             skin
         } else {
             hex(trousers)
+        };
+        let hairs = if subject.kind == SubjectKind::Woman {
+            &LONG_HAIRS
+        } else {
+            &HAIRS
         };
         let (hat, band) = hat(subject.color, headwear, garment);
         Self {
@@ -58,7 +67,8 @@ impl Wardrobe {
             cloth_far: tones(color.map(|v| v * 0.80)),
             skin: tones(skin),
             skin_far: tones(skin.map(|v| v * 0.84)),
-            hair: tones(hex(pose.pick(12, &HAIRS))),
+            hair: tones(hex(pose.pick(12, hairs))),
+            skirt: skirt.then(|| tones(hex(trousers))),
             legs: tones(legs),
             legs_far: tones(legs.map(|v| v * 0.78)),
             shoes: tones(hex(if garment == Garment::Raincoat {
@@ -169,11 +179,8 @@ impl Figure<'_> {
         let [hip, knee, ankle] =
             [joints.hips[i], joints.knees[i], joints.ankles[i]].map(|p| self.view.at(brush, p));
         let unit = thick * brush.ppm;
-        let slim = if self.wear.garment == Garment::Dress {
-            0.80
-        } else {
-            1.0
-        };
+        let bare = self.wear.garment == Garment::Dress || self.wear.skirt.is_some();
+        let slim = if bare { 0.80 } else { 1.0 };
         brush
             .path
             .capsule(hip, 0.050 * unit * slim, knee, 0.036 * unit * slim);

@@ -68,13 +68,46 @@ fn cut(garment: Garment) -> [Slice; 6] {
     slices.map(|(along, side, front)| slice(along, side, front))
 }
 
-/// How a kind of body differs from the average, slice by slice.
-fn fit(kind: SubjectKind) -> [f32; 6] {
-    match kind {
-        SubjectKind::Man => [1.04, 1.02, 1.0, 0.96, 0.98, 0.98],
-        SubjectKind::Woman => [0.86, 0.86, 0.80, 0.94, 1.0, 1.02],
-        _ => [0.96, 1.0, 1.10, 1.08, 1.10, 1.12],
+/// How a kind of body differs from the average, so that its outline alone names it: men broad at
+/// the shoulders and straight below, women narrow at the waist and flared, children round.
+struct Fit {
+    /// Widths, slice by slice.
+    width: [f32; 6],
+    /// How far what hangs below the hips reaches.
+    length: f32,
+}
+
+impl Fit {
+    fn of(kind: SubjectKind) -> Self {
+        let (width, length) = match kind {
+            SubjectKind::Man => ([1.18, 1.14, 1.06, 0.94, 0.88, 0.82], 0.70),
+            SubjectKind::Woman => ([0.80, 0.82, 0.68, 0.98, 1.16, 1.24], 1.06),
+            _ => ([0.94, 1.06, 1.26, 1.26, 1.20, 1.18], 0.80),
+        };
+        Self { width, length }
     }
+
+    fn slice(&self, i: usize, slice: Slice) -> Slice {
+        let hang = if slice.along < 0.0 { self.length } else { 1.0 };
+        Slice {
+            along: slice.along * hang,
+            side: slice.side * self.width[i],
+            front: slice.front * self.width[i],
+        }
+    }
+}
+
+/// What women wear below a garment that ends at the hips.
+const SKIRT: [Slice; 4] = [
+    slice(0.22, 0.080, 0.066),
+    slice(0.00, 0.102, 0.084),
+    slice(-0.45, 0.134, 0.112),
+    slice(-0.95, 0.168, 0.142),
+];
+
+/// Whether a kind of person wears a skirt with a garment.
+pub fn has_skirt(kind: SubjectKind, garment: Garment) -> bool {
+    kind == SubjectKind::Woman && matches!(garment, Garment::Jacket | Garment::Sweater)
 }
 
 /// Radii of a sleeve at shoulder, elbow and cuff, shares of the body's thickness.
@@ -98,25 +131,38 @@ struct Edges {
 pub fn torso(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
     let (tall, wear) = (figure.body.tall, &figure.wear);
     let slices = cut(wear.garment);
-    let fit = fit(figure.subject.kind);
-    let edges: [Edges; 6] = std::array::from_fn(|i| {
-        let fitted = Slice {
-            side: slices[i].side * fit[i],
-            ..slices[i]
-        };
-        edges_of(figure, fitted, brush)
-    });
+    let fit = Fit::of(figure.subject.kind);
+    let edges: [Edges; 6] =
+        std::array::from_fn(|i| edges_of(figure, fit.slice(i, slices[i]), brush));
+    if let Some(skirt) = wear.skirt {
+        let edges = SKIRT.map(|slice| edges_of(figure, slice, brush));
+        hang(&edges, None, brush);
+        let ink = brush.ink(skirt, 0.050 * tall);
+        brush.print(canvas, &ink);
+    }
     neck(figure, brush, canvas);
     let collar = figure
         .view
         .at(brush, mid(figure.joints.chest, figure.joints.head, 0.20));
     let half = 0.040 * tall * brush.ppm;
-    let mut left: Vec<Point> = vec![[collar[0] - half, collar[1]]];
-    left.extend(edges.iter().map(|e| e.left));
-    let mut right: Vec<Point> = vec![[collar[0] + half, collar[1]]];
-    right.extend(edges.iter().map(|e| e.right));
+    let collar = Edges {
+        left: [collar[0] - half, collar[1]],
+        right: [collar[0] + half, collar[1]],
+    };
+    hang(&edges, Some(&collar), brush);
+    let mut ink = brush.ink(wear.cloth, 0.070 * tall);
+    ink.gradient = 0.10;
+    brush.print(canvas, &ink);
+    details(figure, &edges, brush, canvas);
+}
+
+/// The outline of cloth from its upper edge, or a collar above it, to the hem.
+fn hang(edges: &[Edges], collar: Option<&Edges>, brush: &mut Brush) {
+    let from_top = || collar.into_iter().chain(edges);
+    let left: Vec<Point> = from_top().map(|e| e.left).collect();
+    let mut right: Vec<Point> = from_top().map(|e| e.right).collect();
     right.reverse();
-    let (a, b) = (edges[5].left, edges[5].right);
+    let (a, b) = (left[left.len() - 1], right[0]);
     // The hem is seen a little from above.
     let sag = [
         (a[0] + b[0]) * 0.5,
@@ -128,10 +174,6 @@ pub fn torso(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
         .quad_to(sag, b)
         .spline(&right)
         .close();
-    let mut ink = brush.ink(wear.cloth, 0.070 * tall);
-    ink.gradient = 0.10;
-    brush.print(canvas, &ink);
-    details(figure, &edges, brush, canvas);
 }
 
 fn neck(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {

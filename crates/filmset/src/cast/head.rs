@@ -90,6 +90,9 @@ fn face(figure: &Figure, skull: &Skull, brush: &mut Brush, canvas: &mut Canvas) 
     }
     let ink = brush.ink(figure.wear.skin, figure.body.head * 0.20);
     brush.print(canvas, &ink);
+    if figure.subject.kind == SubjectKind::Man && skull.toward > -0.3 {
+        beard(figure, skull, brush, canvas);
+    }
     if skull.ry > 8.0 {
         let dot = skull.ry * 0.085;
         let heading = skull.ahead.atan2(skull.toward);
@@ -107,6 +110,25 @@ fn face(figure: &Figure, skull: &Skull, brush: &mut Brush, canvas: &mut Canvas) 
         let ink = super::Ink::flat(figure.wear.ink.base);
         brush.print(canvas, &ink);
     }
+}
+
+/// A beard around the jaw; it turns with the face.
+fn beard(figure: &Figure, skull: &Skull, brush: &mut Brush, canvas: &mut Canvas) {
+    let side = skull.ahead;
+    let x = |x: f32| x * (1.0 - 0.30 * side.abs()) + side * 0.34;
+    brush.path.blob(&[
+        skull.at(x(-0.86), -0.10),
+        skull.at(x(-0.46), -0.44),
+        skull.at(x(0.0), -0.48),
+        skull.at(x(0.46), -0.44),
+        skull.at(x(0.86), -0.10),
+        skull.at(x(0.74), -0.66),
+        skull.at(x(0.34), -1.12),
+        skull.at(x(-0.34), -1.12),
+        skull.at(x(-0.74), -0.66),
+    ]);
+    let ink = brush.ink(figure.wear.hair, figure.body.head * 0.08);
+    brush.print(canvas, &ink);
 }
 
 /// Height of the hairline at an angle from the face, -1 chin to 1 crown.
@@ -174,13 +196,14 @@ fn hair(figure: &Figure, skull: &Skull, brush: &mut Brush, canvas: &mut Canvas) 
 
 /// Long hair: a lock from the nape that follows late.
 pub fn hair_fall(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
-    let long = match figure.subject.kind {
-        SubjectKind::Woman => 1.75,
-        SubjectKind::Child => 0.55,
+    let (long, full) = match figure.subject.kind {
+        SubjectKind::Woman => (2.5, 1.42),
+        SubjectKind::Child => (0.55, 0.98),
         _ => return,
     };
+    // Out of a hood only the ends fall.
     let long = if figure.wear.headwear == Headwear::Hood {
-        0.4
+        0.8 * long
     } else {
         long
     };
@@ -204,11 +227,11 @@ pub fn hair_fall(figure: &Figure, brush: &mut Brush, canvas: &mut Canvas) {
             skull.at(x, start[1] - s * long * (1.0 - 0.35 * air.abs() * s))
         })
         .collect();
-    let open = 0.98 - 0.34 * skull.ahead.abs();
+    let open = full - 0.34 * skull.ahead.abs();
     let rx = skull.rx;
-    brush
-        .path
-        .ribbon(&spine, |s| rx * open * (1.0 - 0.62 * s * s));
+    // Over the crown it lies close, over the shoulders it is fullest.
+    let fullness = |s: f32| (0.72 + 0.9 * s).min(1.0) * (1.0 - 0.50 * s * s);
+    brush.path.ribbon(&spine, |s| rx * open * fullness(s));
     let ink = brush.ink(figure.wear.hair, 0.03);
     brush.print(canvas, &ink);
 }

@@ -37,9 +37,9 @@ impl Body {
     pub fn of(kind: SubjectKind) -> Self {
         let tall = gait::height(kind);
         let [head, shoulder, shoulder_half, hip, hip_half, arm] = match kind {
-            SubjectKind::Man => [0.146, 0.808, 0.094, 0.500, 0.050, 0.172],
-            SubjectKind::Woman => [0.148, 0.806, 0.076, 0.510, 0.048, 0.162],
-            _ => [0.205, 0.738, 0.086, 0.450, 0.052, 0.150],
+            SubjectKind::Man => [0.142, 0.812, 0.112, 0.500, 0.052, 0.172],
+            SubjectKind::Woman => [0.148, 0.806, 0.070, 0.510, 0.046, 0.162],
+            _ => [0.262, 0.686, 0.082, 0.410, 0.052, 0.140],
         }
         .map(|share| share * tall);
         let ankle = 0.045 * tall;

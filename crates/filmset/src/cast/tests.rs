@@ -314,24 +314,44 @@ fn the_extent_holds_every_pose() {
 #[test]
 fn men_women_and_children_differ_in_outline() {
     let light = CastLight::at(TimeOfDay::Noon, 0.5, false);
-    let outline = |kind| {
-        let who = subject(kind, Action::Stand);
+    let outline = |kind, garment| {
+        let who = Subject {
+            garment: Some(garment),
+            ..subject(kind, Action::Stand)
+        };
         let (canvas, middle) = drawn(&who, &pose(&who, 0.0, 0.0, 0.0), &light, 70.0);
         let [_, top, _, _] = canvas.dirty().expect("something is drawn");
-        let row = middle as usize - (gait::height(kind) * 0.74 * 70.0) as usize;
-        let row = &canvas.pixels()[row * canvas.width() * 4..][..canvas.width() * 4];
-        let shoulders = row.chunks_exact(4).filter(|pixel| pixel[3] > 128).count();
-        ((middle - top as f32) / 70.0, shoulders as f32 / 70.0)
+        let tall = gait::height(kind);
+        let width = |share: f32| {
+            let row = middle as usize - (tall * share * 70.0) as usize;
+            let row = &canvas.pixels()[row * canvas.width() * 4..][..canvas.width() * 4];
+            row.chunks_exact(4).filter(|pixel| pixel[3] > 128).count() as f32 / (tall * 70.0)
+        };
+        // Height in metres; widths at the head, the shoulders and the hem as shares of the height.
+        (
+            (middle - top as f32) / 70.0,
+            width(0.88),
+            width(0.78),
+            width(0.38),
+        )
     };
-    let [man, woman, child] =
-        [SubjectKind::Man, SubjectKind::Woman, SubjectKind::Child].map(outline);
-    assert!(man.0 > woman.0 + 0.05 && woman.0 > child.0 + 0.3);
-    assert!(
-        man.1 > woman.1 * 1.12,
-        "shoulders {} and {}",
-        man.1,
-        woman.1
-    );
+    for garment in [Garment::Coat, Garment::Raincoat, Garment::Jacket] {
+        let [man, woman, child] = [SubjectKind::Man, SubjectKind::Woman, SubjectKind::Child]
+            .map(|kind| outline(kind, garment));
+        assert!(man.0 > woman.0 + 0.05 && woman.0 > child.0 + 0.3);
+        let (big, small) = (child.1, man.1);
+        assert!(big > small * 1.6, "{garment:?}: heads {big} and {small}");
+        let (broad, narrow) = (man.2, woman.2);
+        assert!(
+            broad > narrow * 1.2,
+            "{garment:?}: shoulders {broad}, {narrow}"
+        );
+        let (wide, straight) = (woman.3, man.3);
+        assert!(
+            wide > straight * 1.2,
+            "{garment:?}: hems {wide}, {straight}"
+        );
+    }
 }
 
 #[test]

@@ -203,7 +203,8 @@ fn direction_of(kind: SubjectKind, action: Action, scene: Scene, rng: &mut Rng) 
     match (kind, action) {
         // Things that hang in the air go where the air goes.
         (Balloon | Kite, _) | (Sailboat | FishingBoat, Action::Drift) => downwind,
-        (Train | Ball | Lighthouse, _) | (_, Action::Haul) => rng.pick(&[Left, Right]),
+        // From the front a dog at a distance has the outline of a small person.
+        (Train | Ball | Lighthouse | Dog, _) | (_, Action::Haul) => rng.pick(&[Left, Right]),
         (_, Action::Walk | Action::Run | Action::Fly | Action::Sail) => {
             rng.weighted(&[(Left, 0.33), (Right, 0.33), (Toward, 0.15), (Away, 0.19)])
         }

@@ -63,7 +63,8 @@ pub fn keep_in_frame(
         return false;
     }
     if sideways {
-        if subject.kind == SubjectKind::Ball || rng.chance(0.6) {
+        let sideways_only = matches!(subject.kind, SubjectKind::Ball | SubjectKind::Dog);
+        if sideways_only || rng.chance(0.5) {
             return true;
         }
         subject.direction = Direction::Away;

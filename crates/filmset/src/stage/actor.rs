@@ -36,7 +36,7 @@ pub fn framing(kind: SubjectKind) -> Framing {
     match kind {
         SubjectKind::Man => framing(0.8, 1.78, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
         SubjectKind::Woman => framing(0.8, 1.66, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
-        SubjectKind::Child => framing(0.6, 1.15, [0.27, 0.48, 0.80], [0.80, 0.88, 0.97], false),
+        SubjectKind::Child => framing(0.6, 1.15, [0.21, 0.37, 0.62], [0.80, 0.88, 0.96], false),
         SubjectKind::Dog => framing(0.9, 0.68, [0.20, 0.34, 0.52], [0.80, 0.86, 0.92], false),
         SubjectKind::Ball => framing(0.56, 0.56, [0.13, 0.19, 0.26], [0.80, 0.87, 0.93], false),
         SubjectKind::Sailboat => framing(7.0, 9.0, [0.34, 0.50, 0.72], [0.62, 0.70, 0.82], false),

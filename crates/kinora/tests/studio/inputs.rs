@@ -153,7 +153,7 @@ fn an_extension_that_is_refused_leaves_no_copy_of_its_clip() {
     );
     for (name, value) in [
         ("input_reference", json!("no picture")),
-        ("seconds", json!(9)),
+        ("seconds", json!(30)),
     ] {
         let mut body = json!({"video": {"id": id}, "prompt": "and on"});
         body[name] = value;
@@ -173,7 +173,7 @@ fn what_a_video_cannot_begin_with_is_refused_and_not_kept() {
     let studio = Studio::open(data.path());
     let waiting = studio.create(&long());
     let mut late = short();
-    late["seconds"] = json!(9);
+    late["seconds"] = json!(30);
     for (path, fields, file, status, param) in [
         (
             "/v1/videos",

@@ -178,7 +178,7 @@ fn bad_requests_say_what_is_wrong_and_change_nothing() {
         (json!({}), "missing_prompt", Some("prompt")),
         (json!({"prompt": " "}), "empty_prompt", Some("prompt")),
         (
-            json!({"prompt": "a dog", "seconds": "12"}),
+            json!({"prompt": "a dog", "seconds": "30"}),
             "invalid_seconds",
             Some("seconds"),
         ),

@@ -14,6 +14,14 @@ pub struct Config {
     pub text: TextConfig,
     /// The diffusion transformer.
     pub transformer: TransformerConfig,
+    /// Longest clip in seconds that the weights were trained on.
+    #[serde(default = "longest_seconds")]
+    pub longest_seconds: u32,
+}
+
+/// Of weights that do not say.
+const fn longest_seconds() -> u32 {
+    4
 }
 
 /// Shape of the codec: channels and blocks of each level, in the order data meets them.
