@@ -9,16 +9,14 @@ import math
 import torch
 
 MIN_SIGMA = 0.05
-EVEN = 0.25  # share of clips
 
 
 def sample_sigma(count: int, t: int, shift: float = 0.6, spread: float = 1.2) -> torch.Tensor:
     """Noise levels of clips of `t` latent frames: logit-normal, leaning to the noisy side.
 
     They lean more the longer a clip is: what all its latents show together is seen through more noise
-    (Esser et al. 2403.03206, section 5.3.2). A quarter is drawn evenly: a sampler passes all levels alike."""
-    leaning = torch.sigmoid(shift + 0.7 * math.log(t) + spread * torch.randn(count))
-    return torch.where(torch.rand(count) < EVEN, torch.rand(count), leaning)
+    (Esser et al. 2403.03206, section 5.3.2)."""
+    return torch.sigmoid(shift + 0.7 * math.log(t) + spread * torch.randn(count))
 
 
 def subject_weight(sigma: torch.Tensor) -> torch.Tensor:

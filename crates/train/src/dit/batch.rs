@@ -24,9 +24,6 @@ const TEXT_DROPOUT: f32 = 0.1;
 const SIGMA_SHIFT: f32 = 0.6;
 const SIGMA_SHIFT_OF_LENGTH: f32 = 0.7;
 const SIGMA_SPREAD: f32 = 1.2;
-/// The share of clips whose level is drawn evenly instead: a sampler passes all levels alike, and at the
-/// low ones, which the lean leaves out, it joins what neighbouring tokens show.
-const SIGMA_EVEN: f32 = 0.25;
 /// Shares of clips some latent frames of which are given, and so stay clean, as image to video,
 /// extensions and loops ask for: the first, the first three, the last, both ends. Negative frames
 /// count from the end.
@@ -136,11 +133,7 @@ fn subject_weight(sigma: f32) -> f32 {
 /// The noise levels of a clip's `t` latent frames.
 pub(super) fn levels(t: usize, rng: &mut Rng) -> Vec<f32> {
     let shift = SIGMA_SHIFT + SIGMA_SHIFT_OF_LENGTH * (t as f32).ln();
-    let sigma = if rng.chance(SIGMA_EVEN) {
-        rng.unit()
-    } else {
-        1.0 / (1.0 + (-(shift + SIGMA_SPREAD * normal(rng))).exp())
-    };
+    let sigma = 1.0 / (1.0 + (-(shift + SIGMA_SPREAD * normal(rng))).exp());
     let mut levels = vec![sigma; t];
     let mut choice = rng.unit();
     let given = match t {
