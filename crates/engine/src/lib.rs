@@ -41,7 +41,7 @@ mod text;
 mod timing;
 
 pub use adherence::{Adherence, Checked, Verdict};
-pub use engine::{DEFAULT_MODEL, Engine};
+pub use engine::{DEFAULT_MODEL, Engine, is_embedded};
 pub use error::{Error, Kind, Result};
 pub use finish::{Finish, Stock};
 pub use given::GivenHashes;

@@ -135,9 +135,12 @@ impl ModelOptions {
     }
 }
 
-/// Files that a model is completed or changed with.
+/// Files that a model is read from, completed or changed with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelFiles {
+    /// Where the model of the request's name lies; without one the name is that of a model inside the
+    /// program, or a path itself.
+    pub place: Option<PathBuf>,
     /// The VAE of a file that holds the transformer alone.
     pub vae: Option<PathBuf>,
     /// The text encoder of such a file.

@@ -29,12 +29,16 @@ pub(crate) use ltx::stream as ltx_stream;
 
 pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 
-/// Opens the model at a path; `None` when there is no open model.
+/// Opens the model at a path, called after it unless it has a name; `None` when there is no open model.
 ///
 /// # Errors
 /// [`Error::Model`] for a model that Kinora does not run, or files that do not fit each other;
 /// [`Error::Value`] for files that a directory has of its own.
-pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Family>>> {
+pub(crate) fn open(
+    path: &Path,
+    name: Option<&str>,
+    files: &ModelFiles,
+) -> Result<Option<Arc<dyn Family>>> {
     let mut source = if directory::is_at(path) {
         if let Some(name) = files.first_part() {
             let hint = "a folder with a model_index.json brings its own parts".into();
@@ -50,6 +54,9 @@ pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Fam
     } else {
         return Ok(None);
     };
+    if let Some(name) = name {
+        name.clone_into(&mut source.name);
+    }
     source.loras.clone_from(&files.loras);
     family(source).map(Some)
 }

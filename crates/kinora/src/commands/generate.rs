@@ -87,7 +87,7 @@ fn request(arguments: &Generate) -> Result<Request> {
         steps: arguments.steps,
         best_of: arguments.best_of,
         guidance: arguments.guidance,
-        model: installed::place(arguments.model.as_deref())?,
+        model: arguments.model.clone(),
         given: Given {
             image: arguments.image.clone(),
             last_image: arguments.last_image.clone(),
@@ -107,6 +107,7 @@ fn request(arguments: &Generate) -> Result<Request> {
             decode_noise_scale: open.decode_noise_scale,
         },
         files: ModelFiles {
+            place: installed::place(arguments.model.as_deref())?,
             vae: open.vae.clone(),
             text_encoder: open.text_encoder.clone(),
             tokenizer: open.tokenizer.clone(),

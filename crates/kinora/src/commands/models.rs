@@ -3,11 +3,12 @@
 use anyhow::Result;
 use kinora_engine::Engine;
 use kinora_engine::model::ModelInfo;
-use kinora_hub::{Ability, Installed, VARIANTS, Variant, installed, models_dir};
+use kinora_hub::{Ability, Installed, VARIANTS, Variant};
 use serde::Serialize;
 
 use super::pull::gigabytes;
 use crate::args::Models;
+use crate::installed;
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -67,9 +68,7 @@ fn name(ability: Ability) -> &'static str {
 
 pub fn run(arguments: &Models) -> Result<()> {
     let models = Engine::new().models()?;
-    let here = models_dir()
-        .map(|folder| installed(&folder))
-        .unwrap_or_default();
+    let here = installed::here();
     let published: Vec<Published> = VARIANTS
         .iter()
         .map(|variant| Published::new(variant, &here))

@@ -7,6 +7,7 @@ mod double;
 mod faults;
 mod inputs;
 mod keys;
+mod open;
 mod operation;
 mod queue;
 mod remotes;

@@ -205,15 +205,17 @@ struct Asked<'s> {
 
 fn asked<'s>(studio: &'s Studio, mut body: Body, origin: &Origin) -> Result<Asked<'s>, ApiError> {
     let (mut base, mut tier) = (origin.request.clone(), origin.tier);
-    // The name of a remote that is gone is looked up again, or it would be taken for a folder's.
-    let before = origin.video.as_ref().and_then(|video| video.remote.clone());
-    if let Some(name) = body.text(&["model"])?.or(before) {
+    if let Some(name) = body.text(&["model"])? {
         let (model, named) = tiers::named(studio, &name);
         base.model = Some(model);
         tier = named;
     }
     let model = base.model.as_deref();
     let remote = model.and_then(|name| studio.config.remote(name));
+    base.files.place = match (model, remote) {
+        (Some(name), None) => block_in_place(|| studio.shelf.place(name))?,
+        _ => None,
+    };
     if let Some(remote) = remote {
         base = remotes::kept(remote, base);
     }

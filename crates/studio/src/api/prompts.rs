@@ -5,10 +5,12 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use kinora_engine::ModelFiles;
 use kinora_engine::prompt::Analysis;
 use kinora_engine::safety::{Moderation, moderate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 use super::Studio;
 use super::error::ApiError;
@@ -194,7 +196,12 @@ pub async fn analysis(
     let (model, analysis) = if let Some(remote) = remote {
         (remote.name.clone(), Analysis::of(&prompt, None))
     } else {
-        let family = studio.engine.family(model.as_deref())?;
+        let place = model.as_deref().map(|name| studio.shelf.place(name));
+        let files = ModelFiles {
+            place: place.transpose()?.flatten(),
+            ..ModelFiles::default()
+        };
+        let family = block_in_place(|| studio.engine.family(model.as_deref(), &files))?;
         let analysis = Analysis::of(&prompt, family.knowledge());
         (family.info().name.clone(), analysis)
     };

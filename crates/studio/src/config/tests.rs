@@ -79,6 +79,36 @@ fn flags_win_over_variables_and_these_over_the_file() {
 }
 
 #[test]
+fn local_models_lie_beside_the_file_and_have_names_of_their_own() {
+    let file = "[models.local]\ntiny = \"kinora.toml\"\n\"a/b\" = \"/\"";
+    let (folder, sources) = sources(file, &[]);
+    let loaded = load(&sources).expect("nothing is wrong");
+    let local = &loaded.config.models.local;
+    assert_eq!(local["tiny"], folder.path().join("kinora.toml"));
+    assert_eq!(local["a/b"], PathBuf::from("/"));
+    let told = loaded.describe();
+    assert!(told.contains("models.local.tiny"), "{told}");
+    assert!(told.parse::<toml::Table>().is_ok(), "{told}");
+
+    let mistake = |name: &str, place: &str, reason: &str| {
+        let file = format!("[models.local]\n{name} = \"{place}\"");
+        let told = format!("kinora.toml:2: models.local.{name}: {reason}");
+        check(&file, &[], &[&told]);
+    };
+    let taken = "a model of this studio has this name, or an alias of one";
+    mistake("kinora-1", "/", taken);
+    mistake("kinora-1-pro", "/", taken);
+    mistake("sora-2", "/", taken);
+    mistake(
+        "tiny",
+        "/nowhere/at/all",
+        "there is nothing at /nowhere/at/all",
+    );
+    let reason = "name must be 1 to 64 letters, digits and `.`, `_`, `-`, `/`";
+    mistake("\"two words\"", "/", reason);
+}
+
+#[test]
 fn mistakes_say_where_they_are_and_what_was_meant() {
     check("[server]\n[models.aliases]", &[], &[]);
     check(

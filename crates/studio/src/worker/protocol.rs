@@ -28,6 +28,8 @@ pub struct Make {
     pub id: String,
     /// What to make.
     pub request: Request,
+    /// Where its model lies; none: inside the program.
+    pub model: Option<PathBuf>,
     /// The MP4.
     pub video: PathBuf,
     /// A WebP of its middle.
