@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
+use crate::safety::Category;
 use crate::size::{Aspect, Resolution, Size};
 
 /// A wish for one clip. What is `None` is read from the prompt's format words ("vertical, two
@@ -59,6 +60,11 @@ pub struct Request {
     /// the model's hash stands for them.
     #[serde(skip)]
     pub files: ModelFiles,
+    /// Categories of the content rules that are told instead of refused, where
+    /// [`Category::may_be_told`] lets them be. The operator's, so never read from a request of the
+    /// network, never written to a recipe.
+    #[serde(skip)]
+    pub told: Vec<Category>,
     /// What the clip begins or ends with. Never read from a request of the network, never written
     /// to a recipe, which holds hashes of the contents.
     #[serde(skip)]

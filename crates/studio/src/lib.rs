@@ -165,6 +165,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         metrics: Arc::clone(&metrics),
         outputs: outputs.clone(),
         shelf: Arc::clone(&shelf),
+        told: config.rules.warn.clone(),
         command: options.worker,
         only: None,
         aging: Duration::from_secs(config.queue.aging_seconds.into()),

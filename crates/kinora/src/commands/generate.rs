@@ -94,6 +94,7 @@ fn request(arguments: &Generate) -> Result<Request> {
             extend: arguments.extend.clone(),
         },
         looped: arguments.looped,
+        told: Vec::new(),
         finish: arguments.finish.unwrap_or_default(),
         draft: arguments.draft,
         strict: arguments.strict,

@@ -16,7 +16,7 @@ const PULLED: &str = "wan-2.1-t2v-1.3b";
 const LOCAL: &str = "tiny/ltx";
 
 /// Tiny models as diffusers saves them.
-fn fixtures() -> PathBuf {
+pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/fixtures/open")
 }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use kinora_engine::DEFAULT_MODEL;
+use kinora_engine::safety::Category;
 use serde::{Deserialize, Serialize};
 
 use crate::outbound::Target;
@@ -45,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// What models are called.
     pub models: Models,
+    /// What the content rules do.
+    pub rules: Rules,
     /// What the studio says about itself.
     pub log: Log,
     /// Where the studio may go by itself.
@@ -163,6 +166,15 @@ impl Default for Models {
     }
 }
 
+/// `[rules]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Categories of the content rules that are told instead of refused, while nobody but this machine
+    /// can reach the studio.
+    pub warn: Vec<Category>,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -250,6 +262,9 @@ impl Config {
             let message = format!("`{name}` must be a name alone, without scheme and port");
             mistakes.push(("server.public_names".into(), message));
         }
+        if let Some(message) = self.mistake_of_rules() {
+            mistakes.push(("rules.warn".into(), message));
+        }
         for (name, place) in &self.models.local {
             if let Some(reason) = self.mistake_of_local(name, place) {
                 mistakes.push((Key::from("models.local").join(name), reason));
@@ -279,6 +294,17 @@ impl Config {
             }
         }
         mistakes
+    }
+
+    fn mistake_of_rules(&self) -> Option<String> {
+        let warn = &self.rules.warn;
+        if let Some(category) = warn.iter().find(|category| !category.may_be_told()) {
+            let name = category.name();
+            return Some(format!("{name} is always refused; take it out"));
+        }
+        let message = "a studio that other machines can reach refuses every category: take them out, \
+            or keep server.host to loopback and server.public_names empty";
+        (!warn.is_empty() && self.server.is_public()).then(|| message.into())
     }
 
     fn mistake_of_local(&self, name: &str, place: &Path) -> Option<String> {

@@ -130,6 +130,7 @@ fn make_video(engine: &Engine, make: &Make, cancel: &Cancel) -> Report {
             place: make.model.clone(),
             ..ModelFiles::default()
         },
+        told: make.told.clone(),
         ..make.request.clone()
     };
     let mut reporter = Reporter::default();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinora_engine::safety::Category;
 use kinora_engine::{DEFAULT_MODEL, Stage};
 use serde_json::json;
 use tokio::sync::watch;
@@ -40,6 +41,8 @@ pub struct Supervisor {
     pub outputs: Outputs,
     /// Where models lie.
     pub shelf: Arc<Shelf>,
+    /// Categories of the content rules that are told instead of refused.
+    pub told: Vec<Category>,
     /// Program and arguments that start a worker.
     pub command: (PathBuf, Vec<String>),
     /// The only tier that this worker serves.
@@ -144,6 +147,7 @@ impl Supervisor {
             id: lease.id.clone(),
             request: claim.request.clone(),
             model,
+            told: self.told.clone(),
             video: files.video,
             thumbnail: files.thumbnail,
             spritesheet: files.spritesheet,
