@@ -10,6 +10,7 @@ mod directory;
 mod embeddings;
 mod fingerprint;
 mod ltx;
+mod published;
 mod scheduler;
 mod single;
 mod source;
@@ -59,6 +60,15 @@ pub(crate) fn open(
     }
     source.loras.clone_from(&files.loras);
     family(source).map(Some)
+}
+
+/// A published model of a shape, as its descriptions have it: it plans and cannot be run. `None` for
+/// a shape that nobody publishes.
+///
+/// # Errors
+/// [`Error::Model`] for a mistake of ours in a description.
+pub(crate) fn described(shape: &str) -> Result<Option<Arc<dyn Family>>> {
+    published::described(shape).map(family).transpose()
 }
 
 fn family(source: Source) -> Result<Arc<dyn Family>> {
