@@ -47,13 +47,12 @@ impl Bundle {
         })
     }
 
-    /// The model in a folder.
-    pub(crate) fn folder(path: &Path) -> Self {
-        let name = path
-            .file_name()
-            .map_or_else(|| "model".into(), |name| name.to_string_lossy().into());
+    /// The model in a folder, called after it unless it has a name.
+    pub(crate) fn folder(path: &Path, name: Option<&str>) -> Self {
+        let last = path.file_name().map(|name| name.to_string_lossy());
+        let name = name.or(last.as_deref()).unwrap_or("model");
         Self {
-            name,
+            name: name.into(),
             place: Place::Folder(path.to_path_buf()),
         }
     }

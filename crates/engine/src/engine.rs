@@ -17,7 +17,6 @@ use crate::open;
 use crate::pipeline::{Clip, Output, Run, Timings};
 use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
-use crate::prompt::Analysis;
 use crate::request::{Dtype, ModelFiles, Request};
 use crate::stills::{self, Film};
 use crate::takes;
@@ -56,36 +55,26 @@ impl Engine {
             .collect()
     }
 
-    /// Finds a model by name, or in a folder or file when the name is one.
+    /// Finds a model by name, or in a folder or file when the name is one; completed or changed with
+    /// files.
     ///
     /// # Errors
-    /// [`Error::UnknownModel`] with the nearest name, [`Error::Model`] for damaged files.
-    pub fn family(&self, name: Option<&str>) -> Result<Arc<dyn Family>> {
-        self.family_with(name, &ModelFiles::default())
-    }
-
-    /// [`Engine::family`], completed or changed with files.
-    ///
-    /// # Errors
-    /// Also [`Error::Value`] for files that the model has no use for.
-    pub fn family_with(&self, name: Option<&str>, files: &ModelFiles) -> Result<Arc<dyn Family>> {
+    /// [`Error::UnknownModel`] with the nearest name, [`Error::Model`] for damaged files,
+    /// [`Error::Value`] for files that the model has no use for.
+    pub fn family(&self, name: Option<&str>, files: &ModelFiles) -> Result<Arc<dyn Family>> {
         let name = name.unwrap_or(DEFAULT_MODEL);
-        let mut known: Vec<Bundle> = Bundle::embedded().collect();
-        let bundle = match known.iter().position(|bundle| bundle.name == name) {
-            Some(found) => known.swap_remove(found),
-            None if Path::new(name).exists() => match open::open(Path::new(name), files)? {
-                Some(family) => return Ok(family),
-                None => Bundle::folder(Path::new(name)),
-            },
-            None => {
-                let known: Vec<String> = known.into_iter().map(|bundle| bundle.name).collect();
-                let names: Vec<&str> = known.iter().map(String::as_str).collect();
-                let nearest = nearest(name, &names).map(Into::into);
-                return Err(Error::UnknownModel {
-                    name: name.into(),
-                    nearest,
-                    known,
-                });
+        let given = files.place.as_deref();
+        let embedded = Bundle::embedded().find(|bundle| bundle.name == name);
+        let bundle = match (given, embedded) {
+            (None, Some(bundle)) => bundle,
+            (None, None) if !Path::new(name).exists() => return Err(unknown(name)),
+            _ => {
+                let place = given.unwrap_or(Path::new(name));
+                let name = given.map(|_| name);
+                match open::open(place, name, files)? {
+                    Some(family) => return Ok(family),
+                    None => Bundle::folder(place, name),
+                }
             }
         };
         if let Some(option) = files.first() {
@@ -99,22 +88,13 @@ impl Engine {
         Ok(Arc::new(Native::open(bundle)?))
     }
 
-    /// What a model makes of a prompt, without generating anything.
+    /// What a model itself reads from a text; loads its weights.
     ///
     /// # Errors
-    /// As [`Engine::family`].
-    pub fn analyse(&self, prompt: &str, model: Option<&str>) -> Result<Analysis> {
-        Ok(Analysis::of(prompt, self.family(model)?.knowledge()))
-    }
-
-    /// What the model itself reads from a text; loads its weights.
-    ///
-    /// # Errors
-    /// As [`Engine::family`], and [`Error::Model`] for damaged weights.
-    pub fn read(&self, text: &str, model: Option<&str>) -> Result<Vec<Reading>> {
-        let family = self.family(model)?;
+    /// [`Error::Model`] for damaged weights.
+    pub fn read(&self, text: &str, family: &dyn Family) -> Result<Vec<Reading>> {
         check_processor()?;
-        guard(|| Ok(self.load(&*family, Dtype::default())?.read(text)))
+        guard(|| Ok(self.load(family, Dtype::default())?.read(text)))
     }
 
     /// Decides everything that a request leaves open; nothing is computed.
@@ -122,7 +102,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::family`], and everything that is wrong with the request.
     pub fn resolve(&self, request: &Request) -> Result<Job> {
-        let family = self.family_with(request.model.as_deref(), &request.files)?;
+        let family = self.family(request.model.as_deref(), &request.files)?;
         job::resolve(&*family, request)
     }
 
@@ -139,7 +119,7 @@ impl Engine {
         progress: &mut dyn Progress,
         cancel: &Cancel,
     ) -> Result<Clip> {
-        let family = self.family_with(request.model.as_deref(), &request.files)?;
+        let family = self.family(request.model.as_deref(), &request.files)?;
         match request.best_of {
             Some(count) if count > 1 => {
                 takes::best(self, &*family, job, count, output, progress, cancel)
@@ -240,6 +220,21 @@ impl Engine {
             model: Arc::clone(&model),
         });
         Ok(model)
+    }
+}
+
+/// Whether a model of this name is inside the program.
+pub fn is_embedded(name: &str) -> bool {
+    Bundle::embedded().any(|bundle| bundle.name == name)
+}
+
+fn unknown(name: &str) -> Error {
+    let known: Vec<String> = Bundle::embedded().map(|bundle| bundle.name).collect();
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    Error::UnknownModel {
+        name: name.into(),
+        nearest: nearest(name, &names).map(Into::into),
+        known,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::prompt::Analysis;
 use crate::recipe::{Effective, FORMAT, Recipe};
 use crate::request::{ModelOptions, Request};
-use crate::safety::moderate;
+use crate::safety::{Category, Moderation, moderate_telling};
 use crate::size::Aspect;
 use crate::timing::{RATES, Timing};
 
@@ -37,7 +37,9 @@ pub struct Job {
     pub plan: Plan,
     /// Whether files are encoded more coarsely.
     pub draft: bool,
-    /// What the user should know: resized, held frames, ignored words.
+    /// What the content rules would have refused, had the request not said to tell it.
+    pub warning: Option<Category>,
+    /// What the user should know: content rules, resized, held frames, ignored words.
     pub notes: Vec<String>,
 }
 
@@ -54,9 +56,13 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
         info,
         family.count_words(&request.negative),
     )?;
-    if let Some(category) = moderate(&request.prompt).category {
-        return Err(Error::Moderation { category });
-    }
+    let warning = match moderate_telling(&request.prompt, &request.told) {
+        Moderation {
+            allowed: false,
+            category: Some(category),
+        } => return Err(Error::Moderation { category }),
+        Moderation { category, .. } => category,
+    };
     let analysis = Analysis::of(&request.prompt, family.knowledge());
     if !analysis.text.chars().any(char::is_alphanumeric) {
         return Err(Error::EmptyPrompt);
@@ -96,7 +102,8 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     effective.steps = sampling.schedule.steps().len() as u32;
     effective.earlier_frames = given.earlier_frames(effective.timing.fps);
     effective.given = given.hashes;
-    let mut notes = notes(&effective, &analysis, request);
+    let mut notes: Vec<String> = warning.map(warned).into_iter().collect();
+    notes.extend(self::notes(&effective, &analysis, request));
     notes.extend_from_slice(family.notes());
     // A folder's path is no part of what a clip follows from.
     let request = Request {
@@ -116,6 +123,7 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
         recipe,
         analysis,
         plan,
+        warning,
         notes,
     })
 }
@@ -359,6 +367,11 @@ fn value(name: &'static str, value: impl std::fmt::Display, hint: String) -> Err
         value: value.to_string(),
         hint,
     }
+}
+
+fn warned(category: Category) -> String {
+    let (about, name) = (category.about(), category.name());
+    format!("content rules: {about} ({name}), told and not refused as this studio is set")
 }
 
 fn notes(effective: &Effective, analysis: &Analysis, request: &Request) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::finish::Finish;
+use crate::safety::Category;
 use crate::size::{Aspect, Resolution, Size};
 
 /// A wish for one clip. What is `None` is read from the prompt's format words ("vertical, two
@@ -59,6 +60,11 @@ pub struct Request {
     /// the model's hash stands for them.
     #[serde(skip)]
     pub files: ModelFiles,
+    /// Categories of the content rules that are told instead of refused, where
+    /// [`Category::may_be_told`] lets them be. The operator's, so never read from a request of the
+    /// network, never written to a recipe.
+    #[serde(skip)]
+    pub told: Vec<Category>,
     /// What the clip begins or ends with. Never read from a request of the network, never written
     /// to a recipe, which holds hashes of the contents.
     #[serde(skip)]
@@ -138,9 +144,12 @@ impl ModelOptions {
     }
 }
 
-/// Files that a model is completed or changed with.
+/// Files that a model is read from, completed or changed with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelFiles {
+    /// Where the model of the request's name lies; without one the name is that of a model inside the
+    /// program, or a path itself.
+    pub place: Option<PathBuf>,
     /// The VAE of a file that holds the transformer alone.
     pub vae: Option<PathBuf>,
     /// The text encoder of such a file.

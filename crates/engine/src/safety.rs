@@ -48,6 +48,12 @@ impl Category {
         }
     }
 
+    /// Whether an operator may have it told instead of refused. Minors and people who did not agree to
+    /// be shown are protected wherever a studio runs.
+    pub const fn may_be_told(self) -> bool {
+        !matches!(self, Self::SexualMinors | Self::RealPerson)
+    }
+
     /// The name in a sentence.
     pub const fn about(self) -> &'static str {
         match self {
@@ -66,7 +72,7 @@ impl Category {
 pub struct Moderation {
     /// Whether the prompt may be generated.
     pub allowed: bool,
-    /// Why not.
+    /// Why not; of a prompt that may, what is told about it.
     pub category: Option<Category>,
 }
 
@@ -74,23 +80,32 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::parse(include_str!("safe
 
 /// Decides about `prompt`; when several categories apply the gravest is named.
 pub fn moderate(prompt: &str) -> Moderation {
-    let category = category(prompt);
+    moderate_telling(prompt, &[])
+}
+
+/// [`moderate`] where some categories are told instead of refused: `told`, without those that never
+/// are. A prompt of these alone is allowed, and the gravest of them is named.
+pub fn moderate_telling(prompt: &str, told: &[Category]) -> Moderation {
+    let found = categories(prompt);
+    let is_told = |category: &Category| category.may_be_told() && told.contains(category);
+    let refused = found.iter().find(|category| !is_told(category));
     Moderation {
-        allowed: category.is_none(),
-        category,
+        allowed: refused.is_none(),
+        category: refused.or(found.first()).copied(),
     }
 }
 
-fn category(prompt: &str) -> Option<Category> {
+/// Every category of a prompt, the gravest first.
+fn categories(prompt: &str) -> Vec<Category> {
     let folded = Folded::new(prompt);
     let found: BTreeSet<Group> = RULES.groups_in(&folded);
     let has = |group: Group| found.contains(&group);
     let young = has(Group::Minor) || ages(prompt).any(|age| age < 18);
     let sexual = has(Group::Explicit);
     if has(Group::MinorAbuse) || (young && (sexual || has(Group::Suggestive))) {
-        return Some(Category::SexualMinors);
+        return vec![Category::SexualMinors];
     }
-    [
+    let all = [
         (sexual, Category::Sexual),
         (
             has(Group::RealPerson) && !has(Group::Stylised),
@@ -102,9 +117,9 @@ fn category(prompt: &str) -> Option<Category> {
             Category::Hate,
         ),
         (has(Group::SelfHarm), Category::SelfHarm),
-    ]
-    .into_iter()
-    .find_map(|(found, category)| found.then_some(category))
+    ];
+    let found = all.into_iter().filter(|(found, _)| *found);
+    found.map(|(_, category)| category).collect()
 }
 
 #[cfg(test)]
@@ -112,7 +127,29 @@ mod tests {
     use super::*;
 
     fn check(prompt: &str, expected: Option<Category>) {
-        assert_eq!(category(prompt), expected, "{prompt}");
+        assert_eq!(moderate(prompt).category, expected, "{prompt}");
+    }
+
+    #[test]
+    fn what_is_told_is_allowed_unless_something_else_refuses_it() {
+        use Category::{GraphicViolence, RealPerson, Sexual, SexualMinors};
+        let check = |prompt: &str, told: &[Category], allowed, category| {
+            let found = moderate_telling(prompt, told);
+            assert_eq!(found, Moderation { allowed, category }, "{prompt} {told:?}");
+        };
+        let gore = "a battlefield at dawn, gore everywhere";
+        check(gore, &[], false, Some(GraphicViolence));
+        check(gore, &[Sexual], false, Some(GraphicViolence));
+        check(gore, &[GraphicViolence], true, Some(GraphicViolence));
+        let both = "a nude woman on a battlefield, gore everywhere";
+        check(both, &[Sexual], false, Some(GraphicViolence));
+        check(both, &[Sexual, GraphicViolence], true, Some(Sexual));
+        check("a dog on a beach", &[Sexual], true, None);
+
+        let all = [SexualMinors, Sexual, RealPerson, GraphicViolence];
+        check("a 15yo in lingerie", &all, false, Some(SexualMinors));
+        let person = "Taylor Swift walks over a beach, gore everywhere";
+        check(person, &all, false, Some(RealPerson));
     }
 
     #[test]

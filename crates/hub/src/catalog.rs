@@ -52,6 +52,8 @@ pub struct Variant {
     pub family: Family,
     /// Parameters that work in one step, as its authors count them.
     pub parameters: &'static str,
+    /// The shape of its parts, by the name that whoever runs it knows.
+    pub shape: &'static str,
     /// The repository on the hub.
     pub repo: &'static str,
     /// The branch or commit.
@@ -119,6 +121,7 @@ const LTX_2B: Variant = Variant {
     name: "ltx-0.9.5-2b",
     family: Family::Ltx,
     parameters: "2B",
+    shape: "ltx-2b-0.9.5",
     repo: "Lightricks/LTX-Video-0.9.5",
     revision: "main",
     files: DIFFUSERS,
@@ -129,6 +132,7 @@ const LTX_2B: Variant = Variant {
 const LTX_13B: Variant = Variant {
     name: "ltx-0.9.7-13b",
     parameters: "13B",
+    shape: "ltx-13b-0.9.5",
     repo: "Lightricks/LTX-Video-0.9.7-dev",
     licence: LTX_OPEN,
     about: "the first 13B model",
@@ -144,6 +148,7 @@ const WAN_SMALL: Variant = Variant {
     name: "wan-2.1-t2v-1.3b",
     family: Family::Wan,
     parameters: "1.3B",
+    shape: "wan2.1-t2v-1.3b",
     repo: "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     revision: "main",
     files: DIFFUSERS,
@@ -187,6 +192,7 @@ pub const VARIANTS: &[Variant] = &[
     LTX_2B,
     Variant {
         name: "ltx-0.9.1-2b",
+        shape: "ltx-2b-0.9.1",
         repo: "Lightricks/LTX-Video-0.9.1",
         licence: LTX_RESEARCH_1,
         about: "2B, with noise in its decoder",
@@ -194,6 +200,7 @@ pub const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "ltx-0.9.0-2b",
+        shape: "ltx-2b-0.9.0",
         repo: "Lightricks/LTX-Video",
         licence: LTX_RESEARCH,
         about: "the first LTX-Video",
@@ -202,6 +209,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "ltx-0.9.8-13b-distilled",
         parameters: "13B",
+        shape: "ltx-13b-0.9.5",
         files: &[
             "ltxv-13b-0.9.8-distilled.safetensors",
             "text_encoder/*",
@@ -213,6 +221,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "ltx-0.9.8-13b",
         parameters: "13B",
+        shape: "ltx-13b-0.9.5",
         files: &[
             "ltxv-13b-0.9.8-dev.safetensors",
             "text_encoder/*",
@@ -232,6 +241,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "wan-2.2-ti2v-5b",
         parameters: "5B",
+        shape: "wan2.2-ti2v-5b",
         repo: "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
         abilities: BOTH,
         about: "720p from fewer tokens, also from a first frame",
@@ -240,6 +250,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "wan-2.1-t2v-14b",
         parameters: "14B",
+        shape: "wan2.1-t2v-14b",
         repo: "Wan-AI/Wan2.1-T2V-14B-Diffusers",
         about: "the large Wan 2.1, 480p and 720p",
         ..WAN_SMALL
@@ -247,6 +258,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "wan-2.2-t2v-a14b",
         parameters: "2 x 14B, one at a time",
+        shape: "wan2.2-t2v-a14b",
         repo: "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
         files: TWO_EXPERTS,
         about: "two experts, one for the early steps and one for the late ones",

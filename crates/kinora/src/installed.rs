@@ -1,25 +1,59 @@
 //! Models that were pulled, by their names.
 
-use anyhow::{Result, bail};
-use kinora_hub::{VARIANTS, installed, models_dir};
+use std::path::{Path, PathBuf};
 
-/// What the engine opens for the `--model` of a command line: the folder of a model that was pulled,
-/// else the name itself.
-pub fn place(model: Option<&str>) -> Result<Option<String>> {
+use anyhow::{Result, bail};
+use kinora_hub::{Installed, VARIANTS, installed, models_dir};
+use kinora_studio::Published;
+
+/// Where the model of a `--model` lies, if it was pulled; else the engine knows the name, or it is a
+/// path itself.
+pub fn place(model: Option<&str>) -> Result<Option<PathBuf>> {
     let Some(name) = model else {
         return Ok(None);
     };
     // A name is looked up before a path, as for the models inside the program.
-    let models = models_dir().ok();
-    let found = models.and_then(|models| {
-        let is_installed = installed(&models).iter().any(|model| model.name == name);
-        is_installed.then(|| models.join(name))
-    });
-    if let Some(folder) = found {
-        return Ok(Some(folder.display().to_string()));
-    }
-    if VARIANTS.iter().any(|variant| variant.name == name) && !std::path::Path::new(name).exists() {
+    let found = here().into_iter().find(|model| model.name == name);
+    if found.is_none()
+        && VARIANTS.iter().any(|variant| variant.name == name)
+        && !Path::new(name).exists()
+    {
         bail!("{name} is not installed; `kinora pull {name}` downloads it");
     }
-    Ok(Some(name.to_owned()))
+    Ok(found.map(|model| model.folder))
+}
+
+/// Every model that was pulled.
+pub fn here() -> Vec<Installed> {
+    models_dir()
+        .map(|folder| installed(&folder))
+        .unwrap_or_default()
+}
+
+/// Every published model, pulled or not, for a studio to offer.
+pub fn published() -> Vec<Published> {
+    let here = here();
+    let is_here = |name: &str| here.iter().any(|model| model.name == name);
+    let absent = VARIANTS.iter().filter(|variant| !is_here(variant.name));
+    let absent = absent.map(|variant| Published {
+        name: variant.name.into(),
+        owner: owner(variant.repo),
+        licence: variant.licence.name.into(),
+        licence_url: variant.licence.url.into(),
+        folder: None,
+    });
+    let present = here.iter().map(|model| Published {
+        name: model.name.clone(),
+        owner: owner(&model.repo),
+        licence: model.licence.clone(),
+        licence_url: model.licence_url.clone(),
+        folder: Some(model.folder.clone()),
+    });
+    present.chain(absent).collect()
+}
+
+/// Who a repository belongs to.
+fn owner(repo: &str) -> String {
+    let owner = repo.split_once('/').map_or(repo, |(owner, _)| owner);
+    owner.into()
 }

@@ -32,6 +32,7 @@ mod metrics;
 mod outbound;
 mod outputs;
 mod remotes;
+mod shelf;
 mod store;
 mod webhooks;
 mod worker;
@@ -42,6 +43,8 @@ use hub::Hub;
 use metrics::Metrics;
 use outputs::Outputs;
 use remotes::Driver;
+pub use shelf::Published;
+use shelf::Shelf;
 use store::{Store, StoreError};
 use webhooks::{Courier, Post};
 pub use worker::child::run as run_worker;
@@ -59,6 +62,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Program and arguments that start a worker, which calls [`run_worker`].
     pub worker: (PathBuf, Vec<String>),
+    /// The published models as they are now, asked whenever a model is named.
+    pub published: fn() -> Vec<Published>,
 }
 
 /// Why the studio does not run.
@@ -152,12 +157,15 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
 
     let hub = Arc::new(Hub::default());
     let metrics = Arc::new(Metrics::default());
+    let shelf = Arc::new(Shelf::new(Arc::clone(&config), options.published));
     let close = watch::Sender::new(Closing::Open);
     let supervisor = Supervisor {
         store: store.clone(),
         hub: Arc::clone(&hub),
         metrics: Arc::clone(&metrics),
         outputs: outputs.clone(),
+        shelf: Arc::clone(&shelf),
+        told: config.rules.warn.clone(),
         command: options.worker,
         only: None,
         aging: Duration::from_secs(config.queue.aging_seconds.into()),
@@ -180,6 +188,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         hub,
         metrics,
         outputs,
+        shelf,
         engine,
         post,
     });

@@ -92,6 +92,7 @@ pub(crate) fn read(root: &Path) -> Result<Source> {
     Ok(Source {
         class: index.class,
         parts,
+        numbers: BTreeMap::new(),
         tokenizer: root.join("tokenizer"),
         scheduler: text(root, SCHEDULER, &name)?,
         boundary_ratio: index.boundary_ratio,

@@ -10,6 +10,7 @@ mod directory;
 mod embeddings;
 mod fingerprint;
 mod ltx;
+mod published;
 mod scheduler;
 mod single;
 mod source;
@@ -29,12 +30,16 @@ pub(crate) use ltx::stream as ltx_stream;
 
 pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 
-/// Opens the model at a path; `None` when there is no open model.
+/// Opens the model at a path, called after it unless it has a name; `None` when there is no open model.
 ///
 /// # Errors
 /// [`Error::Model`] for a model that Kinora does not run, or files that do not fit each other;
 /// [`Error::Value`] for files that a directory has of its own.
-pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Family>>> {
+pub(crate) fn open(
+    path: &Path,
+    name: Option<&str>,
+    files: &ModelFiles,
+) -> Result<Option<Arc<dyn Family>>> {
     let mut source = if directory::is_at(path) {
         if let Some(name) = files.first_part() {
             let hint = "a folder with a model_index.json brings its own parts".into();
@@ -50,8 +55,20 @@ pub(crate) fn open(path: &Path, files: &ModelFiles) -> Result<Option<Arc<dyn Fam
     } else {
         return Ok(None);
     };
+    if let Some(name) = name {
+        name.clone_into(&mut source.name);
+    }
     source.loras.clone_from(&files.loras);
     family(source).map(Some)
+}
+
+/// A published model of a shape, as its descriptions have it: it plans and cannot be run. `None` for
+/// a shape that nobody publishes.
+///
+/// # Errors
+/// [`Error::Model`] for a mistake of ours in a description.
+pub(crate) fn described(shape: &str) -> Result<Option<Arc<dyn Family>>> {
+    published::described(shape).map(family).transpose()
 }
 
 fn family(source: Source) -> Result<Arc<dyn Family>> {

@@ -77,6 +77,24 @@ pub(crate) fn read(file: &Path, files: &ModelFiles) -> Result<Source> {
     }
 }
 
+/// Class and scheduler of an LTX-Video in a single file: the reference goes by the version of its VAE.
+pub(super) fn ltx_pipeline(vae: &str) -> (&'static str, &'static str) {
+    if vae == ltx_presets::VAE_095 {
+        ("LTXConditionPipeline", ltx_presets::SCHEDULER_095)
+    } else {
+        ("LTXPipeline", ltx_presets::SCHEDULER_090)
+    }
+}
+
+/// The scheduler of a Wan in a single file.
+pub(super) fn wan_scheduler(preset: &Preset) -> &'static str {
+    if preset.expand_timesteps {
+        WAN_5B_SCHEDULER
+    } else {
+        WAN_SCHEDULER
+    }
+}
+
 /// The search for a model's parts.
 struct Parts<'a> {
     name: String,
@@ -101,12 +119,7 @@ impl Parts<'_> {
                 "the file holds no VAE of LTX-Video; name one with --vae",
             )
         })?;
-        // The reference runs single files by the version of their VAE.
-        let (class, scheduler) = if vae == ltx_presets::VAE_095 {
-            ("LTXConditionPipeline", ltx_presets::SCHEDULER_095)
-        } else {
-            ("LTXPipeline", ltx_presets::SCHEDULER_090)
-        };
+        let (class, scheduler) = ltx_pipeline(vae);
         let part = Weighty {
             place: self.file.to_path_buf(),
             prefix: "",
@@ -156,12 +169,7 @@ impl Parts<'_> {
             rules: vec![vae_rules],
             config: found.config.into(),
         };
-        let scheduler = if preset.expand_timesteps {
-            WAN_5B_SCHEDULER
-        } else {
-            WAN_SCHEDULER
-        };
-        let source = self.source("WanPipeline", scheduler, part, vae)?;
+        let source = self.source("WanPipeline", wan_scheduler(preset), part, vae)?;
         Ok(Source {
             expand_timesteps: preset.expand_timesteps,
             ..source
@@ -179,6 +187,7 @@ impl Parts<'_> {
                 (Name::Vae, vae),
                 (Name::TextEncoder, text),
             ]),
+            numbers: BTreeMap::new(),
             tokenizer,
             scheduler: scheduler.into(),
             boundary_ratio: None,

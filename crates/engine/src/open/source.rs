@@ -55,6 +55,8 @@ pub(crate) struct Source {
     /// The reference's pipeline.
     pub(crate) class: String,
     pub(crate) parts: BTreeMap<Name, Weighty>,
+    /// How many weights the parts have, of a model that is described and not there.
+    pub(crate) numbers: BTreeMap<Name, u64>,
     /// `tokenizer.json`, `spiece.model`, or a folder with one of them.
     pub(crate) tokenizer: PathBuf,
     /// `scheduler_config.json`.
@@ -162,6 +164,9 @@ impl Source {
     /// # Errors
     /// As [`Source::weights`].
     pub(crate) fn numbers(&self, name: Name) -> Result<u64> {
+        if let Some(numbers) = self.numbers.get(&name) {
+            return Ok(*numbers);
+        }
         let file = self.weights(name)?;
         let count = |name| {
             file.shape(name)
@@ -266,8 +271,11 @@ pub(crate) fn open(place: &Path) -> std::result::Result<WeightFile, WeightsError
     }
 }
 
-/// The file itself, or the files of a folder in order.
+/// The file itself, or the files of a folder in order; none where nothing is there by intent.
 fn files(place: &Path) -> Vec<PathBuf> {
+    if place.as_os_str().is_empty() {
+        return Vec::new();
+    }
     if !place.is_dir() {
         return vec![place.to_path_buf()];
     }

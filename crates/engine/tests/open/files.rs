@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use kinora_engine::{Engine, Error, Given, ModelFiles, ModelOptions, Output, Request, Size};
+use kinora_engine::{
+    Engine, Error, Given, ModelFiles, ModelOptions, Output, Request, Size, needs, published_needs,
+};
 use serde_json::{Map, Value, json};
 
 use crate::support::Folder;
@@ -311,7 +313,7 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
     let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fixtures/ltx/keys");
     let list = |name: &str| fs::read_to_string(keys.join(name)).unwrap();
     let transformer = list("transformer-2b.original.txt");
-    for (vae, told) in [("0.9.0", false), ("0.9.5", true)] {
+    for (vae, told) in [("0.9.0", false), ("0.9.1", true), ("0.9.5", true)] {
         let folder = Folder::new();
         let file = folder.0.join("ltx-video.safetensors");
         hollow(
@@ -350,6 +352,23 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
             (3_700_000_000..4_000_000_000).contains(&weights),
             "{weights} bytes for 1.9 billion"
         );
+
+        // Without the file, its descriptions come to the same plan.
+        let files = ModelFiles {
+            tokenizer: Some(fixtures().join("ltx-0.9.0/tokenizer/spiece.model")),
+            ..ModelFiles::default()
+        };
+        let name = file.display().to_string();
+        let family = Engine::new().family(Some(&name), &files).unwrap();
+        let here = needs(&*family).unwrap();
+        let told = published_needs(&format!("ltx-2b-{vae}")).unwrap().unwrap();
+        assert_eq!(here.len(), 3);
+        for (here, told) in here.iter().zip(&told) {
+            // The original layout has statistics of the latents twice.
+            let difference = here.peak_bytes.abs_diff(told.peak_bytes);
+            assert!(difference < 4096, "{here:?}, not {told:?}");
+            assert_eq!((here.size, here.seconds), (told.size, told.seconds));
+        }
     }
 }
 

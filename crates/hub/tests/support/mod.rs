@@ -16,6 +16,7 @@ pub static TINY: Variant = Variant {
     name: "tiny",
     family: Family::Wan,
     parameters: "none",
+    shape: "tiny",
     repo: "someone/tiny",
     revision: "main",
     files: &["model_index.json", "vae/*"],

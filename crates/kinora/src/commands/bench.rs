@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kinora_engine::bench::{self, Machine, Part, PartReport, Preset, Times, Wish};
-use kinora_engine::{Cancel, Clip, DEFAULT_MODEL, Engine, Error, ModelOptions, Output, Request};
+use kinora_engine::{
+    Cancel, Clip, DEFAULT_MODEL, Engine, Error, ModelFiles, ModelOptions, Output, Request,
+};
 use serde::Serialize;
 
 use crate::args::{Bench, What};
@@ -100,7 +102,11 @@ fn generate(arguments: &Bench) -> Result<()> {
     let request = Request {
         prompt: PROMPT.into(),
         seed: Some(1),
-        model: installed::place(arguments.model.as_deref())?,
+        model: arguments.model.clone(),
+        files: ModelFiles {
+            place: installed::place(arguments.model.as_deref())?,
+            ..ModelFiles::default()
+        },
         size: arguments.size,
         frames: arguments.frames,
         draft: arguments.draft,

@@ -87,13 +87,14 @@ fn request(arguments: &Generate) -> Result<Request> {
         steps: arguments.steps,
         best_of: arguments.best_of,
         guidance: arguments.guidance,
-        model: installed::place(arguments.model.as_deref())?,
+        model: arguments.model.clone(),
         given: Given {
             image: arguments.image.clone(),
             last_image: arguments.last_image.clone(),
             extend: arguments.extend.clone(),
         },
         looped: arguments.looped,
+        told: Vec::new(),
         finish: arguments.finish.unwrap_or_default(),
         draft: arguments.draft,
         strict: arguments.strict,
@@ -108,6 +109,7 @@ fn request(arguments: &Generate) -> Result<Request> {
             image_noise_scale: open.image_noise_scale,
         },
         files: ModelFiles {
+            place: installed::place(arguments.model.as_deref())?,
             vae: open.vae.clone(),
             text_encoder: open.text_encoder.clone(),
             tokenizer: open.tokenizer.clone(),

@@ -1,21 +1,39 @@
 //! `kinora models`.
 
 use anyhow::Result;
-use kinora_engine::Engine;
 use kinora_engine::model::ModelInfo;
-use kinora_hub::{Ability, Installed, VARIANTS, Variant, installed, models_dir};
+use kinora_engine::{Engine, Error, ModelFiles, Need, needs, published_needs};
+use kinora_hub::{Ability, Installed, VARIANTS, Variant};
 use serde::Serialize;
 
 use super::pull::gigabytes;
 use crate::args::Models;
+use crate::installed;
 
 /// The document of `--json`.
 #[derive(Serialize)]
 struct Document {
     /// Models inside the program.
-    models: Vec<ModelInfo>,
+    models: Vec<BuiltIn>,
     /// Models that can be pulled.
     published: Vec<Published>,
+}
+
+/// A model inside the program.
+#[derive(Serialize)]
+struct BuiltIn {
+    #[serde(flatten)]
+    info: ModelInfo,
+    /// The memory that its clips take.
+    memory: Vec<Need>,
+}
+
+impl BuiltIn {
+    fn new(engine: &Engine, info: ModelInfo) -> Result<Self, Error> {
+        let family = engine.family(Some(&info.name), &ModelFiles::default())?;
+        let memory = needs(&*family)?;
+        Ok(Self { info, memory })
+    }
 }
 
 /// A published model.
@@ -33,12 +51,15 @@ struct Published {
     /// Bytes of the installed files.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
+    /// The memory that its clips take.
+    memory: Vec<Need>,
 }
 
 impl Published {
-    fn new(variant: &'static Variant, here: &[Installed]) -> Self {
+    fn new(engine: &Engine, variant: &'static Variant, here: &[Installed]) -> Result<Self, Error> {
         let found = here.iter().find(|model| model.name == variant.name);
-        Self {
+        Ok(Self {
+            memory: memory(engine, variant, found)?,
             name: variant.name,
             family: variant.family.name(),
             parameters: variant.parameters,
@@ -53,7 +74,28 @@ impl Published {
                 .collect(),
             installed: found.is_some(),
             bytes: found.map(Installed::bytes),
-        }
+        })
+    }
+}
+
+/// What the files say where they are, else what the published descriptions say. Files that cannot be
+/// opened are told about when they are used.
+fn memory(
+    engine: &Engine,
+    variant: &Variant,
+    found: Option<&Installed>,
+) -> Result<Vec<Need>, Error> {
+    let opened = found.and_then(|model| {
+        let files = ModelFiles {
+            place: Some(model.folder.clone()),
+            ..ModelFiles::default()
+        };
+        let family = engine.family(Some(variant.name), &files).ok()?;
+        needs(&*family).ok()
+    });
+    match opened {
+        Some(needs) => Ok(needs),
+        None => Ok(published_needs(variant.shape)?.unwrap_or_default()),
     }
 }
 
@@ -66,14 +108,16 @@ fn name(ability: Ability) -> &'static str {
 }
 
 pub fn run(arguments: &Models) -> Result<()> {
-    let models = Engine::new().models()?;
-    let here = models_dir()
-        .map(|folder| installed(&folder))
-        .unwrap_or_default();
+    let engine = Engine::new();
+    let models = engine.models()?.into_iter();
+    let models: Vec<BuiltIn> = models
+        .map(|info| BuiltIn::new(&engine, info))
+        .collect::<Result<_, _>>()?;
+    let here = installed::here();
     let published: Vec<Published> = VARIANTS
         .iter()
-        .map(|variant| Published::new(variant, &here))
-        .collect();
+        .map(|variant| Published::new(&engine, variant, &here))
+        .collect::<Result<_, _>>()?;
     if arguments.json {
         return super::print_json(&Document { models, published });
     }
@@ -89,17 +133,40 @@ pub fn run(arguments: &Models) -> Result<()> {
             format!("  [installed, {}]", gigabytes(bytes))
         });
         super::print(&format!(
-            "{:<26}{} {}, {}{state}\n{:26}{}",
-            model.name, model.family, model.parameters, model.about, "", model.licence
+            "{:<26}{} {}, {}{state}\n{:26}{}\n{:26}{}",
+            model.name,
+            model.family,
+            model.parameters,
+            model.about,
+            "",
+            model.licence,
+            "",
+            told(&model.memory)
         ))?;
     }
     Ok(())
 }
 
-fn built_in(model: &ModelInfo) -> String {
+/// The memory of clips in one line.
+fn told(memory: &[Need]) -> String {
+    let seconds = memory.first().map_or(0.0, |need| need.seconds);
+    let sizes = memory.iter().map(|need| {
+        let (bytes, name) = (gigabytes(need.peak_bytes), need.resolution.name());
+        format!("{bytes} at {name}")
+    });
+    let sizes: Vec<String> = sizes.collect();
+    format!("memory for {seconds} s: {}", sizes.join(", "))
+}
+
+fn built_in(
+    BuiltIn {
+        info: model,
+        memory,
+    }: &BuiltIn,
+) -> String {
     let sizes: Vec<String> = model.sizes.iter().map(ToString::to_string).collect();
     format!(
-        "{}  {}\n  {} to {} s at {} fps, painted at {}\n  {:.1} MB of weights, hash {}",
+        "{}  {}\n  {} to {} s at {} fps, painted at {}\n  {:.1} MB of weights, hash {}\n  {}",
         model.name,
         model.about,
         model.shortest_seconds,
@@ -107,6 +174,7 @@ fn built_in(model: &ModelInfo) -> String {
         model.fps,
         sizes.join(", "),
         model.weight_bytes as f64 / 1e6,
-        &model.hash[..16]
+        &model.hash[..16],
+        told(memory)
     )
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use kinora_engine::model::Reading;
 use kinora_engine::prompt::{Analysis, Level, Strength};
 use kinora_engine::safety::{Moderation, moderate};
-use kinora_engine::{Engine, Error};
+use kinora_engine::{Engine, Error, ModelFiles};
 use serde::Serialize;
 
 use crate::args::Prompt;
@@ -29,16 +29,19 @@ pub fn run(arguments: &Prompt) -> Result<()> {
         return Err(Error::EmptyPrompt.into());
     }
     let engine = Engine::new();
-    let model = installed::place(arguments.model.as_deref())?;
-    let model = model.as_deref();
-    let name = engine.family(model)?.info().name.clone();
-    let analysis = engine.analyse(&arguments.text, model)?;
-    let reading = engine.read(&analysis.text, model)?;
+    let model = arguments.model.as_deref();
+    let files = ModelFiles {
+        place: installed::place(model)?,
+        ..ModelFiles::default()
+    };
+    let family = engine.family(model, &files)?;
+    let analysis = Analysis::of(&arguments.text, family.knowledge());
+    let reading = engine.read(&analysis.text, &*family)?;
     let moderation = moderate(&arguments.text);
     let prompt = &arguments.text;
     let document = Document {
         prompt,
-        model: &name,
+        model: &family.info().name,
         moderation,
         analysis: &analysis,
         reading,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use kinora_studio::Options;
 
 use crate::args::Serve;
+use crate::installed;
 
 pub fn run(arguments: &Serve) -> Result<()> {
     let program = env::current_exe().context("the path of this program is unknown")?;
@@ -14,6 +15,7 @@ pub fn run(arguments: &Serve) -> Result<()> {
         config: loaded.config,
         data: data.clone(),
         worker: (program, vec!["worker".into()]),
+        published: installed::published,
     };
     kinora_studio::serve(options, |address| {
         eprintln!("The studio is open: http://{address}");

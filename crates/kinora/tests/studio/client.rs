@@ -27,9 +27,15 @@ pub struct Studio {
 
 impl Studio {
     pub fn open(data: &Path) -> Self {
+        Self::open_in(data, &[])
+    }
+
+    /// A studio with variables of its own.
+    pub fn open_in(data: &Path, variables: &[(&str, &Path)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_kinora"))
             .args(["serve", "--port", "0", "--data-dir"])
             .arg(data)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -7,9 +7,11 @@ mod double;
 mod faults;
 mod inputs;
 mod keys;
+mod open;
 mod operation;
 mod queue;
 mod remotes;
+mod rules;
 mod webhooks;
 
 use std::io::Read;
@@ -266,20 +268,6 @@ fn bad_requests_say_what_is_wrong_and_change_nothing() {
     assert_eq!(studio.post("/v1/videos", &large).0, 413);
     assert_eq!(studio.json("/v1/videos")["data"], json!([]));
     assert_eq!(studio.json("/v1/prompts")["data"], json!([]));
-}
-
-#[test]
-fn what_the_content_rules_refuse_is_logged_with_its_category() {
-    let data = folder();
-    let studio = Studio::open(data.path());
-    let (status, answer) = studio.post("/v1/videos", &json!({"prompt": "a nude woman on a beach"}));
-    assert_eq!(
-        (status, &answer["error"]["code"]),
-        (400, &json!("moderation_blocked"))
-    );
-    let log = studio.json("/v1/prompts");
-    assert_ne!(log["data"][0]["decision"], "accepted");
-    assert_eq!(log["data"][0]["video_ids"], json!([]));
 }
 
 #[test]

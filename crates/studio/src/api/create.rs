@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use kinora_engine::safety::Category;
 use kinora_engine::{Recipe, Request};
 use serde_json::Value;
 use tokio::task::block_in_place;
@@ -144,6 +145,7 @@ async fn enqueue(
         model: tiers::shown(tier, request.model.as_deref().unwrap_or_default()),
         parameters: Value::Object(parameters),
         decision: "accepted".into(),
+        warning: None,
         parent_id: origin.video.as_ref().map(|video| video.prompt_id.clone()),
     };
     let first = match decided(studio, remote, &request) {
@@ -156,6 +158,7 @@ async fn enqueue(
             return Err(error.into());
         }
     };
+    prompt.warning = first.warning.map(|category| category.name().into());
     let remixed_from = origin.video.map(|video| video.id);
     let mut videos = Vec::new();
     for index in 0..count {
@@ -163,6 +166,7 @@ async fn enqueue(
             request,
             recipe,
             notes,
+            ..
         } = variation(studio, remote, &first, index)?;
         videos.push(NewVideo {
             id: new_id("video"),
@@ -205,15 +209,18 @@ struct Asked<'s> {
 
 fn asked<'s>(studio: &'s Studio, mut body: Body, origin: &Origin) -> Result<Asked<'s>, ApiError> {
     let (mut base, mut tier) = (origin.request.clone(), origin.tier);
-    // The name of a remote that is gone is looked up again, or it would be taken for a folder's.
-    let before = origin.video.as_ref().and_then(|video| video.remote.clone());
-    if let Some(name) = body.text(&["model"])?.or(before) {
+    if let Some(name) = body.text(&["model"])? {
         let (model, named) = tiers::named(studio, &name);
         base.model = Some(model);
         tier = named;
     }
     let model = base.model.as_deref();
     let remote = model.and_then(|name| studio.config.remote(name));
+    base.files.place = match (model, remote) {
+        (Some(name), None) => block_in_place(|| studio.shelf.place(name))?,
+        _ => None,
+    };
+    base.told.clone_from(&studio.config.rules.warn);
     if let Some(remote) = remote {
         base = remotes::kept(remote, base);
     }
@@ -306,6 +313,7 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         looped: body.switch("loop")?.unwrap_or(base.looped),
         options: base.options,
         files: base.files,
+        told: base.told,
     };
     body.finish()?;
     Ok(request)
@@ -328,6 +336,8 @@ fn size(body: &mut Body) -> Result<Option<kinora_engine::Size>, ApiError> {
 struct Decided {
     request: Request,
     recipe: Recipe,
+    /// What the content rules tell of it.
+    warning: Option<Category>,
     notes: Vec<String>,
 }
 
@@ -342,6 +352,7 @@ fn decided(
         remotes::decide(remote, &mut request)?;
         return Ok(Decided {
             recipe: remotes::recipe(remote, &request),
+            warning: None,
             notes: Vec::new(),
             request,
         });
@@ -352,6 +363,7 @@ fn decided(
     Ok(Decided {
         request,
         recipe: job.recipe,
+        warning: job.warning,
         notes: job.notes,
     })
 }

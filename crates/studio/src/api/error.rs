@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use kinora_engine::Error;
 use serde_json::json;
 
+use crate::shelf::Missing;
 use crate::store::{StoreError, Tier};
 
 /// When to try again after too many requests: about the time of a clip.
@@ -214,6 +215,12 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::internal(&error)
+    }
+}
+
+impl From<Missing> for ApiError {
+    fn from(missing: Missing) -> Self {
+        Self::bad_request(missing.code(), Some("model"), missing.to_string())
     }
 }
 

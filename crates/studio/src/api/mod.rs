@@ -42,6 +42,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
+use crate::shelf::Shelf;
 use crate::store::Store;
 use crate::webhooks::Post;
 use error::ApiError;
@@ -64,6 +65,8 @@ pub struct Studio {
     pub metrics: Arc<Metrics>,
     /// Finished files.
     pub outputs: Outputs,
+    /// The models of this machine.
+    pub shelf: Arc<Shelf>,
     /// Reads and validates requests; never loads weights here.
     pub engine: Arc<Engine>,
     /// Sends webhooks.

@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use kinora_engine::ModelFiles;
 use kinora_engine::model::ModelInfo;
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 use super::error::ApiError;
 use super::{Studio, tiers};
@@ -12,6 +14,9 @@ use crate::store::Tier;
 
 /// When the models of this version came to be, seconds since 1970.
 const CREATED: u64 = 1_790_000_000;
+
+/// The licence of the models inside the program, whose text comes with it.
+const LICENCE: &str = "MIT OR Apache-2.0";
 
 /// `GET /v1/models`.
 pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError> {
@@ -22,9 +27,31 @@ pub async fn list(State(studio): State<Studio>) -> Result<Json<Value>, ApiError>
             models.push(view(&studio, &model, Tier::Pro));
         }
     }
+    models.extend(block_in_place(|| shelved(&studio)));
     let remotes = &studio.config.remotes;
     models.extend(remotes.iter().map(|remote| remote_view(&studio, remote)));
     Ok(Json(json!({"object": "list", "data": models})))
+}
+
+/// What the models outside the program can do. One that cannot be read takes no other's place.
+fn shelved(studio: &Studio) -> Vec<Value> {
+    let views = studio.shelf.models().into_iter().filter_map(|model| {
+        let files = ModelFiles {
+            place: Some(model.place),
+            ..ModelFiles::default()
+        };
+        let family = studio.engine.family(Some(&model.name), &files);
+        let family = family.inspect_err(|error| {
+            tracing::warn!(model = model.name, %error, "is not offered");
+        });
+        let mut view = view(studio, family.ok()?.info(), Tier::Standard);
+        view["owned_by"] = model.owner.unwrap_or_else(|| "local".into()).into();
+        let [licence, url] = model.licence.map_or([None, None], |texts| texts.map(Some));
+        view["licence"] = licence.into();
+        view["licence_url"] = url.into();
+        Some(view)
+    });
+    views.collect()
 }
 
 /// What a remote can be asked, of which its operator knows the rest.
@@ -42,6 +69,8 @@ fn remote_view(studio: &Studio, remote: &Remote) -> Value {
         "owned_by": host,
         "about": format!("{} at {host}: prompts and pictures leave this machine.", remote.model),
         "tier": Tier::Standard.name(),
+        "licence": null,
+        "licence_url": null,
         "leaves_machine": true,
         "takes": takes,
         "sizes": remote.sizes,
@@ -67,6 +96,8 @@ fn view(studio: &Studio, model: &ModelInfo, tier: Tier) -> Value {
         "owned_by": "kinora",
         "about": about,
         "tier": tier.name(),
+        "licence": LICENCE,
+        "licence_url": null,
         "leaves_machine": false,
         "takes": null,
         "sizes": model.sizes,

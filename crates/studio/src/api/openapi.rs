@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::api::{Studio, router};
     use crate::outputs::Outputs;
+    use crate::shelf::Shelf;
     use crate::store::Store;
     use crate::webhooks::Post;
 
@@ -119,6 +120,7 @@ mod tests {
             hub: Arc::default(),
             metrics: Arc::default(),
             outputs: Outputs::open(data.path()).expect("outputs"),
+            shelf: Arc::new(Shelf::new(Arc::default(), Vec::new)),
             engine: Arc::new(Engine::new()),
             post: Post::new(false),
         });

@@ -5,10 +5,12 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use kinora_engine::ModelFiles;
 use kinora_engine::prompt::Analysis;
-use kinora_engine::safety::{Moderation, moderate};
+use kinora_engine::safety::{Moderation, moderate, moderate_telling};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 use super::Studio;
 use super::error::ApiError;
@@ -136,7 +138,7 @@ pub async fn export(
         .into_response())
 }
 
-const CSV_HEAD: &str = "id,created_at,model,prompt,negative_prompt,parameters,decision,video_ids,parent_id,rating,note\n";
+const CSV_HEAD: &str = "id,created_at,model,prompt,negative_prompt,parameters,decision,warning,video_ids,parent_id,rating,note\n";
 
 fn csv_line(prompt: &Prompt) -> String {
     let fields = [
@@ -147,6 +149,7 @@ fn csv_line(prompt: &Prompt) -> String {
         prompt.negative_prompt.clone(),
         prompt.parameters.to_string(),
         prompt.decision.clone(),
+        prompt.warning.clone().unwrap_or_default(),
         prompt.video_ids.join(" "),
         prompt.parent_id.clone().unwrap_or_default(),
         prompt.rating.to_string(),
@@ -191,18 +194,25 @@ pub async fn analysis(
     let model = model.map(|name| tiers::named(&studio, &name).0);
     let remote = model.as_deref().and_then(|name| studio.config.remote(name));
     // Nobody here knows which words a remote understands.
-    let (model, analysis) = if let Some(remote) = remote {
-        (remote.name.clone(), Analysis::of(&prompt, None))
+    let (model, moderation, analysis) = if let Some(remote) = remote {
+        let analysis = Analysis::of(&prompt, None);
+        (remote.name.clone(), moderate(&prompt), analysis)
     } else {
-        let family = studio.engine.family(model.as_deref())?;
+        let place = model.as_deref().map(|name| studio.shelf.place(name));
+        let files = ModelFiles {
+            place: place.transpose()?.flatten(),
+            ..ModelFiles::default()
+        };
+        let family = block_in_place(|| studio.engine.family(model.as_deref(), &files))?;
         let analysis = Analysis::of(&prompt, family.knowledge());
-        (family.info().name.clone(), analysis)
+        let moderation = moderate_telling(&prompt, &studio.config.rules.warn);
+        (family.info().name.clone(), moderation, analysis)
     };
     let answer = Answer {
-        model,
-        moderation: moderate(&prompt),
-        analysis,
         prompt,
+        model,
+        moderation,
+        analysis,
     };
     Ok(Json(answer).into_response())
 }

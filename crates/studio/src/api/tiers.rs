@@ -16,22 +16,13 @@ pub const PRO_STEPS: u32 = 32;
 /// otherwise.
 pub const PRO_TAKES: u32 = 3;
 
-/// The model and the tier that a name means. Models are named, never opened from a path that a
-/// request sends.
+/// The model and the tier that a name means.
 pub fn named(studio: &Studio, name: &str) -> (String, Tier) {
     let name = studio.config.models.named(name);
     if let Some(model) = name.strip_suffix(PRO).filter(|&model| has_pro(model)) {
         return (model.into(), Tier::Pro);
     }
-    // A folder is a model on the command line, and must not be one for a request.
-    let is_known = name == DEFAULT_MODEL || studio.config.remote(name).is_some();
-    let is_path = !is_known && std::path::Path::new(name).exists();
-    let name = if is_path {
-        format!("{name} (a path)")
-    } else {
-        name.into()
-    };
-    (name, Tier::Standard)
+    (name.into(), Tier::Standard)
 }
 
 /// Whether a model comes as Pro too.

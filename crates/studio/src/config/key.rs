@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Tables whose keys are the operator's own names.
-const FREE: [&[&str]; 1] = [&["models", "aliases"]];
+const FREE: [&[&str]; 2] = [&["models", "aliases"], &["models", "local"]];
 /// How far a name may be from a known one to be taken for a slip.
 const NEAR: f64 = 0.8;
 

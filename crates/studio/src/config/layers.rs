@@ -104,15 +104,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
                 problems: vec![at(key, message)],
             }
         })?;
-    let mut mistakes = config.mistakes();
     let folder = file.as_deref().and_then(Path::parent);
-    mistakes.extend(config.read_keys(&sources.variables, folder.unwrap_or(&sources.data)));
+    let folder = folder.unwrap_or(&sources.data);
+    config.models.settle(folder);
+    let mut mistakes = config.mistakes();
+    mistakes.extend(config.read_keys(&sources.variables, folder));
     if !mistakes.is_empty() {
         let mistakes = mistakes.into_iter();
         return Err(ConfigError::Wrong {
-            problems: mistakes
-                .map(|(key, message)| at(Key::from(key), message))
-                .collect(),
+            problems: mistakes.map(|(key, message)| at(key, message)).collect(),
         });
     }
     Ok(Loaded {
@@ -162,6 +162,9 @@ fn read_file(
         let is_section = settings.keys().any(|known| known.0.starts_with(&key.0));
         let is_empty_section = value.is_table() && (is_section || key.is_free());
         if !is_empty_section {
+            // An empty table of the defaults is none any more.
+            let table = key.upwards().nth(1).filter(Key::is_free);
+            table.map(|table| settings.remove(&table));
             settings.insert(key, (value, origin));
         }
     });

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kinora_engine::DEFAULT_MODEL;
+use kinora_engine::safety::Category;
 use serde::{Deserialize, Serialize};
 
 use crate::outbound::Target;
@@ -23,7 +24,10 @@ mod remotes;
 mod tests;
 
 pub use error::{ConfigError, Problem};
+use key::Key;
+pub use key::nearest;
 pub use layers::{Loaded, Sources, load};
+use remotes::mistake_of_name;
 pub use remotes::{ApiKey, Remote};
 pub use toml::Value;
 
@@ -42,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// What models are called.
     pub models: Models,
+    /// What the content rules do.
+    pub rules: Rules,
     /// What the studio says about itself.
     pub log: Log,
     /// Where the studio may go by itself.
@@ -145,6 +151,9 @@ impl Default for Limits {
 pub struct Models {
     /// Names that clients send and the models that they mean; an empty model takes a name away.
     pub aliases: BTreeMap<String, String>,
+    /// Models of this machine by the names that they are asked for by: folders or files, seen from the
+    /// folder of `kinora.toml`.
+    pub local: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Models {
@@ -152,8 +161,18 @@ impl Default for Models {
         let aliases = [("sora-2", DEFAULT_MODEL), ("sora-2-pro", "kinora-1-pro")];
         Self {
             aliases: aliases.map(|(from, to)| (from.into(), to.into())).into(),
+            local: BTreeMap::new(),
         }
     }
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Categories of the content rules that are told instead of refused, while nobody but this machine
+    /// can reach the studio.
+    pub warn: Vec<Category>,
 }
 
 /// `[log]`
@@ -221,11 +240,11 @@ pub enum LogLevel {
 
 impl Config {
     /// Values that their types allow and that cannot be meant: keys and what is wrong.
-    fn mistakes(&self) -> Vec<(&'static str, String)> {
+    fn mistakes(&self) -> Vec<(Key, String)> {
         let mut mistakes = Vec::new();
         if !(1..=64).contains(&self.queue.workers) {
             let message = format!("must be 1 to 64, not {}", self.queue.workers);
-            mistakes.push(("queue.workers", message));
+            mistakes.push(("queue.workers".into(), message));
         }
         for (key, bytes) in [
             ("limits.body_bytes", self.limits.body_bytes),
@@ -235,42 +254,67 @@ impl Config {
             // A prompt alone may have 32,000 characters.
             if !(1 << 17..=1 << 30).contains(&bytes) {
                 let message = format!("must be 131072 to 1073741824 bytes, not {bytes}");
-                mistakes.push((key, message));
+                mistakes.push((key.into(), message));
             }
         }
         let names = &self.server.public_names;
         if let Some(name) = names.iter().find(|name| name.contains(['/', ':'])) {
             let message = format!("`{name}` must be a name alone, without scheme and port");
-            mistakes.push(("server.public_names", message));
+            mistakes.push(("server.public_names".into(), message));
+        }
+        if let Some(message) = self.mistake_of_rules() {
+            mistakes.push(("rules.warn".into(), message));
+        }
+        for (name, place) in &self.models.local {
+            if let Some(reason) = self.mistake_of_local(name, place) {
+                mistakes.push((Key::from("models.local").join(name), reason));
+            }
         }
         for (index, webhook) in self.webhooks.iter().enumerate() {
             let earlier = &self.webhooks[..index];
             if let Some(reason) = self.mistake_of(webhook, earlier) {
-                mistakes.push(("webhooks", format!("`{}`: {reason}", webhook.name)));
+                mistakes.push(("webhooks".into(), format!("`{}`: {reason}", webhook.name)));
             }
         }
         for (index, remote) in self.remotes.iter().enumerate() {
             let earlier = &self.remotes[..index];
             if let Some(reason) = remote.mistake(earlier, &self.models) {
-                mistakes.push(("remotes", format!("`{}`: {reason}", remote.name)));
+                mistakes.push(("remotes".into(), format!("`{}`: {reason}", remote.name)));
             }
         }
         mistakes
     }
 
     /// Takes the keys of remotes from the environment and from files of a folder.
-    fn read_keys(
-        &mut self,
-        variables: &[(String, String)],
-        folder: &Path,
-    ) -> Vec<(&'static str, String)> {
+    fn read_keys(&mut self, variables: &[(String, String)], folder: &Path) -> Vec<(Key, String)> {
         let mut mistakes = Vec::new();
         for remote in &mut self.remotes {
             if let Err(reason) = remote.read_key(variables, folder) {
-                mistakes.push(("remotes", format!("`{}`: {reason}", remote.name)));
+                mistakes.push(("remotes".into(), format!("`{}`: {reason}", remote.name)));
             }
         }
         mistakes
+    }
+
+    fn mistake_of_rules(&self) -> Option<String> {
+        let warn = &self.rules.warn;
+        if let Some(category) = warn.iter().find(|category| !category.may_be_told()) {
+            let name = category.name();
+            return Some(format!("{name} is always refused; take it out"));
+        }
+        let message = "a studio that other machines can reach refuses every category: take them out, \
+            or keep server.host to loopback and server.public_names empty";
+        (!warn.is_empty() && self.server.is_public()).then(|| message.into())
+    }
+
+    fn mistake_of_local(&self, name: &str, place: &Path) -> Option<String> {
+        mistake_of_name(name, &self.models).or_else(|| {
+            if self.remote(name).is_some() {
+                Some("a remote has this name".into())
+            } else {
+                (!place.exists()).then(|| format!("there is nothing at {}", place.display()))
+            }
+        })
     }
 
     fn mistake_of(&self, webhook: &Webhook, earlier: &[Webhook]) -> Option<String> {
@@ -298,6 +342,13 @@ impl Config {
 }
 
 impl Models {
+    /// Makes the paths of models whole.
+    fn settle(&mut self, folder: &Path) {
+        for place in self.local.values_mut() {
+            *place = folder.join(&*place);
+        }
+    }
+
     /// The model that a name means.
     pub fn named<'n>(&'n self, name: &'n str) -> &'n str {
         match self.aliases.get(name).map(String::as_str) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use axum::http::Uri;
-use kinora_engine::{Engine, Size};
+use kinora_engine::{Size, is_embedded};
 use serde::{Deserialize, Serialize};
 
 use super::Models;
@@ -158,20 +158,11 @@ impl Remote {
 
     /// What is wrong beside the key.
     pub(super) fn mistake(&self, earlier: &[Self], models: &Models) -> Option<String> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-        if !self.name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            || self.name.len() > LONGEST_NAME
-            || !self.name.chars().all(is_plain)
-        {
-            return Some(format!(
-                "name must be 1 to {LONGEST_NAME} letters, digits and `.`, `_`, `-`, `/`"
-            ));
+        if let Some(reason) = mistake_of_name(&self.name, models) {
+            return Some(reason);
         }
         if earlier.iter().any(|other| other.name == self.name) {
             return Some("another remote has this name".into());
-        }
-        if is_built_in(&self.name) || models.named(&self.name) != self.name {
-            return Some("a model of this studio has this name, or an alias of one".into());
         }
         if let Some(reason) = self.mistake_of_url() {
             return Some(reason.into());
@@ -220,12 +211,20 @@ impl Remote {
     }
 }
 
-fn is_built_in(name: &str) -> bool {
-    let models = Engine::new().models().unwrap_or_default();
+/// What is wrong with the name of a model that the configuration adds.
+pub(super) fn mistake_of_name(name: &str, models: &Models) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || name.len() > LONGEST_NAME
+        || !name.chars().all(is_plain)
+    {
+        return Some(format!(
+            "name must be 1 to {LONGEST_NAME} letters, digits and `.`, `_`, `-`, `/`"
+        ));
+    }
     let base = name.strip_suffix("-pro").unwrap_or(name);
-    models
-        .iter()
-        .any(|model| model.name == name || model.name == base)
+    let is_taken = is_embedded(name) || is_embedded(base) || models.named(name) != name;
+    is_taken.then(|| "a model of this studio has this name, or an alias of one".into())
 }
 
 #[cfg(test)]

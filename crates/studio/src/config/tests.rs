@@ -79,6 +79,70 @@ fn flags_win_over_variables_and_these_over_the_file() {
 }
 
 #[test]
+fn content_rules_warn_on_loopback_alone_and_not_of_everything() {
+    let (_folder, here) = sources("[rules]\nwarn = [\"graphic_violence\", \"hate\"]", &[]);
+    let config = load(&here).expect("nothing is wrong").config;
+    assert_eq!(
+        config.rules.warn,
+        [Category::GraphicViolence, Category::Hate]
+    );
+
+    let reached = "a studio that other machines can reach refuses every category: take them out, \
+        or keep server.host to loopback and server.public_names empty";
+    let variable = format!("KINORA_RULES_WARN: rules.warn: {reached}");
+    let warn = [("KINORA_RULES_WARN", "hate")];
+    check("[server]\nhost = \"0.0.0.0\"", &warn, &[&variable]);
+    check(
+        "[server]\npublic_names = [\"studio.example\"]",
+        &warn,
+        &[&variable],
+    );
+    for name in ["sexual_minors", "real_person"] {
+        let file = format!("[rules]\nwarn = [\"sexual\", \"{name}\"]");
+        let told = format!("kinora.toml:2: rules.warn: {name} is always refused; take it out");
+        check(&file, &[], &[&told]);
+    }
+    check(
+        "[rules]\nwarn = [\"violence\"]",
+        &[],
+        &[
+            "kinora.toml:2: rules.warn[0]: unknown variant `violence`, expected one of \
+            `sexual_minors`, `sexual`, `real_person`, `graphic_violence`, `hate`, `self_harm`",
+        ],
+    );
+}
+
+#[test]
+fn local_models_lie_beside_the_file_and_have_names_of_their_own() {
+    let file = "[models.local]\ntiny = \"kinora.toml\"\n\"a/b\" = \"/\"";
+    let (folder, sources) = sources(file, &[]);
+    let loaded = load(&sources).expect("nothing is wrong");
+    let local = &loaded.config.models.local;
+    assert_eq!(local["tiny"], folder.path().join("kinora.toml"));
+    assert_eq!(local["a/b"], PathBuf::from("/"));
+    let told = loaded.describe();
+    assert!(told.contains("models.local.tiny"), "{told}");
+    assert!(told.parse::<toml::Table>().is_ok(), "{told}");
+
+    let mistake = |name: &str, place: &str, reason: &str| {
+        let file = format!("[models.local]\n{name} = \"{place}\"");
+        let told = format!("kinora.toml:2: models.local.{name}: {reason}");
+        check(&file, &[], &[&told]);
+    };
+    let taken = "a model of this studio has this name, or an alias of one";
+    mistake("kinora-1", "/", taken);
+    mistake("kinora-1-pro", "/", taken);
+    mistake("sora-2", "/", taken);
+    mistake(
+        "tiny",
+        "/nowhere/at/all",
+        "there is nothing at /nowhere/at/all",
+    );
+    let reason = "name must be 1 to 64 letters, digits and `.`, `_`, `-`, `/`";
+    mistake("\"two words\"", "/", reason);
+}
+
+#[test]
 fn mistakes_say_where_they_are_and_what_was_meant() {
     check("[server]\n[models.aliases]", &[], &[]);
     check(

@@ -22,6 +22,8 @@ pub struct NewPrompt {
     pub parameters: Value,
     /// `accepted`, or the category of the content rules that refused it.
     pub decision: String,
+    /// The category that it was accepted with, where that is told and not refused.
+    pub warning: Option<String>,
     /// The prompt that it came from by a remix.
     pub parent_id: Option<String>,
 }
@@ -46,6 +48,8 @@ pub struct Prompt {
     pub parameters: Value,
     /// `accepted`, or the category that refused it.
     pub decision: String,
+    /// The category that it was accepted with, where that is told and not refused.
+    pub warning: Option<String>,
     /// The clips it made; those that were deleted too.
     pub video_ids: Vec<String>,
     /// The prompt that it came from by a remix.
@@ -70,6 +74,7 @@ impl Prompt {
             model: row.try_get("model")?,
             parameters: serde_json::from_str(row.try_get("parameters")?)?,
             decision: row.try_get("decision")?,
+            warning: row.try_get("warning")?,
             video_ids: serde_json::from_str(row.try_get("video_ids")?)?,
             parent_id: row.try_get("parent_id")?,
             rating: row.try_get("rating")?,
@@ -84,8 +89,9 @@ pub(super) async fn insert(
     now: i64,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO prompts (id, created_at, prompt, negative, model, parameters, decision, parent_id) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO prompts \
+         (id, created_at, prompt, negative, model, parameters, decision, warning, parent_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&prompt.id)
     .bind(now)
@@ -94,6 +100,7 @@ pub(super) async fn insert(
     .bind(&prompt.model)
     .bind(prompt.parameters.to_string())
     .bind(&prompt.decision)
+    .bind(&prompt.warning)
     .bind(&prompt.parent_id)
     .execute(&mut **transaction)
     .await?;

@@ -34,7 +34,7 @@ pub use videos::{Filter, Inputs, NewVideo, Owner, State, Terms, Video};
 pub use webhooks::{Attempt, Delivery, EVENT_TYPES, Endpoint, event};
 
 /// How a database gets from each layout to the next; a file of a later layout is refused.
-const LAYOUTS: [&str; 7] = [
+const LAYOUTS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -42,6 +42,7 @@ const LAYOUTS: [&str; 7] = [
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 /// Layout of the database of this version.
 const VERSION: i64 = LAYOUTS.len() as i64;

@@ -26,6 +26,7 @@ fn prompt(id: &str, text: &str) -> NewPrompt {
         model: "kinora-1".into(),
         parameters: json!({"seconds": 1}),
         decision: "accepted".into(),
+        warning: None,
         parent_id: None,
     }
 }

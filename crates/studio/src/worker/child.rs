@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kinora_engine::{
-    Adherence, Cancel, Clip, Engine, Given, Output, Preview, Progress, Request, Update,
+    Adherence, Cancel, Clip, Engine, Given, ModelFiles, Output, Preview, Progress, Request, Update,
 };
 use kinora_media::{Still, StillFormat};
 use serde_json::{Value, json};
@@ -126,6 +126,11 @@ fn make_video(engine: &Engine, make: &Make, cancel: &Cancel) -> Report {
             extend: make.extend.clone(),
             ..Given::default()
         },
+        files: ModelFiles {
+            place: make.model.clone(),
+            ..ModelFiles::default()
+        },
+        told: make.told.clone(),
         ..make.request.clone()
     };
     let mut reporter = Reporter::default();

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use kinora_engine::safety::Category;
 use kinora_engine::{Film, Request, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,10 @@ pub struct Make {
     pub id: String,
     /// What to make.
     pub request: Request,
+    /// Where its model lies; none: inside the program.
+    pub model: Option<PathBuf>,
+    /// Categories of the content rules that are told instead of refused.
+    pub told: Vec<Category>,
     /// The MP4.
     pub video: PathBuf,
     /// A WebP of its middle.

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinora_engine::Stage;
+use kinora_engine::safety::Category;
+use kinora_engine::{DEFAULT_MODEL, Stage};
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::process::Worker;
@@ -14,6 +16,7 @@ use super::protocol::{Make, Order, Position, Report};
 use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
+use crate::shelf::Shelf;
 use crate::store::{Claim, Ending, Lease, Result, Store, Tier};
 
 /// How often the queue is looked at when nothing was announced.
@@ -36,6 +39,10 @@ pub struct Supervisor {
     pub metrics: Arc<Metrics>,
     /// Where files go.
     pub outputs: Outputs,
+    /// Where models lie.
+    pub shelf: Arc<Shelf>,
+    /// Categories of the content rules that are told instead of refused.
+    pub told: Vec<Category>,
     /// Program and arguments that start a worker.
     pub command: (PathBuf, Vec<String>),
     /// The only tier that this worker serves.
@@ -125,9 +132,22 @@ impl Supervisor {
     async fn make(&self, worker: &mut Worker, claim: &Claim) -> Result<Outcome> {
         let lease = &claim.lease;
         let files = self.outputs.files(&lease.output_key());
+        let model = claim.request.model.as_deref().unwrap_or(DEFAULT_MODEL);
+        let model = match block_in_place(|| self.shelf.place(model)) {
+            Ok(place) => place,
+            // It was there when the video was accepted.
+            Err(missing) => {
+                return Ok(Outcome::Ended(Ending::Failed {
+                    code: missing.code().into(),
+                    message: missing.to_string(),
+                }));
+            }
+        };
         let make = Order::Make(Box::new(Make {
             id: lease.id.clone(),
             request: claim.request.clone(),
+            model,
+            told: self.told.clone(),
             video: files.video,
             thumbnail: files.thumbnail,
             spritesheet: files.spritesheet,
