@@ -150,6 +150,7 @@ export interface WordReport {
 export interface Analysis {
   prompt: string;
   model: string;
+  /** The category that refuses it or, of a prompt that is allowed, that the user is told of. */
   moderation: { allowed: boolean; category: string | null };
   text: string;
   format: { aspect?: string; seconds?: number; resolution?: string; fps?: number };
@@ -168,6 +169,7 @@ export interface PromptEntry {
   model: string;
   parameters: Record<string, unknown> | null;
   decision: string;
+  warning: string | null;
   video_ids: string[];
   parent_id: string | null;
   rating: number | null;
