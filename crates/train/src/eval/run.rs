@@ -210,8 +210,10 @@ pub fn run(arguments: &Arguments, models: Models) -> Result<()> {
         });
         let seeds = usize::try_from(arguments.seeds)?;
         sections.push(measure(table::GENERATED, &detectors, seeds, clips)?);
-        let studied = drawn().take(usize::try_from(arguments.studies)?);
-        found = studies(studied, &detectors, generate)?;
+        if arguments.studies > 0 {
+            let studied = drawn().take(usize::try_from(arguments.studies)?);
+            found = studies(studied, &detectors, generate)?;
+        }
     }
     let evaluation = Evaluation {
         model: models.name.to_string(),
