@@ -12,8 +12,7 @@ number=0
 while IFS= read -r prompt; do
   number=$((number + 1))
   name=$(printf '%02d' "$number")
-  # two prompts ask for a length beyond the model's: the option wins
-  "$kinora" generate "$prompt" --seed 7 --seconds 4 --force --output "$out/$name.mp4"
+  "$kinora" generate "$prompt" --seed 7 --force --output "$out/$name.mp4"
   # first, middle and last frame side by side
   frames=$(ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets \
     -of csv=p=0 "$out/$name.mp4")

@@ -22,7 +22,7 @@ pub struct Errors<'a> {
     /// `[b, t, h, w, c]`.
     dims: [usize; 5],
     /// Predicted less clean.
-    errors: Vec<f32>,
+    values: Vec<f32>,
     sigma: &'a [f32],
     weight: &'a [f32],
     share: f32,
@@ -45,7 +45,7 @@ impl<'a> Errors<'a> {
         let dims @ [_, _, h, w, c] = predicted.dims();
         let pairs = predicted.as_f32().iter().zip(clean.as_f32());
         Self {
-            errors: pairs.map(|(predicted, clean)| predicted - clean).collect(),
+            values: pairs.map(|(predicted, clean)| predicted - clean).collect(),
             share: 1.0 / (h * w * c * frames.max(1)) as f32,
             dims,
             sigma,
@@ -57,7 +57,7 @@ impl<'a> Errors<'a> {
     pub fn velocity(&self) -> Loss {
         let noisy = |frame: usize| self.sigma[frame] > 0.0;
         self.loss(noisy, |gradient, i, factor| {
-            let error = self.errors[i];
+            let error = self.values[i];
             gradient[i] += 2.0 * factor * error;
             f64::from(factor * error * error)
         })
@@ -70,11 +70,12 @@ impl<'a> Errors<'a> {
     /// the subject move is in the changes. As both are squared errors of x, the best x stays the same.
     pub fn motion(&self) -> Loss {
         let [_, t, h, w, c] = self.dims;
-        let follows =
-            |frame: usize| frame % t > 0 && self.sigma[frame].min(self.sigma[frame - 1]) > 0.0;
+        let follows = |frame: usize| {
+            !frame.is_multiple_of(t) && self.sigma[frame].min(self.sigma[frame - 1]) > 0.0
+        };
         self.loss(follows, |gradient, i, factor| {
             let before = i - h * w * c;
-            let change = self.errors[i] - self.errors[before];
+            let change = self.values[i] - self.values[before];
             gradient[i] += 2.0 * factor * change;
             gradient[before] -= 2.0 * factor * change;
             f64::from(factor * change * change)
@@ -89,7 +90,7 @@ impl<'a> Errors<'a> {
     ) -> Loss {
         let [_, _, h, w, c] = self.dims;
         let mut value = 0.0;
-        let mut gradient = vec![0.0; self.errors.len()];
+        let mut gradient = vec![0.0; self.values.len()];
         for (latent, weight) in self.weight.iter().enumerate() {
             let frame = latent / (h * w);
             if !counts(frame) {
