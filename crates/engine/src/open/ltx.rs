@@ -403,11 +403,6 @@ impl Denoiser for Guided {
             Towards::Negative => self.negative.as_ref().expect("encoded for a guided clip"),
         };
         let timestep = (sigma * 1000.0) as f32;
-        if self.held.is_empty() {
-            return self
-                .model
-                .forward(latents, &[timestep], text, &self.positions);
-        }
         let mut strengths = vec![0.0; latents.shape()[0]];
         for &frame in &self.held {
             strengths[frame] = 1.0;

@@ -406,9 +406,6 @@ impl Denoiser for Guided<'_> {
             Towards::Negative => expert.negative.as_ref().expect("encoded for a guided clip"),
         };
         let timestep = self.timestep(sigma);
-        if self.held.is_empty() {
-            return expert.model.forward(latents, &[timestep], text);
-        }
         let mut timesteps = vec![timestep; latents.shape()[0]];
         for &frame in &self.held {
             timesteps[frame] = 0.0;
