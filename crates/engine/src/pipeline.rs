@@ -251,6 +251,8 @@ impl Run<'_> {
         self.tell(Stage::Text, 0, 1, since);
         self.cancel.check()?;
         let denoiser = model.denoiser(effective, &held.positions())?;
+        // Weights that are read here are no part of the first step's time.
+        denoiser.enter(self.sampling.schedule.sigmas()[0])?;
         self.timings.text = since.elapsed();
         self.tell(Stage::Text, 1, 1, since);
 
@@ -277,7 +279,6 @@ impl Run<'_> {
         };
         let since = Instant::now();
         self.tell(Stage::Denoise, 0, effective.steps, since);
-        denoiser.enter(schedule.sigmas()[0])?;
         let mut entered = Ok(());
         let on_step = |sampled: &Sampled| {
             self.stepped(model, sampled, since)?;

@@ -115,7 +115,8 @@ impl Generator {
         })
     }
 
-    /// Generates a held-out prompt with the settings of a user who names none; the frames are those before encoding.
+    /// Generates a held-out prompt with the settings of a user who names none; the frames are those
+    /// before encoding.
     ///
     /// # Errors
     /// The engine refuses or fails.
