@@ -5,10 +5,12 @@
 //! gives the velocity `dx / d sigma = noise - x0`; a sampler follows it from `sigma = 1` (noise) to
 //! `sigma = 0` (data). Nothing here knows a model: a velocity is a closure.
 
+pub mod cache;
 pub mod guidance;
 pub mod samplers;
 pub mod schedule;
 
+pub use cache::EasyCache;
 pub use guidance::Guidance;
 pub use samplers::{Sampler, sample};
 pub use schedule::{FlowMatchConfig, Schedule, ScheduleError, Step, linear_quadratic};

@@ -8,7 +8,7 @@ use crate::noise;
 use crate::plan::Plan;
 use crate::prompt::Analysis;
 use crate::recipe::{Effective, FORMAT, Recipe};
-use crate::request::{ModelOptions, Request};
+use crate::request::{ModelOptions, Request, StepCache};
 use crate::safety::{Category, Moderation, moderate_telling};
 use crate::size::Aspect;
 use crate::timing::{RATES, Timing};
@@ -317,6 +317,19 @@ fn effective(
         let hint = format!("0 to {MOST_GUIDANCE}; usual is {}", defaults.guidance);
         return Err(value("--guidance", guidance, hint));
     }
+    let (from, to) = request
+        .guidance_interval
+        .unwrap_or(defaults.guidance_interval);
+    if !(0.0 <= from && from <= to && to <= 1.0) {
+        let hint = "two noise levels in [0, 1], the lower one first".to_owned();
+        return Err(value("--guidance-interval", format!("{from},{to}"), hint));
+    }
+    if let Some(StepCache::Easy(threshold)) = request.cache
+        && !(0.0..=1.0).contains(&threshold)
+    {
+        let hint = "a threshold of 0 to 1; larger reuses more".to_owned();
+        return Err(value("--cache", format!("easy:{threshold}"), hint));
+    }
     let takes = request.best_of.unwrap_or(1);
     if !(1..=MOST_TAKES).contains(&takes) {
         let hint = format!("1 to {MOST_TAKES} takes");
@@ -341,7 +354,8 @@ fn effective(
         framing,
         steps,
         guidance,
-        guidance_interval: defaults.guidance_interval,
+        guidance_interval: (from, to),
+        cache: request.cache,
         sampler: String::new(),
         shift: defaults.shift,
         dtype: options.dtype.unwrap_or_default(),

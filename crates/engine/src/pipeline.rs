@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use kinora_diffusion::Guidance;
 use kinora_diffusion::samplers::{self, Progress as Sampled};
 use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Tags, VideoSettings};
 use kinora_tensor::Tensor;
@@ -15,14 +14,16 @@ use crate::arrays::{self, ArrayWriter};
 use crate::error::Result;
 use crate::finish::Finisher;
 use crate::given::{self, Held, Replay};
+use crate::guided::Guided;
 use crate::job::Job;
-use crate::model::{Sampling, Towards, VideoModel};
+use crate::model::{Sampling, VideoModel};
 use crate::noise::Gaussian;
 use crate::picture::{Picture, develop, fit, to_rgb};
 use crate::progress::{Cancel, Preview, Progress, Stage, Update};
 use crate::recipe::Recipe;
 use crate::size::Size;
 use crate::stills::Stills;
+use crate::timing::is_zero;
 
 /// Widest side of a preview in pixels.
 const PREVIEW_SIDE: u32 = 160;
@@ -99,6 +100,9 @@ pub struct Clip {
     pub model_hash: String,
     /// The size that the model painted, before it was cut and scaled.
     pub native_size: Size,
+    /// Denoising steps that the step cache told instead of computing them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reused_steps: u32,
     /// What it shows of the prompt, where that was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adherence: Option<Adherence>,
@@ -133,6 +137,8 @@ pub struct Timings {
     pub text: Duration,
     /// Each denoising step.
     pub steps: Vec<Duration>,
+    /// How many of them the step cache told.
+    pub reused_steps: u32,
     /// Decoding, finishing and encoding.
     pub decode: Duration,
     /// All of it.
@@ -256,27 +262,11 @@ impl Run<'_> {
         self.timings.text = since.elapsed();
         self.tell(Stage::Text, 1, 1, since);
 
-        let (from, to) = effective.guidance_interval;
         let Sampling {
             sampler, schedule, ..
         } = self.sampling.clone();
-        let cancel = self.cancel;
-        let velocity = |x: &Tensor, sigma: f64| {
-            let second = effective
-                .guidance_2
-                .filter(|_| denoiser.is_low_noise(sigma));
-            let guidance = Guidance {
-                scale: second.unwrap_or(effective.guidance),
-                from,
-                to,
-            };
-            let towards = denoiser.velocity(x, sigma, Towards::Prompt);
-            // A stop between the two calls is seen at the end of the step; skip the second.
-            if !denoiser.is_guided() || !guidance.applies(sigma) || cancel.is_cancelled() {
-                return held.rest(&towards);
-            }
-            held.rest(&guidance.mix(&towards, &denoiser.velocity(x, sigma, Towards::Negative)))
-        };
+        let steps = schedule.steps().len();
+        let mut guided = Guided::new(&*denoiser, held, effective, self.cancel, steps);
         let since = Instant::now();
         self.tell(Stage::Denoise, 0, effective.steps, since);
         let mut entered = Ok(());
@@ -292,8 +282,10 @@ impl Run<'_> {
                 ControlFlow::Break(())
             }
         };
+        let velocity = |x: &Tensor, sigma: f64| guided.velocity(x, sigma);
         let latents = samplers::sample(sampler, held.place(noise), &schedule, velocity, on_step);
         entered?;
+        self.timings.reused_steps += guided.reused();
         latents.ok_or(crate::Error::Cancelled)
     }
 
@@ -409,6 +401,7 @@ impl Run<'_> {
             model: recipe.model.clone(),
             model_hash: recipe.model_hash.clone(),
             native_size: framing.native,
+            reused_steps: self.timings.reused_steps,
             adherence: None,
             takes: Vec::new(),
             bytes,

@@ -6,7 +6,7 @@ use crate::finish::Finish;
 use crate::framing::Framing;
 use crate::given::GivenHashes;
 use crate::model::Asked;
-use crate::request::{Dtype, Request};
+use crate::request::{Dtype, Request, StepCache};
 use crate::timing::{Timing, is_zero};
 
 /// Layout of this document.
@@ -48,6 +48,9 @@ pub struct Effective {
     pub guidance: f64,
     /// Noise levels between which guidance worked.
     pub guidance_interval: (f64, f64),
+    /// How steps were saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<StepCache>,
     /// The sampler.
     pub sampler: String,
     /// Shift of the schedule.

@@ -50,6 +50,12 @@ pub struct Request {
     /// How strongly the prompt pulls: 1 is no guidance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance: Option<f64>,
+    /// Noise levels between which the prompt pulls; outside a step costs half.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance_interval: Option<(f64, f64)>,
+    /// Tell steps from those before where little changes, instead of computing them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<StepCache>,
     /// Name of a model, or a folder or file that holds one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -176,6 +182,33 @@ impl ModelFiles {
     pub(crate) fn first(&self) -> Option<&'static str> {
         self.first_part()
             .or((!self.loras.is_empty()).then_some("--lora"))
+    }
+}
+
+/// How steps are saved.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepCache {
+    /// [`kinora_diffusion::EasyCache`] with its threshold in [0, 1].
+    Easy(f64),
+}
+
+impl StepCache {
+    /// The threshold that the method was published with.
+    const USUAL: f64 = 0.05;
+}
+
+impl FromStr for StepCache {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, threshold) = text.split_once(':').unzip();
+        if name.unwrap_or(text) != "easy" {
+            return Err("known is easy, with a threshold if you like: easy:0.05".into());
+        }
+        let threshold = threshold.map_or(Ok(Self::USUAL), str::parse);
+        threshold
+            .map(Self::Easy)
+            .map_err(|_| "the threshold is a number, as in easy:0.05".into())
     }
 }
 

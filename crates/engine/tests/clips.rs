@@ -5,8 +5,8 @@ mod support;
 use std::fs;
 
 use kinora_engine::{
-    Cancel, Clip, Engine, Error, Output, Preview, Progress, Recipe, Request, Result, Stage, Update,
-    resolve,
+    Cancel, Clip, Engine, Error, Output, Preview, Progress, Recipe, Request, Result, Stage,
+    StepCache, Update, resolve,
 };
 use support::{Double, Folder, request};
 
@@ -93,6 +93,30 @@ fn a_clip_is_made_and_says_how() {
     assert_eq!(
         watcher.previews[0].rgb.len(),
         watcher.previews[0].size.rgb_bytes()
+    );
+}
+
+#[test]
+fn steps_are_reused_where_that_is_asked_for_and_the_recipe_says_so() {
+    let folder = Folder::new();
+    let reused = |name: &str, cache: Option<StepCache>| {
+        let wish = Request {
+            steps: Some(20),
+            cache,
+            ..request("a dog at dawn")
+        };
+        let output = output(&folder, name);
+        let clip = make(&Double::default(), &wish, &output, &mut Watcher::default()).unwrap();
+        let recipe = Recipe::of_file(&output.path).unwrap();
+        assert_eq!(recipe.effective.cache, cache);
+        clip.reused_steps
+    };
+    assert_eq!(reused("all.mp4", None), 0);
+    assert_eq!(reused("none.mp4", Some(StepCache::Easy(0.0))), 0);
+    let some = reused("some.mp4", Some(StepCache::Easy(0.5)));
+    assert!(
+        (1..=16).contains(&some),
+        "{some} of 20, three and the last never"
     );
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
-use kinora_engine::{Aspect, DISTILLED_TIMESTEPS, Dtype, Finish, Resolution, Size};
+use kinora_engine::{Aspect, DISTILLED_TIMESTEPS, Dtype, Finish, Resolution, Size, StepCache};
 use kinora_studio::keys::Tier;
 
 const STYLES: Styles = Styles::styled()
@@ -204,6 +204,14 @@ pub struct Generate {
     )]
     pub guidance: Option<f64>,
 
+    /// Noise levels between which the prompt pulls, as in 0.3,0.9: a step outside costs half
+    #[arg(long, value_name = "FROM,TO", value_parser = interval, help_heading = "Sampling")]
+    pub guidance_interval: Option<(f64, f64)>,
+
+    /// Tell steps from those before where little changes: easy, or easy:THRESHOLD [usual: easy:0.05]
+    #[arg(long, value_name = "METHOD", help_heading = "Sampling")]
+    pub cache: Option<StepCache>,
+
     /// A quick look: fewer steps, smaller file
     #[arg(long, help_heading = "Sampling")]
     pub draft: bool,
@@ -332,6 +340,15 @@ fn timesteps(text: &str) -> Result<Timesteps, String> {
     finite
         .map(Timesteps)
         .ok_or_else(|| "numbers joined by commas, or `distilled`".into())
+}
+
+/// Two numbers joined by a comma. The engine checks that they are noise levels.
+fn interval(text: &str) -> Result<(f64, f64), String> {
+    let numbers = text.split_once(',').and_then(|(from, to)| {
+        let number = |text: &str| text.trim().parse().ok();
+        Some((number(from)?, number(to)?))
+    });
+    numbers.ok_or_else(|| "two numbers joined by a comma, as in 0.3,0.9".into())
 }
 
 /// `FILE` or `FILE:SCALE`; what follows the last colon is a scale only where it is a number.

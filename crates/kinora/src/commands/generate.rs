@@ -87,6 +87,8 @@ fn request(arguments: &Generate) -> Result<Request> {
         steps: arguments.steps,
         best_of: arguments.best_of,
         guidance: arguments.guidance,
+        guidance_interval: arguments.guidance_interval,
+        cache: arguments.cache,
         model: arguments.model.clone(),
         given: Given {
             image: arguments.image.clone(),
@@ -179,8 +181,12 @@ fn summary(clip: &Clip) -> String {
         0 => String::new(),
         takes => format!(", best of {takes}"),
     };
+    let reused = match clip.reused_steps {
+        0 => String::new(),
+        reused => format!(", {reused} steps reused"),
+    };
     format!(
-        "{}  {}x{}{}, {} frames at {} fps, seed {}{takes}, made in {}",
+        "{}  {}x{}{}, {} frames at {} fps, seed {}{takes}{reused}, made in {}",
         name.display(),
         clip.width,
         clip.height,

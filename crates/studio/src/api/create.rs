@@ -305,6 +305,8 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
         guidance: body
             .parsed(&["guidance_scale", "cfg_scale"])?
             .or(base.guidance),
+        guidance_interval: base.guidance_interval,
+        cache: base.cache,
         model: base.model,
         finish: body.parsed(&["finish"])?.unwrap_or(base.finish),
         draft: body.switch("draft")?.unwrap_or(base.draft),

@@ -147,6 +147,7 @@ pub fn recipe(remote: &Remote, request: &Request) -> Recipe {
             steps: request.steps.unwrap_or_default(),
             guidance: request.guidance.unwrap_or_default(),
             guidance_interval: (0.0, 0.0),
+            cache: None,
             sampler: "remote".into(),
             shift: 0.0,
             dtype: Dtype::default(),
