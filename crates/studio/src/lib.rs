@@ -10,7 +10,7 @@
 //!  └───────► hub ◄────────┘
 //! ```
 //!
-//! With a PostgreSQL server as its store the supervisors of other machines work beside those of the
+//! With a `PostgreSQL` server as its store the supervisors of other machines work beside those of the
 //! studio (`workshop`), and a `relay` brings what they write to the hub.
 
 use std::fs::{self, File, TryLockError};

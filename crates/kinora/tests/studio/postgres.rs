@@ -15,6 +15,8 @@ use crate::client::{PATIENCE, Studio, folder, long, short};
 #[path = "../../../studio/src/store/tests/server.rs"]
 mod server;
 
+use server::Server;
+
 /// A data folder that is shared and a database of its own; none where PostgreSQL is not installed.
 struct Site {
     data: TempDir,
@@ -23,9 +25,13 @@ struct Site {
 
 impl Site {
     fn new() -> Option<Self> {
-        let database = server::server()?.database();
+        server::server().map(Self::on)
+    }
+
+    fn on(server: &Server) -> Self {
+        let database = server.database();
         let data = folder();
-        Some(Self { data, database })
+        Self { data, database }
     }
 
     /// A studio that leaves all the making to others.
@@ -161,8 +167,8 @@ fn a_worker_that_is_killed_costs_no_clip_and_doubles_none() {
 #[test]
 fn workers_go_on_while_the_studio_is_killed_and_opened_again() {
     let Some(site) = Site::new() else { return };
-    let _worker = site.worker();
     let studio = site.studio();
+    let _worker = site.worker();
     let mut body = short();
     body["steps"] = json!(40);
     let (running, waiting) = (studio.create(&body), studio.create(&short()));
@@ -175,6 +181,27 @@ fn workers_go_on_while_the_studio_is_killed_and_opened_again() {
             "completed"
         );
         assert_eq!(site.try_of(id), '1', "nobody took it away");
+    }
+}
+
+#[test]
+fn a_server_that_restarts_ends_nobody_and_loses_no_clip() {
+    let Some(mut server) = Server::own() else {
+        return;
+    };
+    let site = Site::on(&server);
+    let studio = site.studio();
+    let worker = site.worker();
+    let mut body = short();
+    body["steps"] = json!(40);
+    let ids = [studio.create(&body), studio.create(&short())];
+    worker.said("begins");
+    server.restart();
+    let later = studio.create(&short());
+    for id in ids.iter().chain([&later]) {
+        let video = studio.wait(id, &["completed", "failed"]);
+        assert_eq!(video["status"], "completed", "{video}");
+        site.file_of(id);
     }
 }
 

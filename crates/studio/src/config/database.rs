@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How the URL of a server begins.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// The URL of a database of a PostgreSQL server; empty for a file in the data folder. It may hold a
+/// The URL of a database of a `PostgreSQL` server; empty for a file in the data folder. It may hold a
 /// password and is shown without.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

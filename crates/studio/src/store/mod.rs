@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::error::DatabaseError;
 use tokio::time::timeout;
 
 mod clock;
@@ -85,7 +86,7 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         match code.as_deref() {
             Some(CHARACTER_NOT_IN_REPERTOIRE) => Self::Character,
             _ => Self::Database(error),

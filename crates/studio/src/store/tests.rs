@@ -17,7 +17,7 @@ mod webhooks;
 use server::{Server, server};
 
 /// A database that a test runs on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum On {
     File,
     Server(&'static Server),
@@ -29,11 +29,14 @@ struct Home {
     _folder: tempfile::TempDir,
 }
 
-/// Both databases, and what is happening on which.
+/// Both databases; what a test says shows on which it happened.
 fn databases() -> impl Iterator<Item = On> {
     let all = [Some(On::File), server().map(On::Server)];
     let all = all.into_iter().flatten();
-    all.inspect(|on| eprintln!("on {on:?}"))
+    all.inspect(|on| match on {
+        On::File => eprintln!("on a file"),
+        On::Server(_) => eprintln!("on a server"),
+    })
 }
 
 impl On {

@@ -51,19 +51,16 @@ async fn every_video_is_claimed_by_one() {
         let ids: Vec<_> = (0..40).map(|index| format!("v{index}")).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let (home, _store) = on.with(&ids).await;
-        let workers = processes(&home)
-            .await
-            .into_iter()
-            .map(async |store: Store| {
-                let mut made = Vec::new();
-                while let Some(claim) = store.claim(None).await.unwrap() {
-                    store.age(Duration::ZERO).await.unwrap();
-                    assert_eq!(store.heartbeat(&claim.lease, 5).await.unwrap(), Some(false));
-                    assert!(store.finish(&claim.lease, &done("x")).await.unwrap());
-                    made.push(claim.lease.id);
-                }
-                made
-            });
+        let workers = processes(&home).await.into_iter().map(|store| async move {
+            let mut made = Vec::new();
+            while let Some(claim) = store.claim(None).await.unwrap() {
+                store.age(Duration::ZERO).await.unwrap();
+                assert_eq!(store.heartbeat(&claim.lease, 5).await.unwrap(), Some(false));
+                assert!(store.finish(&claim.lease, &done("x")).await.unwrap());
+                made.push(claim.lease.id);
+            }
+            made
+        });
         let made = futures_util::future::join_all(workers).await;
         let made: Vec<_> = made.into_iter().flatten().collect();
         assert_eq!(made.len(), ids.len());
@@ -77,7 +74,7 @@ async fn two_creates_at_once_with_one_key_make_one_video() {
     for on in databases() {
         let (home, store) = on.store().await;
         let creates = processes(&home).await.into_iter().enumerate();
-        let creates = creates.map(async |(index, store): (usize, Store)| {
+        let creates = creates.map(|(index, store)| async move {
             let terms = Terms {
                 idempotency: Some(("key", b"body")),
                 ..Terms::default()
@@ -116,7 +113,7 @@ async fn no_cap_is_passed_by_asking_everywhere_at_once() {
         };
         store.add_key(&key).await.unwrap();
         let creates = processes(&home).await.into_iter().enumerate();
-        let creates = creates.map(async |(index, store): (usize, Store)| {
+        let creates = creates.map(|(index, store)| async move {
             let mut accepted = 0;
             for round in 0..3 {
                 let owner = Owner {
@@ -186,4 +183,19 @@ async fn a_server_tells_what_another_process_wrote() {
         News::Queue,
         "and nothing of what claimed nothing"
     );
+}
+
+#[tokio::test]
+async fn who_listens_hears_that_the_server_was_gone() {
+    let Some(mut server) = Server::own() else {
+        return;
+    };
+    let place = Place::Server(server.database());
+    let store = Store::open(&place).await.unwrap();
+    let mut listener = Listener::new(&place).await.unwrap();
+    server.restart();
+    assert!(store.is_ready().await);
+    store.pause(true).await.unwrap();
+    let told = listener.next().await;
+    assert!(matches!(told, Ok(News::Missed) | Err(_)), "{told:?}");
 }
