@@ -373,7 +373,7 @@ pub struct Serve {
     after_help = "It takes the configuration of the studio; what is only of the studio, such as its address, has no\nmeaning here. Finished files go where the studio hands them out: the data folder must be the same."
 )]
 pub struct Worker {
-    /// The studio's database, postgres://USER@HOST/NAME [default: `database` of the configuration]
+    /// The studio's database, `postgres://USER@HOST/NAME` [default: `database` of the configuration]
     #[arg(long, value_name = "URL")]
     pub connect: Option<String>,
 
@@ -386,7 +386,7 @@ pub struct Worker {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Clips that are made at the same time, 1 to 64 [default: 1]
+    /// Clips that are made at the same time, 1 to 64 [default: `queue.workers`, at least 1]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: Option<u32>,
 }
@@ -402,7 +402,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// A PostgreSQL database, postgres://USER@HOST/NAME [default: a file in the data folder]
+    /// A `PostgreSQL` database, `postgres://USER@HOST/NAME` [default: a file in the data folder]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
 }
