@@ -38,9 +38,11 @@ pub enum Command {
     /// Look at the studio's configuration
     #[command(subcommand)]
     Config(Config),
-    /// Make videos for a studio, by orders on standard input
+    /// Make the videos of a studio that runs on another machine
+    Worker(Worker),
+    /// Make videos by orders on standard input, for the studio or worker that starts it
     #[command(hide = true)]
-    Worker,
+    WorkerProcess,
     /// Show what the model makes of a prompt, without making anything
     Prompt(Prompt),
     /// List the models: those that are here, and those that can be pulled
@@ -383,6 +385,29 @@ pub struct Serve {
     pub workers: Option<u32>,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It takes the configuration of the studio; what is only of the studio, such as its address, has no\nmeaning here. Finished files go where the studio hands them out: the data folder must be the same."
+)]
+pub struct Worker {
+    /// The studio's database, `postgres://USER@HOST/NAME` [default: `database` of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub connect: Option<String>,
+
+    /// The data folder that it shares with the studio [default: `KINORA_DATA_DIR`, or the user's data
+    /// folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Configuration to read [default: kinora.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Clips that are made at the same time, 1 to 64 [default: `queue.workers`, at least 1]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: Option<u32>,
+}
+
 /// Which studio is meant.
 #[derive(Debug, Default, Args)]
 pub struct Place {
@@ -393,6 +418,10 @@ pub struct Place {
     /// Configuration to read [default: kinora.toml in the data folder, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// A `PostgreSQL` database, `postgres://USER@HOST/NAME` [default: a file in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
 }
 
 /// They work while the studio runs. Without any key everyone on this machine may use it, and nobody

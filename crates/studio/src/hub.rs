@@ -40,7 +40,7 @@ impl Event {
     }
 }
 
-/// The channels of the studio.
+/// The channels of the process.
 #[derive(Debug)]
 pub struct Hub {
     videos: Mutex<HashMap<String, broadcast::Sender<Event>>>,
@@ -79,6 +79,21 @@ impl Hub {
             // No receiver is no mistake.
             let _ = sender.send(event);
         }
+    }
+
+    /// Whether somebody listens to a video.
+    pub fn is_heard(&self, id: &str) -> bool {
+        let videos = self.videos();
+        videos
+            .get(id)
+            .is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Has everybody look at the store once more: anything may have happened.
+    pub fn refresh(&self) {
+        self.videos().clear();
+        self.queue_changed();
+        self.cancel_asked();
     }
 
     /// Closes the channel of a video: its listeners look at the store once more.

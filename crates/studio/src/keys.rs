@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::config::Config;
 pub use crate::store::{Key, Tier};
-use crate::store::{NewKey, Store, StoreError};
-use crate::{DATABASE, ServeError, in_data};
+use crate::store::{NewKey, Place, Store, StoreError};
+use crate::{ServeError, in_data};
 
 /// What every key begins with, so that it is known when it turns up somewhere.
 const PREFIX: &str = "sk-kinora-";
@@ -31,7 +32,7 @@ pub struct Grant {
 ///
 /// # Errors
 /// When the data folder or its database cannot be used.
-pub fn create(data: &Path, grant: Grant) -> Result<(String, String), ServeError> {
+pub fn create(data: &Path, config: &Config, grant: Grant) -> Result<(String, String), ServeError> {
     let (mut secret, mut number) = ([0; LENGTH], [0; 4]);
     for bytes in [&mut secret[..], &mut number[..]] {
         getrandom::fill(bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
@@ -45,7 +46,7 @@ pub fn create(data: &Path, grant: Grant) -> Result<(String, String), ServeError>
         tier: grant.tier,
         max_queued: grant.max_queued,
     };
-    with_store(data, async |store| store.add_key(&new).await)?;
+    with_store(data, config, async |store| store.add_key(&new).await)?;
     Ok((id, key))
 }
 
@@ -53,16 +54,16 @@ pub fn create(data: &Path, grant: Grant) -> Result<(String, String), ServeError>
 ///
 /// # Errors
 /// When the data folder or its database cannot be used.
-pub fn list(data: &Path) -> Result<Vec<Key>, ServeError> {
-    with_store(data, async |store| store.keys().await)
+pub fn list(data: &Path, config: &Config) -> Result<Vec<Key>, ServeError> {
+    with_store(data, config, async |store| store.keys().await)
 }
 
 /// Ends a key; false without an active one of that id.
 ///
 /// # Errors
 /// When the data folder or its database cannot be used.
-pub fn revoke(data: &Path, id: &str) -> Result<bool, ServeError> {
-    with_store(data, async |store| store.revoke_key(id).await)
+pub fn revoke(data: &Path, config: &Config, id: &str) -> Result<bool, ServeError> {
+    with_store(data, config, async |store| store.revoke_key(id).await)
 }
 
 /// What is stored of a key. It has 256 random bits, so a plain hash is enough.
@@ -72,6 +73,7 @@ pub(crate) fn hash(key: &str) -> [u8; 32] {
 
 fn with_store<T>(
     data: &Path,
+    config: &Config,
     work: impl AsyncFnOnce(Store) -> Result<T, StoreError>,
 ) -> Result<T, ServeError> {
     fs::create_dir_all(data).map_err(|source| in_data(data, source))?;
@@ -79,7 +81,7 @@ fn with_store<T>(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = Store::open(&data.join(DATABASE)).await?;
+        let store = Store::open(&Place::of(config, data)).await?;
         Ok(work(store).await?)
     })
 }

@@ -9,19 +9,19 @@
 //!  │         ▲ └────── remotes::driver ══ HTTPS ══ another machine
 //!  └───────► hub ◄────────┘
 //! ```
+//!
+//! With a `PostgreSQL` server as its store the supervisors of other machines work beside those of the
+//! studio (`workshop`), and a `relay` brings what they write to the hub.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinora_engine::Engine;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 mod api;
 pub mod config;
@@ -31,27 +31,22 @@ mod log;
 mod metrics;
 mod outbound;
 mod outputs;
+mod relay;
 mod remotes;
 mod shelf;
 mod store;
 mod webhooks;
 mod worker;
+mod workshop;
 
 use api::Studio;
 use config::Config;
-use hub::Hub;
-use metrics::Metrics;
-use outputs::Outputs;
-use remotes::Driver;
 pub use shelf::Published;
-use shelf::Shelf;
-use store::{Store, StoreError};
+use store::{Place, Store, StoreError};
 use webhooks::{Courier, Post};
-pub use worker::child::run as run_worker;
-use worker::{Closing, Supervisor};
-
-/// Name of the database in the data folder.
-const DATABASE: &str = "studio.sqlite";
+pub use worker::child::run as run_worker_process;
+use workshop::Workshop;
+pub use workshop::work;
 
 /// What the studio is and where it keeps its things.
 #[derive(Debug, Clone)]
@@ -60,7 +55,7 @@ pub struct Options {
     pub config: Config,
     /// Folder of the database and the videos.
     pub data: PathBuf,
-    /// Program and arguments that start a worker, which calls [`run_worker`].
+    /// Program and arguments that start a worker process, which calls [`run_worker_process`].
     pub worker: (PathBuf, Vec<String>),
     /// The published models as they are now, asked whenever a model is named.
     pub published: fn() -> Vec<Published>,
@@ -97,6 +92,9 @@ pub enum ServeError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A worker without a database that a studio on another machine can share.
+    #[error("a worker needs the studio's PostgreSQL server, and no URL was given")]
+    NoServer,
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,7 +113,11 @@ impl ServeError {
             Self::Listen { .. } => "another --port may be free; the studio may run already",
             Self::InUse { .. } => "open the one that runs, or choose another --data-dir",
             Self::Data { .. } => "choose a folder that you may write to with --data-dir",
-            Self::Store(_) => "the folder may belong to a later version; choose another --data-dir",
+            Self::NoServer => {
+                "name it with --connect postgres://USER@HOST/NAME or as `database` in kinora.toml; \
+                 the studio is opened with the same URL"
+            }
+            Self::Store(error) => error.hint(),
             Self::Io(_) => "start it again; nothing that was accepted is lost",
         }
     }
@@ -134,62 +136,43 @@ pub fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
 }
 
 async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let config = Arc::new(options.config);
-    log::start(&config.log);
+    log::start(&options.config.log);
     let _lock = lock(&options.data)?;
-    let store = Store::open(&options.data.join(DATABASE)).await?;
-    check_keys(&config.server, &store).await?;
-    let address = SocketAddr::new(config.server.host, config.server.port);
+    let place = Place::of(&options.config, &options.data);
+    let store = Store::open(&place).await?;
+    check_keys(&options.config.server, &store).await?;
+    let address = SocketAddr::new(options.config.server.host, options.config.server.port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
-    let outputs = Outputs::open(&options.data);
-    let outputs = outputs.map_err(|source| in_data(&options.data, source))?;
+    let mut workshop = Workshop::new(options, place, store)?;
+    let (config, store) = (Arc::clone(&workshop.config), workshop.store.clone());
     let now = store.now();
     let endpoints = config.webhooks.iter();
     let endpoints: Vec<_> = endpoints.map(|one| api::configured(one, now)).collect();
     store.configure_endpoints(&endpoints).await?;
-    for lease in store.recover().await? {
-        outputs.remove(&lease.output_key());
-        tracing::warn!(video = lease.id, "was unfinished and goes on");
-    }
+    workshop.recover().await?;
     let remotes: Vec<_> = config.remotes.iter().map(|one| one.name.as_str()).collect();
     store.end_orphans(&remotes).await?;
 
-    let hub = Arc::new(Hub::default());
-    let metrics = Arc::new(Metrics::default());
-    let shelf = Arc::new(Shelf::new(Arc::clone(&config), options.published));
-    let close = watch::Sender::new(Closing::Open);
-    let supervisor = Supervisor {
-        store: store.clone(),
-        hub: Arc::clone(&hub),
-        metrics: Arc::clone(&metrics),
-        outputs: outputs.clone(),
-        shelf: Arc::clone(&shelf),
-        told: config.rules.warn.clone(),
-        command: options.worker,
-        only: None,
-        aging: Duration::from_secs(config.queue.aging_seconds.into()),
-        closing: close.subscribe(),
-    };
-    let workers = start_workers(&config, &supervisor);
+    workshop.start();
+    workshop.start_remotes();
     let post = Post::new(config.network.allow_private_webhooks);
     let courier = Courier {
         store: store.clone(),
-        hub: Arc::clone(&hub),
+        hub: Arc::clone(&workshop.hub),
         post: post.clone(),
-        closing: close.subscribe(),
+        closing: workshop.crew.closing(),
     };
-    let courier = tokio::spawn(courier.run());
-    let engine = Arc::new(Engine::new());
+    workshop.crew.help(move || courier.clone().run());
     let drain = Duration::from_secs(config.server.drain_seconds);
     let router = api::router(Studio {
         config,
         store,
-        hub,
-        metrics,
-        outputs,
-        shelf,
-        engine,
+        hub: workshop.hub,
+        metrics: workshop.metrics,
+        outputs: workshop.outputs,
+        shelf: workshop.shelf,
+        engine: Arc::new(Engine::new()),
         post,
     });
     ready(listener.local_addr()?);
@@ -201,58 +184,9 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         () = stopped() => Ok(()),
     };
     // Who watches a clip that is drained watches it to its end: the server goes on meanwhile.
-    drain_workers(&close, workers, drain).await?;
-    if let Ok(ended) = courier.await {
-        ended?;
-    }
+    workshop.crew.leave(drain, stopped()).await?;
     served.abort();
     Ok(result?)
-}
-
-/// The loops that feed the workers.
-type Workers = JoinSet<store::Result<()>>;
-
-/// Starts what makes videos: the workers of this machine and those who ask remotes.
-fn start_workers(config: &Config, supervisor: &Supervisor) -> Workers {
-    let mut workers = Workers::new();
-    for only in config.queue.reservations() {
-        let supervisor = supervisor.clone();
-        workers.spawn(Supervisor { only, ..supervisor }.run());
-    }
-    for remote in &config.remotes {
-        let most_bytes = config.limits.download_bytes as u64;
-        let driver = Driver::new(remote.clone(), most_bytes, supervisor);
-        for _ in 0..remote.concurrency {
-            workers.spawn(driver.clone().run());
-        }
-    }
-    workers
-}
-
-/// Lets workers end what they make, for so long and until a second signal; then has it put back.
-async fn drain_workers(
-    close: &watch::Sender<Closing>,
-    mut workers: Workers,
-    drain: Duration,
-) -> Result<(), StoreError> {
-    close.send_replace(Closing::Drain);
-    tokio::select! {
-        () = sleep(drain) => {}
-        () = stopped() => {}
-        ended = finish(&mut workers) => ended?,
-    }
-    close.send_replace(Closing::Now);
-    finish(&mut workers).await
-}
-
-/// Waits until every worker has ended.
-async fn finish(workers: &mut Workers) -> Result<(), StoreError> {
-    while let Some(ended) = workers.join_next().await {
-        if let Ok(ended) = ended {
-            ended?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes sure that what others can reach has a key. One that is revoked later leaves the studio
@@ -268,7 +202,7 @@ async fn check_keys(server: &config::Server, store: &Store) -> Result<(), ServeE
     })
 }
 
-fn in_data(data: &std::path::Path, source: io::Error) -> ServeError {
+fn in_data(data: &Path, source: io::Error) -> ServeError {
     ServeError::Data {
         data: data.into(),
         source,
@@ -276,7 +210,7 @@ fn in_data(data: &std::path::Path, source: io::Error) -> ServeError {
 }
 
 /// Makes sure that nobody else uses the data folder, as long as the file is open.
-fn lock(data: &std::path::Path) -> Result<File, ServeError> {
+fn lock(data: &Path) -> Result<File, ServeError> {
     fs::create_dir_all(data).map_err(|source| in_data(data, source))?;
     let file = File::create(data.join("lock")).map_err(|source| in_data(data, source))?;
     match file.try_lock() {

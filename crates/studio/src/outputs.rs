@@ -76,11 +76,16 @@ impl Outputs {
     /// The files of a key; the folder of its video is made. Keys are made by this program from
     /// ids and tokens, never from a request.
     pub fn files(&self, key: &str) -> Files {
-        let stem = self.folder.join(key);
-        if let Some(parent) = stem.parent() {
+        let files = self.places(key);
+        if let Some(parent) = files.video.parent() {
             // A failure shows when the worker opens its file, with its cause.
             let _ = fs::create_dir_all(parent);
         }
+        files
+    }
+
+    fn places(&self, key: &str) -> Files {
+        let stem = self.folder.join(key);
         let with = |extension| stem.with_extension(extension);
         Files {
             video: with("mp4"),
@@ -89,13 +94,18 @@ impl Outputs {
         }
     }
 
-    /// Removes what a try left, files that a killed worker was writing too; files that are not
-    /// there are no mistake.
-    pub fn remove(&self, key: &str) {
-        let files = self.files(key);
+    /// Removes the files of a try alone: another try of the same video may be under way.
+    pub fn discard(&self, key: &str) {
+        let files = self.places(key);
         for path in [files.video, files.thumbnail, files.spritesheet] {
             let _ = fs::remove_file(path);
         }
+    }
+
+    /// Removes what a try left, files that a killed worker was writing too; files that are not
+    /// there are no mistake.
+    pub fn remove(&self, key: &str) {
+        self.discard(key);
         let stem = self.folder.join(key);
         let Some(folder) = stem.parent() else { return };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -126,6 +136,8 @@ mod tests {
         let takes = kept.video.with_file_name(".kinora-takes-7");
         fs::create_dir(&takes).expect("a folder");
         fs::write(takes.join("1-clip.mp4"), "film").expect("a file");
+        outputs.discard("video_a/1-x");
+        assert!(!lost.video.exists() && part.exists(), "another goes on");
         outputs.remove("video_a/1-x");
         assert!(!lost.video.exists() && !part.exists() && kept.video.exists());
         assert!(!takes.exists(), "takes of a lost worker go too");

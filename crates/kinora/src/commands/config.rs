@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use kinora_studio::config::{self, Loaded, Sources, Value};
 
-use crate::args::{Place, Serve};
+use crate::args::{Place, Serve, Worker};
 
 /// An option of the command line as the configuration takes it.
 type Flag = (&'static str, Value, &'static str);
 
 pub fn check(place: &Place) -> Result<()> {
-    let (data, loaded) = load(place, Vec::new())?;
+    let (data, loaded) = of_place(place)?;
     let file = match &loaded.file {
         Some(file) => file.display().to_string(),
         None => format!("no {}", data.join(config::FILE).display()),
@@ -25,19 +25,51 @@ pub fn check(place: &Place) -> Result<()> {
 pub fn of_serve(arguments: &Serve) -> Result<(PathBuf, Loaded)> {
     let host = arguments.host.map(|host| host.to_string().into());
     let port = arguments.port.map(|port| i64::from(port).into());
-    let workers = arguments.workers.map(|count| i64::from(count).into());
-    let flags: [(_, Option<Value>, _); 3] = [
+    let flags = [
         ("server.host", host, "--host"),
         ("server.port", port, "--port"),
-        ("queue.workers", workers, "--workers"),
+        ("queue.workers", count(arguments.workers), "--workers"),
     ];
-    let flags = flags.into_iter();
-    let given = flags.filter_map(|(key, value, option)| Some((key, value?, option)));
-    load(&arguments.place, given.collect())
+    load(&arguments.place, given(flags))
 }
 
-fn load(place: &Place, flags: Vec<Flag>) -> Result<(PathBuf, Loaded)> {
+/// The same of a worker on another machine; it is there to make videos, however many the studio makes.
+pub fn of_worker(arguments: &Worker) -> Result<(PathBuf, Loaded)> {
+    let connect = arguments.connect.clone().map(Value::String);
+    let flags = [
+        ("database", connect, "--connect"),
+        ("queue.workers", count(arguments.workers), "--workers"),
+    ];
+    let place = Place {
+        data_dir: arguments.data_dir.clone(),
+        config: arguments.config.clone(),
+        database: None,
+    };
+    let (data, mut loaded) = load(&place, given(flags))?;
+    let workers = &mut loaded.config.queue.workers;
+    *workers = (*workers).max(1);
+    Ok((data, loaded))
+}
+
+/// The data folder and the configuration of a studio.
+pub fn of_place(place: &Place) -> Result<(PathBuf, Loaded)> {
+    load(place, Vec::new())
+}
+
+fn count(number: Option<u32>) -> Option<Value> {
+    number.map(|number| i64::from(number).into())
+}
+
+fn given<const N: usize>(options: [(&'static str, Option<Value>, &'static str); N]) -> Vec<Flag> {
+    let options = options.into_iter();
+    let given = options.filter_map(|(key, value, option)| Some((key, value?, option)));
+    given.collect()
+}
+
+fn load(place: &Place, mut flags: Vec<Flag>) -> Result<(PathBuf, Loaded)> {
     let data = data(place)?;
+    let database = place.database.clone().map(Value::String);
+    flags.extend(given([("database", database, "--database")]));
     let sources = Sources {
         data: data.clone(),
         file: place.config.clone(),
@@ -51,7 +83,7 @@ fn load(place: &Place, flags: Vec<Flag>) -> Result<(PathBuf, Loaded)> {
 }
 
 /// The data folder: as given, or where the platform keeps an application's data.
-pub fn data(place: &Place) -> Result<PathBuf> {
+fn data(place: &Place) -> Result<PathBuf> {
     let variable = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use kinora_studio::keys::{self, Grant, Key};
 
-use super::config::data;
+use super::config::of_place;
 use crate::args::{CreateKey, Keys, Place, RevokeKey};
 
 pub fn run(command: &Keys) -> Result<()> {
@@ -20,7 +20,8 @@ fn create(arguments: &CreateKey) -> Result<()> {
         tier: arguments.tier,
         max_queued: arguments.max_queued,
     };
-    let (id, key) = keys::create(&data(&arguments.place)?, grant)?;
+    let (data, loaded) = of_place(&arguments.place)?;
+    let (id, key) = keys::create(&data, &loaded.config, grant)?;
     // The key alone on standard output: a script takes it as it is.
     eprintln!(
         "{id}, {} tier. This is the only time the key is shown:",
@@ -30,7 +31,8 @@ fn create(arguments: &CreateKey) -> Result<()> {
 }
 
 fn list(place: &Place) -> Result<()> {
-    let keys = keys::list(&data(place)?)?;
+    let (data, loaded) = of_place(place)?;
+    let keys = keys::list(&data, &loaded.config)?;
     if keys.is_empty() {
         eprintln!("There are no keys: everyone on this machine may use the studio.");
         return Ok(());
@@ -63,15 +65,15 @@ fn line(key: &Key) -> String {
 }
 
 fn revoke(arguments: &RevokeKey) -> Result<()> {
-    let data = data(&arguments.place)?;
-    if !keys::revoke(&data, &arguments.id)? {
+    let (data, loaded) = of_place(&arguments.place)?;
+    if !keys::revoke(&data, &loaded.config, &arguments.id)? {
         bail!(
             "there is no active key {}; `kinora keys list` lists them",
             arguments.id
         );
     }
     eprintln!("{} opens nothing any more.", arguments.id);
-    if keys::list(&data)?
+    if keys::list(&data, &loaded.config)?
         .iter()
         .all(|key| key.revoked_at.is_some())
     {

@@ -18,6 +18,7 @@ mod prompt;
 mod pull;
 mod recipe;
 mod serve;
+mod worker;
 
 /// Runs the command of a command line.
 pub fn run(arguments: Arguments) -> Result<()> {
@@ -28,7 +29,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Keys(command) => keys::run(&command),
         Command::Config(args::Config::Check(place)) => config::check(&place),
-        Command::Worker => serve::run_worker(),
+        Command::Worker(arguments) => worker::run(&arguments),
+        Command::WorkerProcess => worker::run_process(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Prompt(arguments) => prompt::run(&arguments),
         Command::Pull(arguments) => pull::run(&arguments),

@@ -9,6 +9,8 @@ mod inputs;
 mod keys;
 mod open;
 mod operation;
+#[cfg(unix)]
+mod postgres;
 mod queue;
 mod remotes;
 mod rules;

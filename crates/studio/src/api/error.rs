@@ -214,7 +214,12 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        match error {
+            StoreError::Character => {
+                Self::bad_request("invalid_value", None, format!("{error}; leave it out"))
+            }
+            _ => Self::internal(&error),
+        }
     }
 }
 

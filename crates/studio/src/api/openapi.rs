@@ -96,7 +96,7 @@ mod tests {
     use crate::api::{Studio, router};
     use crate::outputs::Outputs;
     use crate::shelf::Shelf;
-    use crate::store::Store;
+    use crate::store::{Place, Store};
     use crate::webhooks::Post;
 
     /// The paths of a router: axum keeps them to itself, but tells them to a debugger.
@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn every_route_is_in_the_document_and_nothing_else() {
         let data = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(&data.path().join("studio.sqlite")).await;
+        let store = Store::open(&Place::File(data.path().join("studio.sqlite"))).await;
         let router = router(Studio {
             config: Arc::default(),
             store: store.expect("a store"),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
-use super::Config;
 use super::error::{ConfigError, Problem};
 use super::file::{self, Lines};
 use super::key::{Key, nearest};
+use super::{Config, Database};
 
 /// Where a value was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,6 +281,9 @@ fn origin_of(key: &Key, settings: &Layer, lines: &Lines) -> Origin {
 /// A value without its secrets.
 fn hidden(key: &Key, value: &Value) -> Value {
     match value {
+        Value::String(url) if *key == Key::from("database") && !url.is_empty() => {
+            Value::String(Database::shown(url))
+        }
         Value::String(text) if key.is_secret() && !text.is_empty() => {
             Value::String("(hidden)".into())
         }

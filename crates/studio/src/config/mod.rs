@@ -15,6 +15,7 @@ use crate::outbound::Target;
 use crate::store::{EVENT_TYPES, Tier};
 use crate::webhooks::Secret;
 
+mod database;
 mod error;
 mod file;
 mod key;
@@ -23,6 +24,7 @@ mod remotes;
 #[cfg(test)]
 mod tests;
 
+pub use database::Database;
 pub use error::{ConfigError, Problem};
 use key::Key;
 pub use key::nearest;
@@ -38,6 +40,8 @@ pub const FILE: &str = "kinora.toml";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The database of a server instead of a file in the data folder.
+    pub database: Database,
     /// Where the studio listens and how it closes.
     pub server: Server,
     /// How waiting clips become running ones.
@@ -94,7 +98,7 @@ impl Server {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// Worker processes: clips that are made at the same time.
+    /// Worker processes: clips that are made at the same time; 0 leaves all to other machines.
     pub workers: u32,
     /// How many of them make clips of the Pro tier only; one always makes every clip.
     pub pro_workers: u32,
@@ -116,9 +120,9 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// The tier that each worker serves; at least one serves all.
+    /// The tier that each worker serves; if there are any, at least one serves all.
     pub fn reservations(&self) -> impl Iterator<Item = Option<Tier>> {
-        let reserved = self.pro_workers.min(self.workers - 1);
+        let reserved = self.pro_workers.min(self.workers.saturating_sub(1));
         (0..self.workers).map(move |index| (index < reserved).then_some(Tier::Pro))
     }
 }
@@ -242,8 +246,13 @@ impl Config {
     /// Values that their types allow and that cannot be meant: keys and what is wrong.
     fn mistakes(&self) -> Vec<(Key, String)> {
         let mut mistakes = Vec::new();
-        if !(1..=64).contains(&self.queue.workers) {
-            let message = format!("must be 1 to 64, not {}", self.queue.workers);
+        if let Some(message) = self.database.mistake() {
+            mistakes.push(("database".into(), message.into()));
+        }
+        // Workers of other machines are enough where there can be some.
+        let least = u32::from(self.database.server().is_none());
+        if !(least..=64).contains(&self.queue.workers) {
+            let message = format!("must be {least} to 64, not {}", self.queue.workers);
             mistakes.push(("queue.workers".into(), message));
         }
         for (key, bytes) in [

@@ -334,6 +334,41 @@ fn the_key_of_a_remote_is_found_and_never_said() {
 }
 
 #[test]
+fn a_database_is_named_by_a_url_whose_secrets_are_never_said() {
+    let must = "KINORA_DATABASE: database: must be postgres://USER@HOST/NAME, or empty for a file in \
+        the data folder";
+    for wrong in ["mysql://u:pw@h/d", "studio.sqlite", "postgres:u:pw@h"] {
+        check("", &[("KINORA_DATABASE", wrong)], &[must]);
+    }
+    let server = [("KINORA_DATABASE", "postgres://h/d")];
+    check("[queue]\nworkers = 0", &server, &[]);
+    check(
+        "[queue]\nworkers = 0",
+        &[],
+        &["kinora.toml:2: queue.workers: must be 1 to 64, not 0"],
+    );
+    for (url, shown) in [
+        ("postgres://h/d", "postgres://h/d"),
+        ("postgresql://u@h:5433/d", "postgresql://u@h:5433/d"),
+        ("postgres://u:pw@h/d", "postgres://u@h/d"),
+        (
+            "postgres://u:p/w@?#pw@h/d?sslmode=require",
+            "postgres://u@h/d?(hidden)",
+        ),
+        ("postgres:///d?user=u&password=pw", "postgres:///d?(hidden)"),
+    ] {
+        let file = format!("database = \"{url}\"");
+        let (_folder, sources) = sources(&file, &[]);
+        let loaded = load(&sources).expect("nothing is wrong");
+        assert_eq!(loaded.config.database.server(), Some(url));
+        assert_eq!(loaded.config.database.to_string(), shown);
+        let told = format!("{:?}{}", loaded.config, loaded.describe());
+        assert!(told.contains(&format!("database = \"{shown}\"")), "{told}");
+        assert!(!told.contains("pw"), "{told}");
+    }
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let sources = Sources {
         file: Some("/nowhere/kinora.toml".into()),

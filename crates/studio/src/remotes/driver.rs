@@ -1,6 +1,7 @@
 //! Has the videos of one remote made, one at a time, and tells the store what came of it.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -131,27 +132,23 @@ impl Driver {
     }
 
     async fn conclude(&self, lease: &Lease, outcome: Outcome) -> Result<()> {
-        let mut is_kept = false;
+        let files = lease.output_key();
         match outcome {
-            Outcome::Ended(ending) => {
-                if self.store.finish(lease, &ending).await? {
-                    is_kept = matches!(ending, Ending::Completed { .. });
-                    self.metrics.ended(&ending);
-                    match &ending {
-                        Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
-                        Ending::Failed { code, message } => {
-                            tracing::info!(video = lease.id, code, message, "failed");
-                        }
+            Outcome::Ended(ending) if self.store.finish(lease, &ending).await? => {
+                self.metrics.ended(&ending);
+                match &ending {
+                    Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
+                    Ending::Failed { code, message } => {
+                        tracing::info!(video = lease.id, code, message, "failed");
+                        self.outputs.remove(&files);
                     }
                 }
             }
             Outcome::Closing => {
+                self.outputs.remove(&files);
                 self.store.give_back(lease, false).await?;
             }
-            Outcome::LeaseLost => {}
-        }
-        if !is_kept {
-            self.outputs.remove(&lease.output_key());
+            Outcome::Ended(_) | Outcome::LeaseLost => self.outputs.discard(&files),
         }
         self.hub.ended(&lease.id);
         self.hub.queue_changed();
@@ -181,7 +178,7 @@ impl Job<'_> {
         tokio::select! {
             ending = self.follow(&id) => Ok(Outcome::Ended(ending?)),
             stop = self.stopped() => Ok(match stop? {
-                Stop::Cancelled => Outcome::Ended(self.call_off(&id).await),
+                Stop::Cancelled => Outcome::Ended(self.keeping(self.call_off(&id)).await),
                 Stop::Closing => Outcome::Closing,
                 Stop::LeaseLost => Outcome::LeaseLost,
             }),
@@ -210,7 +207,8 @@ impl Job<'_> {
             if !store.ask_remote(lease, Some(key)).await? {
                 return Ok(Err(Outcome::LeaseLost));
             }
-            let failure = match self.driver.client.create(&body, key).await {
+            let created = self.keeping(self.driver.client.create(&body, key));
+            let failure = match created.await {
                 Ok(told) => {
                     store.name_remote(lease, &told.id).await?;
                     return Ok(Ok(told.id));
@@ -338,6 +336,23 @@ impl Job<'_> {
                 film: inspected.film,
             },
         })
+    }
+
+    /// Waits for what must not be left alone, and keeps the lease meanwhile.
+    async fn keeping<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut beat = interval(HEARTBEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = beat.tick() => {
+                    let progress = self.progress.load(Ordering::Relaxed);
+                    // Whether it is still ours is asked before the next thing is done.
+                    let _ = self.driver.store.heartbeat(&self.claim.lease, progress).await;
+                }
+            }
+        }
     }
 
     /// Waits until nobody waits for the video any more, and keeps the lease meanwhile.

@@ -1,4 +1,4 @@
-//! The store's clock, which tests can set forward.
+//! The store's clock: this machine's, set by the database's, which tests can set forward.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,8 +13,18 @@ pub struct Clock {
 impl Clock {
     /// Now.
     pub fn now(&self) -> i64 {
+        Self::here() + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Now, by this machine.
+    pub fn here() -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.unwrap_or_default().as_millis() as i64 + self.ahead.load(Ordering::Relaxed)
+        since.unwrap_or_default().as_millis() as i64
+    }
+
+    /// Goes so far ahead of this machine from now on, milliseconds.
+    pub fn set(&self, ahead: i64) {
+        self.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Lets time pass.

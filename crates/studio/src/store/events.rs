@@ -22,13 +22,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn add_event(&self, video: &str, kind: &str, data: &Value) -> Result<i64> {
-        let added = sqlx::query("INSERT INTO events (video_id, kind, data) VALUES (?, ?, ?)")
+        let sql = "INSERT INTO events (video_id, kind, data) VALUES ($1, $2, $3) RETURNING number";
+        Ok(sqlx::query_scalar(sql)
             .bind(video)
             .bind(kind)
             .bind(data.to_string())
-            .execute(&self.writer)
-            .await?;
-        Ok(added.last_insert_rowid())
+            .fetch_one(&self.database.writer)
+            .await?)
     }
 
     /// The events of a video after a number, in order.
@@ -37,11 +37,11 @@ impl Store {
     /// When the database cannot be read.
     pub async fn events_after(&self, video: &str, number: i64) -> Result<Vec<StoredEvent>> {
         let rows = sqlx::query(
-            "SELECT number, kind, data FROM events WHERE video_id = ? AND number > ? ORDER BY number",
+            "SELECT number, kind, data FROM events WHERE video_id = $1 AND number > $2 ORDER BY number",
         )
         .bind(video)
         .bind(number)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         rows.iter()
             .map(|row| {

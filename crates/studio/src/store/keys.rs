@@ -1,7 +1,7 @@
 //! API keys. Only their hashes are kept, so whoever reads the database can use none of them.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 use super::{Result, Store, Tier};
 
@@ -40,13 +40,14 @@ pub struct Key {
 }
 
 impl Key {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &AnyRow) -> Result<Self> {
+        let most: Option<i64> = row.try_get("max_queued")?;
         Ok(Self {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
             hash: row.try_get("hash")?,
             tier: Tier::of_column(row.try_get("tier")?),
-            max_queued: row.try_get("max_queued")?,
+            max_queued: most.map(|most| most as u32), // it was one when it was written
             created_at: row.try_get("created_at")?,
             revoked_at: row.try_get("revoked_at")?,
         })
@@ -61,15 +62,15 @@ impl Store {
     pub async fn add_key(&self, key: &NewKey) -> Result<()> {
         sqlx::query(
             "INSERT INTO keys (id, name, hash, tier, max_queued, created_at) \
-             VALUES (?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(&key.id)
         .bind(&key.name)
         .bind(&key.hash[..])
         .bind(key.tier.column())
-        .bind(key.max_queued)
+        .bind(key.max_queued.map(i64::from))
         .bind(self.now())
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(())
     }
@@ -80,7 +81,7 @@ impl Store {
     /// When the database cannot be read.
     pub async fn keys(&self) -> Result<Vec<Key>> {
         let rows = sqlx::query("SELECT * FROM keys ORDER BY number")
-            .fetch_all(&self.readers)
+            .fetch_all(&self.database.readers)
             .await?;
         rows.iter().map(Key::read).collect()
     }
@@ -101,10 +102,10 @@ impl Store {
     /// When the database cannot be written.
     pub async fn revoke_key(&self, id: &str) -> Result<bool> {
         let done =
-            sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+            sqlx::query("UPDATE keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
                 .bind(self.now())
                 .bind(id)
-                .execute(&self.writer)
+                .execute(&self.database.writer)
                 .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 
-use super::{Result, Store, anywhere};
+use super::{Result, Store, anywhere, listed};
 
 /// A prompt about to be logged.
 #[derive(Debug, Clone)]
@@ -60,11 +60,11 @@ pub struct Prompt {
     pub note: String,
 }
 
-const SELECT: &str = "SELECT p.*, (SELECT json_group_array(id) FROM \
-    (SELECT id FROM videos v WHERE v.prompt_id = p.id ORDER BY v.number)) AS video_ids FROM prompts p";
+const SELECT: &str = "SELECT p.*, (SELECT string_agg(v.id, ',' ORDER BY v.number) \
+    FROM videos v WHERE v.prompt_id = p.id) AS video_ids FROM prompts p";
 
 impl Prompt {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &AnyRow) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             object: "prompt",
@@ -75,7 +75,7 @@ impl Prompt {
             parameters: serde_json::from_str(row.try_get("parameters")?)?,
             decision: row.try_get("decision")?,
             warning: row.try_get("warning")?,
-            video_ids: serde_json::from_str(row.try_get("video_ids")?)?,
+            video_ids: listed(row.try_get("video_ids")?),
             parent_id: row.try_get("parent_id")?,
             rating: row.try_get("rating")?,
             note: row.try_get("note")?,
@@ -84,14 +84,14 @@ impl Prompt {
 }
 
 pub(super) async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     prompt: &NewPrompt,
     now: i64,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO prompts \
          (id, created_at, prompt, negative, model, parameters, decision, warning, parent_id) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(&prompt.id)
     .bind(now)
@@ -113,7 +113,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn add_refused(&self, prompt: &NewPrompt) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.database.writer.begin().await?;
         insert(&mut transaction, prompt, self.now()).await?;
         Ok(transaction.commit().await?)
     }
@@ -123,9 +123,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn prompt(&self, id: &str) -> Result<Option<Prompt>> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE p.id = ?")))
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE p.id = $1")))
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.database.readers)
             .await?;
         row.as_ref().map(Prompt::read).transpose()
     }
@@ -141,15 +141,15 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Prompt>> {
         let sql = format!(
-            "{SELECT} WHERE (p.prompt LIKE ?1 ESCAPE '\\' OR p.note LIKE ?1 ESCAPE '\\') \
-             AND (?2 IS NULL OR p.number < (SELECT number FROM prompts WHERE id = ?2)) \
-             ORDER BY p.number DESC LIMIT ?3"
+            "{SELECT} WHERE (lower(p.prompt) LIKE lower($1) ESCAPE '\\' \
+             OR lower(p.note) LIKE lower($1) ESCAPE '\\') AND ($2 IS NULL OR p.number < (SELECT number FROM prompts WHERE id = $2)) \
+             ORDER BY p.number DESC LIMIT $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(anywhere(text))
             .bind(after)
             .bind(limit)
-            .fetch_all(&self.readers)
+            .fetch_all(&self.database.readers)
             .await?;
         rows.iter().map(Prompt::read).collect()
     }
@@ -165,12 +165,12 @@ impl Store {
         note: Option<&str>,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE prompts SET rating = coalesce(?, rating), note = coalesce(?, note) WHERE id = ?",
+            "UPDATE prompts SET rating = coalesce($1, rating), note = coalesce($2, note) WHERE id = $3",
         )
         .bind(rating)
         .bind(note)
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -1,19 +1,27 @@
-//! The store: a database file (`SQLite`) that is the only truth about prompts, videos and their events.
+//! The store: a database that is the only truth about prompts, videos and their events.
 //!
-//! One connection writes, a few read; write-ahead logging keeps them apart. Everything a worker
+//! It is a file (`SQLite`), or a database of a server (`PostgreSQL`) on which several machines work.
+//! Every query is one text for both; in what they differ stands in [`database`]. Everything a worker
 //! writes carries its lease token, so a worker that lost its lease changes nothing.
+//!
+//! A file has one connection that writes and a few that read, kept apart by write-ahead logging. On a
+//! server one pool does both. A transaction that writes what follows from what it reads is
+//! [`Database::alone`] on either; all else is single statements.
 
-use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use sqlx::error::DatabaseError;
+use tokio::time::timeout;
 
 mod clock;
+mod database;
 mod events;
 mod keys;
+mod leases;
 mod log;
+mod news;
 mod order;
 mod queue;
 mod remotes;
@@ -23,8 +31,12 @@ mod videos;
 mod webhooks;
 
 use clock::Clock;
+pub use database::Place;
+use database::{Database, VERSION};
 pub use keys::{Key, NewKey};
+pub use leases::{Abandoned, Watch};
 pub use log::{NewPrompt, Prompt};
+pub use news::{Listener, News};
 pub use order::{Depth, Move};
 pub use queue::{Claim, Ending, Lease, Made};
 pub use remotes::RemoteClaim;
@@ -33,35 +45,27 @@ pub use tier::Tier;
 pub use videos::{Filter, Inputs, NewVideo, Owner, State, Terms, Video};
 pub use webhooks::{Attempt, Delivery, EVENT_TYPES, Endpoint, event};
 
-/// How a database gets from each layout to the next; a file of a later layout is refused.
-const LAYOUTS: [&str; 8] = [
-    include_str!("schema/1.sql"),
-    include_str!("schema/2.sql"),
-    include_str!("schema/3.sql"),
-    include_str!("schema/4.sql"),
-    include_str!("schema/5.sql"),
-    include_str!("schema/6.sql"),
-    include_str!("schema/7.sql"),
-    include_str!("schema/8.sql"),
-];
-/// Layout of the database of this version.
-const VERSION: i64 = LAYOUTS.len() as i64;
-const READERS: u32 = 4;
-const BUSY: Duration = Duration::from_secs(5);
+/// The code of a text that the server's encoding cannot hold.
+const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+/// How long the database may take to say that it is there.
+const READY: Duration = Duration::from_secs(2);
 
 /// A failure of the database or of what stands in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database could not be read or written.
     #[error("the studio's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+    /// `PostgreSQL` keeps no NUL.
+    #[error("a text with the character NUL cannot be kept")]
+    Character,
     /// A document in it is not what this version writes.
     #[error("the studio's database holds a document that cannot be read: {0}")]
     Document(#[from] serde_json::Error),
-    /// The file was written by a later version.
-    #[error("the studio's database has layout {found}, this version reads up to {VERSION}")]
+    /// The database was written by another version.
+    #[error("the studio's database has layout {found}, this version has {VERSION}")]
     Version {
-        /// Layout of the file.
+        /// Layout of the database; 0 where none was made.
         found: i64,
     },
     /// The idempotency key was used before; the id is that of its video.
@@ -80,71 +84,103 @@ pub enum StoreError {
     },
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        match code.as_deref() {
+            Some(CHARACTER_NOT_IN_REPERTOIRE) => Self::Character,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Version { found } if *found < VERSION => {
+                "open the studio of this version first: it brings its database up to date"
+            }
+            Self::Version { .. } => {
+                "a later version wrote it: take that one, or choose another --data-dir or --database"
+            }
+            _ => {
+                "the database must be there and yours to write; `kinora config check` says where \
+                 it is"
+            }
+        }
+    }
+}
+
 /// Result of the store's functions.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// The database of one studio.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
     clock: Clock,
 }
 
 impl Store {
-    /// Opens the database at `path`, making it when it is missing.
+    /// Opens a database, making it or bringing it to the layout of this version.
     ///
     /// # Errors
-    /// [`StoreError::Database`], and [`StoreError::Version`] for a file of a later version.
-    pub async fn open(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full) // an accepted clip survives a power cut
-            .foreign_keys(true)
-            .busy_timeout(BUSY);
-        let pool = |connections| SqlitePoolOptions::new().max_connections(connections);
-        let writer = pool(1).connect_with(options.clone()).await?;
-        bring_up(&writer).await?;
-        let readers = pool(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self {
-            writer,
-            readers,
-            clock: Clock::default(),
-        })
+    /// [`StoreError::Database`], and [`StoreError::Version`] for a database of a later version.
+    pub async fn open(place: &Place) -> Result<Self> {
+        let database = Database::connect(place).await?;
+        database.bring_up().await?;
+        Self::over(database).await
     }
 
-    /// Now, in milliseconds since 1970.
+    /// Opens the database of a studio elsewhere, which is as this version has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], and [`StoreError::Version`] for a database of another version.
+    pub async fn join(place: &Place) -> Result<Self> {
+        let database = Database::connect(place).await?;
+        database.check().await?;
+        Self::over(database).await
+    }
+
+    async fn over(database: Database) -> Result<Self> {
+        let clock = Clock::default();
+        let store = Self { database, clock };
+        store.set_clock().await?;
+        Ok(store)
+    }
+
+    /// Now, in milliseconds since 1970, by the clock that all go by who work on the database.
     pub fn now(&self) -> i64 {
         self.clock.now()
     }
 
+    /// Sets the clock by that of the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn set_clock(&self) -> Result<()> {
+        let ahead = self.database.clock_ahead(Clock::here).await?;
+        self.clock.set(ahead);
+        Ok(())
+    }
+
     /// Whether the database answers.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
+        let asked = sqlx::query("SELECT 1").execute(&self.database.readers);
+        timeout(READY, asked).await.is_ok_and(|asked| asked.is_ok())
     }
 }
 
-/// Brings a new or older file to the layout of this version, step by step.
-async fn bring_up(writer: &SqlitePool) -> Result<()> {
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(writer)
-        .await?;
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
-    let Some(missing) = LAYOUTS.get(done..) else {
-        return Err(StoreError::Version { found });
-    };
-    for (index, layout) in missing.iter().enumerate() {
-        let mut transaction = writer.begin().await?;
-        sqlx::raw_sql(*layout).execute(&mut *transaction).await?;
-        let version = format!("PRAGMA user_version = {}", done + index + 1);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(version))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-    }
-    Ok(())
+/// A column that says yes or no, which both databases keep as 1 or 0.
+fn flag(row: &AnyRow, column: &str) -> Result<bool> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
+}
+
+/// The ids of a column that lists them; none where there are none.
+fn listed(ids: Option<&str>) -> Vec<String> {
+    let ids = ids.into_iter().flat_map(|ids| ids.split(','));
+    ids.map(Into::into).collect()
 }
 
 /// The pattern of `LIKE ... ESCAPE '\'` that finds `text` anywhere.

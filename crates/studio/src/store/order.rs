@@ -1,10 +1,10 @@
 //! The order of the queue and whether it runs: what the user decides about waiting videos.
 
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Any, Row, Transaction};
 
 use super::queue::MOST_ATTEMPTS;
 use super::videos::SELECT;
-use super::{Result, Store, Tier, Video};
+use super::{Result, Store, Tier, Video, flag};
 
 /// The lane that is made last.
 const LAST_LANE: i64 = 1;
@@ -50,7 +50,7 @@ pub(super) struct Spot {
 /// too. [`Move::Before`] must name a waiting video; that one and all behind it step back.
 /// [`Move::Last`] is the end of this lane.
 pub(super) async fn spot(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     to: &Move,
     count: i64,
     lane: i64,
@@ -60,14 +60,12 @@ pub(super) async fn spot(
     let (lane, sql, step) = match to {
         Move::First => (
             0,
-            "SELECT min(coalesce((SELECT min(place) FROM videos WHERE state = 'queued'), 1), \
-             coalesce((SELECT min(place) FROM videos WHERE state = 'running'), 1)) + ?",
+            "SELECT coalesce(min(place), 1) + $1 FROM videos WHERE state IN ('queued', 'running')",
             -count,
         ),
         Move::Last => (
             lane,
-            "SELECT max(coalesce((SELECT max(place) FROM videos WHERE state = 'queued'), 0), \
-             coalesce((SELECT max(place) FROM videos WHERE state = 'running'), 0)) + ?",
+            "SELECT coalesce(max(place), 0) + $1 FROM videos WHERE state IN ('queued', 'running')",
             1,
         ),
         Move::Before(id) => return step_back(transaction, id, count).await,
@@ -89,20 +87,16 @@ pub(super) async fn spot(
 }
 
 /// Makes room for `count` videos in front of a waiting one, with which they will age.
-async fn step_back(
-    transaction: &mut Transaction<'_, Sqlite>,
-    id: &str,
-    count: i64,
-) -> Result<Spot> {
-    let row = sqlx::query("SELECT lane, place, waits_since, number FROM videos WHERE id = ?")
+async fn step_back(transaction: &mut Transaction<'_, Any>, id: &str, count: i64) -> Result<Spot> {
+    let row = sqlx::query("SELECT lane, place, waits_since, number FROM videos WHERE id = $1")
         .bind(id)
         .fetch_one(&mut **transaction)
         .await?;
     let (place, number): (i64, i64) = (row.try_get("place")?, row.try_get("number")?);
     // One more than needed: others may share the place with a smaller number.
     sqlx::query(
-        "UPDATE videos SET place = place + ? WHERE state = 'queued' \
-         AND (place, number) >= (?, ?)",
+        "UPDATE videos SET place = place + $1 WHERE state = 'queued' \
+         AND (place, number) >= ($2, $3)",
     )
     .bind(count + 1)
     .bind(place)
@@ -138,10 +132,10 @@ impl Store {
             let (waiting, running) = sqlx::query_as(
                 "SELECT count(*) FILTER (WHERE state = 'queued'), \
                  count(*) FILTER (WHERE state = 'running') \
-                 FROM videos WHERE state IN ('queued', 'running') AND deleted = 0 AND tier = ?",
+                 FROM videos WHERE state IN ('queued', 'running') AND deleted = 0 AND tier = $1",
             )
             .bind(tier.column())
-            .fetch_one(&self.readers)
+            .fetch_one(&self.database.readers)
             .await?;
             depths.push(Depth {
                 tier,
@@ -149,10 +143,10 @@ impl Store {
                 running,
             });
         }
-        let paused = sqlx::query_scalar("SELECT paused FROM queue")
-            .fetch_one(&self.readers)
+        let queue = sqlx::query("SELECT paused FROM queue")
+            .fetch_one(&self.database.readers)
             .await?;
-        Ok((depths, paused))
+        Ok((depths, flag(&queue, "paused")?))
     }
 
     /// Stops or resumes the start of new work; what runs goes on to its end.
@@ -160,9 +154,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn pause(&self, paused: bool) -> Result<()> {
-        sqlx::query("UPDATE queue SET paused = ?")
-            .bind(paused)
-            .execute(&self.writer)
+        sqlx::query("UPDATE queue SET paused = $1")
+            .bind(i64::from(paused))
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }
@@ -172,10 +166,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn queue(&self, limit: i64) -> Result<Queue> {
-        let mut transaction = self.readers.begin().await?; // one moment for all four
-        let paused = sqlx::query_scalar("SELECT paused FROM queue")
+        let mut transaction = self.database.moment().await?; // one for all four
+        let paused = sqlx::query("SELECT paused FROM queue")
             .fetch_one(&mut *transaction)
             .await?;
+        let paused = flag(&paused, "paused")?;
         let waiting_count = sqlx::query_scalar(
             "SELECT count(*) FROM videos WHERE state = 'queued' AND deleted = 0",
         )
@@ -184,7 +179,7 @@ impl Store {
         let mut lists = [Vec::new(), Vec::new()];
         for (list, state) in lists.iter_mut().zip(["running", "queued"]) {
             let sql =
-                format!("{SELECT} AND v.state = ? ORDER BY v.lane, v.place, v.number LIMIT ?");
+                format!("{SELECT} AND v.state = $1 ORDER BY v.lane, v.place, v.number LIMIT $2");
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
                 .bind(state)
                 .bind(limit)
@@ -207,14 +202,14 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn reorder(&self, id: &str, to: &Move) -> Result<bool> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.alone().await?;
         let mut named = vec![id];
         if let Move::Before(other) = to {
             named.push(other);
         }
         for id in named {
             let waits = sqlx::query(
-                "SELECT 1 FROM videos WHERE id = ? AND state = 'queued' AND deleted = 0",
+                "SELECT 1 FROM videos WHERE id = $1 AND state = 'queued' AND deleted = 0",
             )
             .bind(id)
             .fetch_optional(&mut *transaction)
@@ -224,7 +219,7 @@ impl Store {
             }
         }
         let spot = spot(&mut transaction, to, 1, LAST_LANE, self.now()).await?;
-        sqlx::query("UPDATE videos SET lane = ?, place = ?, waits_since = ? WHERE id = ?")
+        sqlx::query("UPDATE videos SET lane = $1, place = $2, waits_since = $3 WHERE id = $4")
             .bind(spot.lane)
             .bind(spot.place)
             .bind(spot.waits_since)
@@ -244,9 +239,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn retry(&self, id: &str) -> Result<bool> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.alone().await?;
         let tier: Option<String> = sqlx::query_scalar(
-            "SELECT tier FROM videos WHERE id = ? AND state = 'failed' AND deleted = 0",
+            "SELECT tier FROM videos WHERE id = $1 AND state = 'failed' AND deleted = 0",
         )
         .bind(id)
         .fetch_optional(&mut *transaction)
@@ -255,9 +250,9 @@ impl Store {
         let lane = Tier::of_column(&tier).lane();
         let spot = spot(&mut transaction, &Move::Last, 1, lane, self.now()).await?;
         sqlx::query(
-            "UPDATE videos SET state = 'queued', lane = ?, place = ?, waits_since = ?, \
+            "UPDATE videos SET state = 'queued', lane = $1, place = $2, waits_since = $3, \
              progress = 0, completed_at = NULL, error_code = NULL, error_message = NULL, \
-             cancel_requested = 0, most_attempts = attempt + ? WHERE id = ?",
+             cancel_requested = 0, most_attempts = attempt + $4 WHERE id = $5",
         )
         .bind(spot.lane)
         .bind(spot.place)
@@ -266,7 +261,7 @@ impl Store {
         .bind(id)
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("DELETE FROM events WHERE video_id = ?")
+        sqlx::query("DELETE FROM events WHERE video_id = $1")
             .bind(id)
             .execute(&mut *transaction)
             .await?;
@@ -280,11 +275,12 @@ impl Store {
     /// When the database cannot be read.
     pub async fn position(&self, id: &str) -> Result<i64> {
         Ok(sqlx::query_scalar(
-            "SELECT count(*) FROM videos v JOIN videos w ON w.id = ? WHERE v.state = 'queued' \
-             AND v.deleted = 0 AND v.remote IS w.remote AND (v.lane, v.place, v.number) <= (w.lane, w.place, w.number)",
+            "SELECT count(*) FROM videos v JOIN videos w ON w.id = $1 WHERE v.state = 'queued' \
+             AND v.deleted = 0 AND v.remote IS NOT DISTINCT FROM w.remote \
+             AND (v.lane, v.place, v.number) <= (w.lane, w.place, w.number)",
         )
         .bind(id)
-        .fetch_one(&self.readers)
+        .fetch_one(&self.database.readers)
         .await?)
     }
 }

@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use kinora_engine::framing::Framing;
-use kinora_engine::{Film, Request};
+use kinora_engine::{Film, Recipe, Request, Timing};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::{Inputs, Result, Store, Tier, webhooks};
+use super::{Inputs, Result, Store, Tier, flag, webhooks};
 
 /// How long a lease holds without a heartbeat, milliseconds.
 pub(super) const LEASE: i64 = 30_000;
@@ -35,7 +35,7 @@ pub struct Lease {
 
 impl Lease {
     /// The lease of a row that was claimed.
-    pub(super) fn read(row: &SqliteRow, token: String) -> Result<Self> {
+    pub(super) fn read(row: &AnyRow, token: String) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             token,
@@ -84,17 +84,20 @@ pub struct Made {
 }
 
 impl Made {
-    /// What this changes of the recipe that was accepted, as an RFC 7396 patch.
-    fn patch(&self) -> Value {
-        let mut patch = json!({"effective": {"seed": self.seed}});
+    /// Writes into the recipe that was accepted what only the making decided.
+    fn tell(&self, recipe: &mut Recipe) {
+        recipe.effective.seed = self.seed;
         if let Some(Film { size, fps, frames }) = self.film {
-            patch["effective"]["framing"] = json!(Framing::whole(size));
-            patch["effective"]["timing"] = json!({
-                "seconds": f64::from(frames) / f64::from(fps),
-                "fps": fps, "frames": frames, "native_fps": fps, "native_frames": frames,
-            });
+            recipe.effective.framing = Framing::whole(size);
+            recipe.effective.timing = Timing {
+                seconds: f64::from(frames) / f64::from(fps),
+                fps,
+                frames,
+                native_fps: fps,
+                native_frames: frames,
+                lead: 0,
+            };
         }
-        patch
     }
 }
 
@@ -126,6 +129,14 @@ impl Ending {
                 "the worker was lost {MOST_ATTEMPTS} times while making this video; \
                  the studio's output says why"
             ),
+        }
+    }
+
+    /// Code and message of a failure.
+    fn error(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Completed { .. } => None,
+            Self::Failed { code, message } => Some((code, message)),
         }
     }
 
@@ -172,12 +183,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn age(&self, wait: Duration) -> Result<()> {
-        sqlx::query(
-            "UPDATE videos SET lane = 0 WHERE state = 'queued' AND lane = 1 AND waits_since <= ?",
-        )
-        .bind(self.now() - wait.as_millis() as i64)
-        .execute(&self.writer)
-        .await?;
+        let skip_locked = self.database.kind.skip_locked();
+        let sql = format!(
+            "UPDATE videos SET lane = 0 WHERE number IN (SELECT number FROM videos \
+             WHERE state = 'queued' AND lane = 1 AND waits_since <= $1 {skip_locked})"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(self.now() - wait.as_millis() as i64)
+            .execute(&self.database.writer)
+            .await?;
         Ok(())
     }
 
@@ -188,19 +202,21 @@ impl Store {
     /// When the database cannot be written.
     pub async fn claim(&self, only: Option<Tier>) -> Result<Option<Claim>> {
         let token = Uuid::now_v7().simple().to_string();
-        let row = sqlx::query(
-            "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
-             lease_until = ? WHERE number = (SELECT number FROM videos \
+        let skip_locked = self.database.kind.skip_locked();
+        let sql = format!(
+            "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = $1, \
+             lease_until = $2 WHERE number = (SELECT number FROM videos \
              WHERE state = 'queued' AND deleted = 0 AND remote IS NULL \
-             AND NOT (SELECT paused FROM queue) AND tier = coalesce(?, tier) \
-             ORDER BY lane, place, number LIMIT 1) RETURNING id, attempt, most_attempts, request, \
-             input_image, input_clip, tier, created_at",
-        )
-        .bind(&token)
-        .bind(self.now() + LEASE)
-        .bind(only.map(Tier::column))
-        .fetch_optional(&self.writer)
-        .await?;
+             AND (SELECT paused FROM queue) = 0 AND tier = coalesce($3, tier) \
+             ORDER BY lane, place, number LIMIT 1 {skip_locked}) \
+             RETURNING id, attempt, most_attempts, request, input_image, input_clip, tier, created_at"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(&token)
+            .bind(self.now() + LEASE)
+            .bind(only.map(Tier::column))
+            .fetch_optional(&self.database.writer)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let waited = self.now() - row.try_get::<i64, _>("created_at")?;
         Ok(Some(Claim {
@@ -218,16 +234,17 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn heartbeat(&self, lease: &Lease, progress: i64) -> Result<Option<bool>> {
-        Ok(sqlx::query_scalar(
-            "UPDATE videos SET lease_until = ?, progress = ? \
-             WHERE id = ? AND lease_token = ? AND state = 'running' RETURNING cancel_requested",
+        let row = sqlx::query(
+            "UPDATE videos SET lease_until = $1, progress = $2 \
+             WHERE id = $3 AND lease_token = $4 AND state = 'running' RETURNING cancel_requested",
         )
         .bind(self.now() + LEASE)
         .bind(progress)
         .bind(&lease.id)
         .bind(&lease.token)
-        .fetch_optional(&self.writer)
-        .await?)
+        .fetch_optional(&self.database.writer)
+        .await?;
+        row.map(|row| flag(&row, "cancel_requested")).transpose()
     }
 
     /// Ends a running video and writes `done` with it; false when the lease was lost.
@@ -255,10 +272,10 @@ impl Store {
             return Ok(true);
         }
         sqlx::query(
-            "UPDATE videos SET cancel_requested = 1 WHERE id = ? AND state IN ('queued', 'running')",
+            "UPDATE videos SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running')",
         )
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(false)
     }
@@ -271,24 +288,35 @@ impl Store {
         condition: &'static str,
         value: &str,
     ) -> Result<bool> {
-        let (state, progress, key, code, message) = match ending {
-            Ending::Completed { output_key, .. } => {
-                ("completed", 100, Some(output_key), None, None)
+        let mut transaction = self.database.alone().await?;
+        let recipe: Option<String> = sqlx::query_scalar("SELECT recipe FROM videos WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(recipe) = recipe else {
+            return Ok(false);
+        };
+        let mut recipe: Recipe = serde_json::from_str(&recipe)?;
+        let (state, progress, key, adherence) = match ending {
+            Ending::Completed { output_key, made } => {
+                made.tell(&mut recipe);
+                (
+                    "completed",
+                    Some(100),
+                    Some(output_key),
+                    made.adherence.as_ref(),
+                )
             }
-            Ending::Failed { code, message } => ("failed", 0, None, Some(code), Some(message)),
+            Ending::Failed { .. } => ("failed", None, None, None),
         };
-        let made = match ending {
-            Ending::Completed { made, .. } => Some(made),
-            Ending::Failed { .. } => None,
-        };
-        let adherence = made.and_then(|made| made.adherence.as_ref());
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let (code, message) = ending.error().unzip();
         let sql = format!(
-            "UPDATE videos SET state = ?, output_key = ?, error_code = ?, error_message = ?, \
-             progress = max(progress, ?), completed_at = ?, adherence = ?, \
-             recipe = json_patch(recipe, ?), remote_key = iif(?, NULL, remote_key), lease_token = NULL, lease_until = NULL WHERE id = ? AND {condition} = ?"
+            "UPDATE videos SET state = $1, output_key = $2, error_code = $3, error_message = $4, \
+             progress = coalesce($5, progress), completed_at = $6, adherence = $7, recipe = $8, \
+             remote_key = CASE WHEN $9 = 1 THEN NULL ELSE remote_key END, lease_token = NULL, \
+             lease_until = NULL WHERE id = $10 AND {condition} = $11"
         );
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let done = sqlx::query(AssertSqlSafe(sql))
             .bind(state)
             .bind(key)
             .bind(code)
@@ -296,8 +324,8 @@ impl Store {
             .bind(progress)
             .bind(self.now())
             .bind(adherence.map(Value::to_string))
-            .bind(made.map_or_else(|| json!({}), Made::patch).to_string())
-            .bind(ending.leaves_nothing())
+            .bind(recipe.to_json())
+            .bind(i64::from(ending.leaves_nothing()))
             .bind(id)
             .bind(value)
             .execute(&mut *transaction)
@@ -305,7 +333,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO events (video_id, kind, data) VALUES (?, 'done', ?)")
+        sqlx::query("INSERT INTO events (video_id, kind, data) VALUES ($1, 'done', $2)")
             .bind(id)
             .bind(Value::Null.to_string())
             .execute(&mut *transaction)
@@ -326,47 +354,14 @@ impl Store {
         }
         let done = sqlx::query(
             "UPDATE videos SET state = 'queued', progress = 0, lease_token = NULL, \
-             lease_until = NULL, attempt = attempt - ? \
-             WHERE id = ? AND lease_token = ? AND state = 'running'",
+             lease_until = NULL, attempt = attempt - $1 \
+             WHERE id = $2 AND lease_token = $3 AND state = 'running'",
         )
         .bind(i64::from(!lost))
         .bind(&lease.id)
         .bind(&lease.token)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// Puts what an earlier studio was making back into the queue and returns its leases; the
-    /// caller holds the lock of the data folder, so nobody makes it any more. A cancelled video
-    /// ends, and so does one that was tried too often; one that a remote makes goes on there.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn recover(&self) -> Result<Vec<Lease>> {
-        let rows = sqlx::query(
-            "SELECT id, lease_token, attempt, most_attempts, cancel_requested, \
-             remote IS NOT NULL AS is_remote FROM videos WHERE state = 'running'",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let mut leases = Vec::new();
-        for row in &rows {
-            let lease = Lease {
-                id: row.try_get("id")?,
-                token: row.try_get("lease_token")?,
-                attempt: row.try_get("attempt")?,
-                most_attempts: row.try_get("most_attempts")?,
-            };
-            if row.try_get("is_remote")? {
-                self.give_back(&lease, false).await?;
-            } else if row.try_get("cancel_requested")? {
-                self.finish(&lease, &Ending::cancelled()).await?;
-            } else {
-                self.give_back(&lease, true).await?;
-            }
-            leases.push(lease);
-        }
-        Ok(leases)
     }
 }

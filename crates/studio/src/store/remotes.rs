@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use kinora_engine::Request;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::queue::LEASE;
-use super::{Ending, Inputs, Lease, Result, Store};
+use super::{Ending, Inputs, Lease, Result, Store, flag};
 
 /// A video to have made by a remote.
 #[derive(Debug, Clone)]
@@ -38,20 +38,22 @@ impl Store {
     /// When the database cannot be written.
     pub async fn claim_remote(&self, remote: &str) -> Result<Option<RemoteClaim>> {
         let token = Uuid::now_v7().simple().to_string();
-        let row = sqlx::query(
-            "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = ?, \
-             lease_until = ? WHERE number = (SELECT number FROM videos \
-             WHERE state = 'queued' AND remote = ? AND (deleted = 0 OR cancel_requested = 1) \
-             AND (remote_key IS NOT NULL OR NOT (SELECT paused FROM queue)) \
-             ORDER BY remote_key IS NULL, lane, place, number LIMIT 1) \
+        let skip_locked = self.database.kind.skip_locked();
+        let sql = format!(
+            "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = $1, \
+             lease_until = $2 WHERE number = (SELECT number FROM videos \
+             WHERE state = 'queued' AND remote = $3 AND (deleted = 0 OR cancel_requested = 1) \
+             AND (remote_key IS NOT NULL OR (SELECT paused FROM queue) = 0) \
+             ORDER BY remote_key IS NULL, lane, place, number LIMIT 1 {skip_locked}) \
              RETURNING id, attempt, most_attempts, request, input_image, input_clip, created_at, \
-             remote_key, remote_id, cancel_requested",
-        )
-        .bind(&token)
-        .bind(self.now() + LEASE)
-        .bind(remote)
-        .fetch_optional(&self.writer)
-        .await?;
+             remote_key, remote_id, cancel_requested"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(&token)
+            .bind(self.now() + LEASE)
+            .bind(remote)
+            .fetch_optional(&self.database.writer)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let waited = self.now() - row.try_get::<i64, _>("created_at")?;
         let asked: Option<String> = row.try_get("remote_key")?;
@@ -63,7 +65,7 @@ impl Store {
             // Without a key the id is that of an earlier try which came to nothing.
             remote_id: remote_id.filter(|_| asked.is_some()),
             asked,
-            is_cancelled: row.try_get("cancel_requested")?,
+            is_cancelled: flag(&row, "cancel_requested")?,
             waited: Duration::from_millis(waited.try_into().unwrap_or(0)),
         }))
     }
@@ -75,13 +77,13 @@ impl Store {
     /// When the database cannot be written.
     pub async fn ask_remote(&self, lease: &Lease, key: Option<&str>) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE videos SET remote_key = ?, remote_id = NULL \
-             WHERE id = ? AND lease_token = ? AND state = 'running'",
+            "UPDATE videos SET remote_key = $1, remote_id = NULL \
+             WHERE id = $2 AND lease_token = $3 AND state = 'running'",
         )
         .bind(key)
         .bind(&lease.id)
         .bind(&lease.token)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -91,11 +93,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn name_remote(&self, lease: &Lease, remote_id: &str) -> Result<()> {
-        sqlx::query("UPDATE videos SET remote_id = ? WHERE id = ? AND lease_token = ?")
+        sqlx::query("UPDATE videos SET remote_id = $1 WHERE id = $2 AND lease_token = $3")
             .bind(remote_id)
             .bind(&lease.id)
             .bind(&lease.token)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }
@@ -108,7 +110,7 @@ impl Store {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "SELECT id, remote FROM videos WHERE state = 'queued' AND remote IS NOT NULL",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         for (id, remote) in rows {
             if !known.contains(&remote.as_str()) {

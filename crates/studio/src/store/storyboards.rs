@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 use super::{Result, Store};
 
@@ -106,7 +106,7 @@ pub enum Change {
 }
 
 impl Storyboard {
-    fn read(row: &SqliteRow, with_document: bool) -> Result<Self> {
+    fn read(row: &AnyRow, with_document: bool) -> Result<Self> {
         let document = if with_document {
             Some(serde_json::from_str(row.try_get("document")?)?)
         } else {
@@ -132,7 +132,7 @@ impl Store {
     pub async fn add_storyboard(&self, id: &str, title: &str, document: &Document) -> Result<()> {
         sqlx::query(
             "INSERT INTO storyboards (id, created_at, updated_at, title, shot_count, document) \
-             VALUES (?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(id)
         .bind(self.now())
@@ -140,7 +140,7 @@ impl Store {
         .bind(title)
         .bind(document.shots.len() as i64)
         .bind(serde_json::to_string(document)?)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(())
     }
@@ -150,9 +150,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn storyboard(&self, id: &str) -> Result<Option<Storyboard>> {
-        let row = sqlx::query("SELECT * FROM storyboards WHERE id = ?")
+        let row = sqlx::query("SELECT * FROM storyboards WHERE id = $1")
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.database.readers)
             .await?;
         row.as_ref()
             .map(|row| Storyboard::read(row, true))
@@ -166,12 +166,12 @@ impl Store {
     pub async fn storyboards(&self, after: Option<&str>, limit: i64) -> Result<Vec<Storyboard>> {
         let rows = sqlx::query(
             "SELECT id, created_at, updated_at, revision, title, shot_count FROM storyboards \
-             WHERE ?1 IS NULL OR number < (SELECT number FROM storyboards WHERE id = ?1) \
-             ORDER BY number DESC LIMIT ?2",
+             WHERE $1 IS NULL OR number < (SELECT number FROM storyboards WHERE id = $1) \
+             ORDER BY number DESC LIMIT $2",
         )
         .bind(after)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         rows.iter()
             .map(|row| Storyboard::read(row, false))
@@ -190,8 +190,8 @@ impl Store {
         document: &Document,
     ) -> Result<Change> {
         let done = sqlx::query(
-            "UPDATE storyboards SET title = ?, shot_count = ?, document = ?, updated_at = ?, \
-             revision = revision + 1 WHERE id = ? AND revision = ?",
+            "UPDATE storyboards SET title = $1, shot_count = $2, document = $3, updated_at = $4, \
+             revision = revision + 1 WHERE id = $5 AND revision = $6",
         )
         .bind(title)
         .bind(document.shots.len() as i64)
@@ -199,7 +199,7 @@ impl Store {
         .bind(self.now())
         .bind(id)
         .bind(revision)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         if done.rows_affected() > 0 {
             return Ok(Change::Made);
@@ -217,9 +217,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn delete_storyboard(&self, id: &str) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM storyboards WHERE id = ?")
+        let done = sqlx::query("DELETE FROM storyboards WHERE id = $1")
             .bind(id)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

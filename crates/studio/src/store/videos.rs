@@ -2,12 +2,12 @@
 
 use kinora_engine::{Recipe, Request};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::log::{self, NewPrompt};
 use super::order::{self, Move};
-use super::{Result, Store, StoreError, Tier, anywhere};
+use super::{Result, Store, StoreError, Tier, anywhere, flag, listed};
 
 /// Where a video is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self> {
+    pub(super) fn read(row: &AnyRow) -> Result<Self> {
         Ok(Self {
             image: row.try_get("input_image")?,
             clip: row.try_get("input_clip")?,
@@ -185,12 +185,11 @@ pub struct Filter {
 }
 
 /// Videos that were not deleted; more conditions may follow.
-pub(super) const SELECT: &str = "SELECT v.*, (SELECT json_group_array(id) FROM \
-    (SELECT id FROM videos b WHERE b.batch = v.batch ORDER BY b.number)) AS batch_ids \
-    FROM videos v WHERE v.deleted = 0";
+pub(super) const SELECT: &str = "SELECT v.*, (SELECT string_agg(b.id, ',' ORDER BY b.number) \
+    FROM videos b WHERE b.batch = v.batch) AS batch_ids FROM videos v WHERE v.deleted = 0";
 
 impl Video {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self> {
+    pub(super) fn read(row: &AnyRow) -> Result<Self> {
         let code: Option<String> = row.try_get("error_code")?;
         let message: Option<String> = row.try_get("error_message")?;
         let state: &str = row.try_get("state")?;
@@ -202,7 +201,7 @@ impl Video {
             recipe: serde_json::from_str(row.try_get("recipe")?)?,
             notes: serde_json::from_str(row.try_get("notes")?)?,
             remixed_from: row.try_get("remixed_from")?,
-            batch: serde_json::from_str(row.try_get("batch_ids")?)?,
+            batch: listed(row.try_get("batch_ids")?),
             created_at: row.try_get("created_at")?,
             completed_at: row.try_get("completed_at")?,
             state: State::of_column(state).expect("the table checks its states"),
@@ -211,7 +210,7 @@ impl Video {
             output_key: row.try_get("output_key")?,
             adherence: adherence.map(serde_json::from_str).transpose()?,
             inputs: Inputs::read(row)?,
-            starred: row.try_get("starred")?,
+            starred: flag(row, "starred")?,
             tier: Tier::of_column(row.try_get("tier")?),
             remote: row.try_get("remote")?,
             remote_id: row.try_get("remote_id")?,
@@ -231,9 +230,9 @@ impl Store {
         videos: &[NewVideo],
         terms: &Terms<'_>,
     ) -> Result<()> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.alone().await?;
         if let Some((key, hash)) = terms.idempotency {
-            let used = sqlx::query("SELECT id, body_hash FROM videos WHERE idempotency_key = ?")
+            let used = sqlx::query("SELECT id, body_hash FROM videos WHERE idempotency_key = $1")
                 .bind(key)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -258,7 +257,7 @@ impl Store {
                 "INSERT INTO videos (id, prompt_id, batch, request, recipe, notes, remixed_from, \
                  idempotency_key, body_hash, created_at, place, lane, waits_since, tier, key_id, \
                  input_image, input_clip, remote, state) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'queued')",
             )
             .bind(&video.id)
             .bind(&prompt.id)
@@ -289,9 +288,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn video(&self, id: &str) -> Result<Option<Video>> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} AND v.id = ?")))
+        let row = sqlx::query(AssertSqlSafe(format!("{SELECT} AND v.id = $1")))
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.database.readers)
             .await?;
         row.as_ref().map(Video::read).transpose()
     }
@@ -301,34 +300,28 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn videos(&self, filter: &Filter) -> Result<Vec<Video>> {
-        let mut sql = QueryBuilder::<Sqlite>::new(SELECT);
-        if !filter.text.is_empty() {
-            sql.push(" AND v.request ->> 'prompt' LIKE ")
-                .push_bind(anywhere(&filter.text))
-                .push(" ESCAPE '\\'");
-        }
-        if let Some(state) = filter.state {
-            sql.push(" AND v.state = ").push_bind(state.column());
-        }
-        if filter.starred {
-            sql.push(" AND v.starred = 1");
-        }
         let (beyond, order) = if filter.ascending {
             (">", "ASC")
         } else {
             ("<", "DESC")
         };
-        if let Some(after) = &filter.after {
-            // A deleted video still marks its place, so that paging goes on.
-            sql.push(format!(
-                " AND v.number {beyond} (SELECT number FROM videos WHERE id = "
-            ))
-            .push_bind(after)
-            .push(")");
-        }
-        sql.push(format!(" ORDER BY v.number {order} LIMIT "))
-            .push_bind(filter.limit);
-        let rows = sql.build().fetch_all(&self.readers).await?;
+        // A deleted video still marks its place, so that paging goes on.
+        let sql = format!(
+            "{SELECT} AND ($1 IS NULL OR EXISTS (SELECT 1 FROM prompts p WHERE p.id = v.prompt_id \
+             AND lower(p.prompt) LIKE lower($1) ESCAPE '\\')) \
+             AND ($2 IS NULL OR v.state = $2) AND v.starred >= $3 \
+             AND ($4 IS NULL OR v.number {beyond} (SELECT number FROM videos WHERE id = $4)) \
+             ORDER BY v.number {order} LIMIT $5"
+        );
+        let text = Some(&filter.text).filter(|text| !text.is_empty());
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(text.map(|text| anywhere(text)))
+            .bind(filter.state.map(State::column))
+            .bind(i64::from(filter.starred))
+            .bind(&filter.after)
+            .bind(filter.limit)
+            .fetch_all(&self.database.readers)
+            .await?;
         rows.iter().map(Video::read).collect()
     }
 
@@ -337,10 +330,10 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn star(&self, id: &str, starred: bool) -> Result<()> {
-        sqlx::query("UPDATE videos SET starred = ? WHERE id = ?")
-            .bind(starred)
+        sqlx::query("UPDATE videos SET starred = $1 WHERE id = $2")
+            .bind(i64::from(starred))
             .bind(id)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }
@@ -350,13 +343,14 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn uses_input(&self, hash: &str) -> Result<bool> {
-        Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM videos \
-             WHERE deleted = 0 AND (input_image = ?1 OR input_clip = ?1))",
+        let uses: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM videos \
+             WHERE deleted = 0 AND (input_image = $1 OR input_clip = $1)",
         )
         .bind(hash)
-        .fetch_one(&self.readers)
-        .await?)
+        .fetch_one(&self.database.readers)
+        .await?;
+        Ok(uses > 0)
     }
 
     /// Takes a video out of the library; its row stays for the prompt log.
@@ -364,9 +358,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn delete(&self, id: &str) -> Result<()> {
-        sqlx::query("UPDATE videos SET deleted = 1 WHERE id = ?")
+        sqlx::query("UPDATE videos SET deleted = 1 WHERE id = $1")
             .bind(id)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }
@@ -374,7 +368,7 @@ impl Store {
 
 /// Refuses `count` more videos of an API key that has too many.
 async fn check_cap(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     owner: Owner<'_>,
     count: i64,
 ) -> Result<()> {
@@ -382,7 +376,7 @@ async fn check_cap(
         return Ok(());
     }
     let unfinished: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM videos WHERE key_id = ? AND state IN ('queued', 'running')",
+        "SELECT count(*) FROM videos WHERE key_id = $1 AND state IN ('queued', 'running')",
     )
     .bind(owner.key_id)
     .fetch_one(&mut **transaction)

@@ -1,11 +1,11 @@
 //! Webhooks: who is told about the end of videos, and what was not told yet.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 use uuid::Uuid;
 
-use super::{Ending, Result, Store};
+use super::{Ending, Result, Store, flag};
 
 /// What can be told.
 pub const EVENT_TYPES: [&str; 2] = ["video.completed", "video.failed"];
@@ -82,7 +82,7 @@ pub fn event(kind: &str, video: &str, now: i64) -> (String, String) {
 
 /// Writes down whom to tell that a video ended, in the transaction that ends it.
 pub(super) async fn announce(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     video: &str,
     ending: &Ending,
     now: i64,
@@ -94,8 +94,8 @@ pub(super) async fn announce(
     let (id, body) = event(kind, video, now);
     sqlx::query(
         "INSERT INTO webhook_deliveries (endpoint_id, event_id, event_type, body, created_at, next_at) \
-         SELECT id, ?1, ?2, ?3, ?4, ?4 FROM webhook_endpoints WHERE deleted = 0 \
-         AND ?2 IN (SELECT value FROM json_each(event_types))",
+         SELECT id, $1, $2, $3, $4, $4 FROM webhook_endpoints WHERE deleted = 0 \
+         AND event_types LIKE '%\"' || $2 || '\"%'",
     )
     .bind(id)
     .bind(kind)
@@ -107,7 +107,7 @@ pub(super) async fn announce(
 }
 
 impl Endpoint {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &AnyRow) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             created_at: row.try_get("created_at")?,
@@ -115,13 +115,13 @@ impl Endpoint {
             url: row.try_get("url")?,
             event_types: serde_json::from_str(row.try_get("event_types")?)?,
             secret: row.try_get("secret")?,
-            configured: row.try_get("configured")?,
+            configured: flag(row, "configured")?,
         })
     }
 }
 
 impl Delivery {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &AnyRow) -> Result<Self> {
         Ok(Self {
             number: row.try_get("number")?,
             event_id: row.try_get("event_id")?,
@@ -145,7 +145,7 @@ impl Store {
     pub async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
         sqlx::query(
             "INSERT INTO webhook_endpoints (id, created_at, name, url, event_types, secret, configured) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&endpoint.id)
         .bind(endpoint.created_at)
@@ -153,8 +153,8 @@ impl Store {
         .bind(&endpoint.url)
         .bind(serde_json::to_string(&endpoint.event_types)?)
         .bind(&endpoint.secret)
-        .bind(endpoint.configured)
-        .execute(&self.writer)
+        .bind(i64::from(endpoint.configured))
+        .execute(&self.database.writer)
         .await?;
         Ok(())
     }
@@ -174,13 +174,13 @@ impl Store {
                 continue;
             };
             sqlx::query(
-                "UPDATE webhook_endpoints SET url = ?, event_types = ?, secret = ? WHERE id = ?",
+                "UPDATE webhook_endpoints SET url = $1, event_types = $2, secret = $3 WHERE id = $4",
             )
             .bind(&now.url)
             .bind(serde_json::to_string(&now.event_types)?)
             .bind(&now.secret)
             .bind(&endpoint.id)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         }
         for endpoint in endpoints {
@@ -197,13 +197,13 @@ impl Store {
     /// When the database cannot be read.
     pub async fn endpoints(&self, after: Option<&str>, limit: i64) -> Result<Vec<Endpoint>> {
         let rows = sqlx::query(
-            "SELECT * FROM webhook_endpoints WHERE deleted = 0 AND (?1 IS NULL \
-             OR number < (SELECT number FROM webhook_endpoints WHERE id = ?1)) \
-             ORDER BY number DESC LIMIT ?2",
+            "SELECT * FROM webhook_endpoints WHERE deleted = 0 AND ($1 IS NULL \
+             OR number < (SELECT number FROM webhook_endpoints WHERE id = $1)) \
+             ORDER BY number DESC LIMIT $2",
         )
         .bind(after)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         rows.iter().map(Endpoint::read).collect()
     }
@@ -213,9 +213,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>> {
-        let row = sqlx::query("SELECT * FROM webhook_endpoints WHERE id = ? AND deleted = 0")
+        let row = sqlx::query("SELECT * FROM webhook_endpoints WHERE id = $1 AND deleted = 0")
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.database.readers)
             .await?;
         row.as_ref().map(Endpoint::read).transpose()
     }
@@ -225,12 +225,12 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn delete_endpoint(&self, id: &str) -> Result<()> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.alone().await?;
         for sql in [
             // A secret that nobody needs any more is not kept.
-            "UPDATE webhook_endpoints SET deleted = 1, secret = '' WHERE id = ?",
+            "UPDATE webhook_endpoints SET deleted = 1, secret = '' WHERE id = $1",
             "UPDATE webhook_deliveries SET state = 'given_up', error = 'the endpoint was deleted' \
-             WHERE endpoint_id = ? AND state = 'pending'",
+             WHERE endpoint_id = $1 AND state = 'pending'",
         ] {
             sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
         }
@@ -243,11 +243,11 @@ impl Store {
     /// When the database cannot be read.
     pub async fn deliveries(&self, endpoint: &str, limit: i64) -> Result<Vec<Delivery>> {
         let rows = sqlx::query(
-            "SELECT * FROM webhook_deliveries WHERE endpoint_id = ? ORDER BY number DESC LIMIT ?",
+            "SELECT * FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY number DESC LIMIT $2",
         )
         .bind(endpoint)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         rows.iter().map(Delivery::read).collect()
     }
@@ -264,19 +264,19 @@ impl Store {
     ) -> Result<Vec<(Delivery, Endpoint)>> {
         let rows = sqlx::query(
             "SELECT min(number) AS number, endpoint_id FROM webhook_deliveries \
-             WHERE state = 'pending' AND (next_at <= ?1 OR next_at > ?1 + ?2) \
-             GROUP BY endpoint_id LIMIT ?3",
+             WHERE state = 'pending' AND (next_at <= $1 OR next_at > $1 + $2) \
+             GROUP BY endpoint_id LIMIT $3",
         )
         .bind(self.now())
         .bind(longest)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.database.readers)
         .await?;
         let mut due = Vec::new();
         for row in &rows {
-            let delivery = sqlx::query("SELECT * FROM webhook_deliveries WHERE number = ?")
+            let delivery = sqlx::query("SELECT * FROM webhook_deliveries WHERE number = $1")
                 .bind(row.try_get::<i64, _>("number")?)
-                .fetch_one(&self.readers)
+                .fetch_one(&self.database.readers)
                 .await?;
             if let Some(endpoint) = self.endpoint(row.try_get("endpoint_id")?).await? {
                 due.push((Delivery::read(&delivery)?, endpoint));
@@ -296,16 +296,16 @@ impl Store {
             (Some(_), None) => "given_up",
         };
         sqlx::query(
-            "UPDATE webhook_deliveries SET state = ?, attempts = attempts + 1, \
-             next_at = coalesce(?, next_at), status_code = ?, error = ? \
-             WHERE number = ? AND state = 'pending'",
+            "UPDATE webhook_deliveries SET state = $1, attempts = attempts + 1, \
+             next_at = coalesce($2, next_at), status_code = $3, error = $4 \
+             WHERE number = $5 AND state = 'pending'",
         )
         .bind(state)
         .bind(attempt.again_at)
-        .bind(attempt.status_code)
+        .bind(attempt.status_code.map(i64::from))
         .bind(&attempt.error)
         .bind(number)
-        .execute(&self.writer)
+        .execute(&self.database.writer)
         .await?;
         Ok(())
     }
@@ -315,9 +315,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn forget_deliveries(&self) -> Result<()> {
-        sqlx::query("DELETE FROM webhook_deliveries WHERE state <> 'pending' AND created_at < ?")
+        sqlx::query("DELETE FROM webhook_deliveries WHERE state <> 'pending' AND created_at < $1")
             .bind(self.now() - KEPT)
-            .execute(&self.writer)
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }

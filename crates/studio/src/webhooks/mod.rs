@@ -36,6 +36,7 @@ const AT_ONCE: i64 = 8;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// The task that tells endpoints what the store says they should know.
+#[derive(Clone)]
 pub struct Courier {
     /// Where deliveries stand.
     pub store: Store,

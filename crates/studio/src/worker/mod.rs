@@ -1,15 +1,20 @@
 //! Workers: child processes that make videos, so that no crash of one takes the studio along.
 //!
 //! [`child`] is what runs inside the process, [`supervisor`] starts it as a [`process`], feeds it from
-//! the queue and tells the store what came of it; between them go the lines of [`protocol`].
+//! the queue and tells the store what came of it; between them go the lines of [`protocol`]. A
+//! [`keeper`] puts back what lost ones left, and all of them are one [`crew`].
 
 pub mod child;
+mod crew;
+mod keeper;
 mod process;
 mod protocol;
 mod supervisor;
 
 use std::path::PathBuf;
 
+pub use crew::Crew;
+pub use keeper::Keeper;
 pub use protocol::{Inspect, Inspected};
 pub use supervisor::{Closing, Supervisor, closed};
 

@@ -22,7 +22,7 @@ use crate::store::{Claim, Ending, Lease, Result, Store, Tier};
 /// How often the queue is looked at when nothing was announced.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a lease is prolonged and a stop is looked for.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Time between two stored progress events of a video.
 const STORED_EVERY: Duration = Duration::from_secs(1);
 /// Pause after a worker that could not be started or was lost at once.
@@ -263,17 +263,18 @@ impl Supervisor {
                     "its worker was lost"
                 );
                 self.metrics.worker_lost();
-                self.store.give_back(lease, true).await?
+                self.give_back(lease, true).await?
             }
-            Outcome::Closing => self.store.give_back(lease, false).await?,
+            Outcome::Closing => self.give_back(lease, false).await?,
             Outcome::LeaseLost => false,
         };
         if is_ours {
             self.count(lease, &outcome);
         }
-        let is_kept = is_ours && matches!(&outcome, Outcome::Ended(Ending::Completed { .. }));
-        if !is_kept {
-            self.outputs.remove(&lease.output_key());
+        match &outcome {
+            Outcome::Ended(Ending::Completed { .. }) if is_ours => {}
+            Outcome::Ended(_) if is_ours => self.outputs.remove(&lease.output_key()),
+            _ => self.outputs.discard(&lease.output_key()),
         }
         self.hub.ended(&lease.id);
         self.hub.queue_changed();
@@ -281,6 +282,16 @@ impl Supervisor {
             sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Cleans up and gives a video back, in this order: whoever claims it next writes into the same
+    /// folder. False when the lease was lost.
+    async fn give_back(&self, lease: &Lease, lost: bool) -> Result<bool> {
+        if self.store.heartbeat(lease, 0).await?.is_none() {
+            return Ok(false);
+        }
+        self.outputs.remove(&lease.output_key());
+        self.store.give_back(lease, lost).await
     }
 }
 
