@@ -33,6 +33,14 @@ fixtures:
 conformance:
     crates/kinora/tests/sdk/run
 
+# The page in Debian's Chromium; screenshots go to target/e2e.
+journey:
+    web/e2e/run
+
+# Ten thousand clips and five hundred listeners on the test double; wants the machine for itself.
+load:
+    cargo test -p kinora-double --test double -- --ignored --nocapture load
+
 # Requests that nobody thought of, made from the OpenAPI document; installs its tool under target/sdk.
 schemathesis:
     crates/kinora/tests/sdk/schemathesis

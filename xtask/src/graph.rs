@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kinora-hub", &[]),
     ("kinora-studio", &["kinora-engine", "kinora-media"]),
     ("kinora", &["kinora-engine", "kinora-hub", "kinora-studio"]),
+    ("kinora-double", &["kinora-media", "kinora-studio"]),
     ("xtask", &[]),
 ];
 

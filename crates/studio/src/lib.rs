@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::{Listener as _, ListenerExt as _};
 use kinora_engine::Engine;
 use tokio::net::TcpListener;
 
@@ -31,6 +32,7 @@ mod log;
 mod metrics;
 mod outbound;
 mod outputs;
+mod places;
 mod relay;
 mod remotes;
 mod shelf;
@@ -42,9 +44,11 @@ mod workshop;
 use api::Studio;
 use config::Config;
 pub use shelf::Published;
+pub use store::Made;
 use store::{Place, Store, StoreError};
 use webhooks::{Courier, Post};
 pub use worker::child::run as run_worker_process;
+pub use worker::{Program, protocol};
 use workshop::Workshop;
 pub use workshop::work;
 
@@ -55,8 +59,8 @@ pub struct Options {
     pub config: Config,
     /// Folder of the database and the videos.
     pub data: PathBuf,
-    /// Program and arguments that start a worker process, which calls [`run_worker_process`].
-    pub worker: (PathBuf, Vec<String>),
+    /// What starts a worker process.
+    pub worker: Program,
     /// The published models as they are now, asked whenever a model is named.
     pub published: fn() -> Vec<Published>,
 }
@@ -144,6 +148,11 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     let address = SocketAddr::new(options.config.server.host, options.config.server.port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
+    // Events and the beginnings of answers are small, and wanted at once.
+    let listener = listener.tap_io(|connection| {
+        // Slower without it, and no worse.
+        let _ = connection.set_nodelay(true);
+    });
     let mut workshop = Workshop::new(options, place, store)?;
     let (config, store) = (Arc::clone(&workshop.config), workshop.store.clone());
     let now = store.now();
@@ -170,6 +179,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         store,
         hub: workshop.hub,
         metrics: workshop.metrics,
+        places: Arc::default(),
         outputs: workshop.outputs,
         shelf: workshop.shelf,
         engine: Arc::new(Engine::new()),
@@ -177,7 +187,7 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     });
     ready(listener.local_addr()?);
     // A connection is not what matters at the end, so the server needs no farewell.
-    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let server = tokio::spawn(axum::serve(listener, router.into_make_service()).into_future());
     let served = server.abort_handle();
     let result = tokio::select! {
         served = server => served.unwrap_or_else(|lost| Err(io::Error::other(lost))),

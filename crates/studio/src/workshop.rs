@@ -45,7 +45,7 @@ impl Workshop {
             outputs: outputs.clone(),
             shelf: Arc::clone(&shelf),
             told: config.rules.warn.clone(),
-            command: options.worker,
+            program: options.worker,
             only: None,
             aging: Duration::from_secs(config.queue.aging_seconds.into()),
             closing: crew.closing(),
@@ -88,7 +88,7 @@ impl Workshop {
                 only,
                 ..self.supervisor.clone()
             };
-            self.crew.make(move || supervisor.clone().run());
+            self.crew.make(supervisor.run());
         }
     }
 
@@ -98,8 +98,7 @@ impl Workshop {
         for remote in &self.config.remotes {
             let driver = Driver::new(remote.clone(), most_bytes, &self.supervisor);
             for _ in 0..remote.concurrency {
-                let driver = driver.clone();
-                self.crew.make(move || driver.clone().run());
+                self.crew.make(driver.clone().run());
             }
         }
     }

@@ -4,8 +4,8 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use kinora_studio::Options;
 use kinora_studio::config::Loaded;
+use kinora_studio::{Options, Program};
 
 use crate::args::Worker;
 use crate::installed;
@@ -28,7 +28,7 @@ pub fn options(data: PathBuf, loaded: Loaded) -> Result<Options> {
     Ok(Options {
         config: loaded.config,
         data,
-        worker: (program, vec![PROCESS.into()]),
+        worker: Program::new(program, vec![PROCESS.into()]),
         published: installed::published,
     })
 }

@@ -77,7 +77,7 @@ async function paging() {
 
 async function errors() {
   const create = (more, options) => () => client.videos.create({ ...FAST, ...more }, options);
-  await refused(BadRequestError, "invalid_seconds", "seconds", create({ seconds: "12" }));
+  await refused(BadRequestError, "invalid_seconds", "seconds", create({ seconds: "60" }));
   await refused(BadRequestError, "unknown_model", "model", create({ model: "gpt-9" }));
   await refused(BadRequestError, "moderation_blocked", "prompt", create({ prompt: "a nude woman" }));
   await refused(BadRequestError, "unknown_field", "output", create({ output: "/etc/x" }));

@@ -108,7 +108,7 @@ def extend(video):
 def errors():
     create = client.videos.create
     bad, missing = openai.BadRequestError, openai.NotFoundError
-    refused(bad, "invalid_seconds", "seconds", lambda: create(prompt=PROMPT, seconds="12"))
+    refused(bad, "invalid_seconds", "seconds", lambda: create(prompt=PROMPT, seconds="60"))
     refused(bad, "unknown_model", "model", lambda: create(prompt=PROMPT, model="gpt-9"))
     refused(bad, "moderation_blocked", "prompt", lambda: create(prompt="a nude woman"))
     field = {"output": "/etc/x"}

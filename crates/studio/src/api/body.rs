@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use axum::Json;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -61,6 +64,38 @@ impl FromRequest<Studio> for Body {
             hash,
         })
     }
+}
+
+/// A body that is a JSON object, read into a struct. Serde alone takes an array for a struct, too, which
+/// no document promises and which leaves out every field that has a default.
+pub struct Object<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Object<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let Json(fields) = Json::<Map<String, Value>>::from_request(request, state).await?;
+        let read = serde_path_to_error::deserialize(Value::Object(fields));
+        read.map(Self)
+            .map_err(|error| ApiError::bad_request("invalid_body", None, error.to_string()))
+    }
+}
+
+/// A field that is an object: see [`Object`].
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(field: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(field)?;
+    T::deserialize(Value::Object(fields)).map_err(D::Error::custom)
+}
+
+/// A field that is a list of objects: see [`Object`].
+pub fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    field: D,
+) -> Result<Vec<T>, D::Error> {
+    let all = Vec::<Map<String, Value>>::deserialize(field)?;
+    let all = all
+        .into_iter()
+        .map(|one| T::deserialize(Value::Object(one)));
+    all.collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
 /// A body that says nothing. It is read all the same: left unread, it would cost the client its

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
@@ -16,6 +14,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, Take};
 
 use super::Studio;
+use super::body::Object;
 use super::error::ApiError;
 use super::storyboards::{MOST_SHOTS, checked_title};
 use super::videos::find;
@@ -36,9 +35,8 @@ pub struct Order {
 /// `POST /v1/cuts`: an MP4 of these videos in order, with all their recipes.
 pub async fn create(
     State(studio): State<Studio>,
-    body: Result<Json<Order>, JsonRejection>,
+    Object(order): Object<Order>,
 ) -> Result<Response, ApiError> {
-    let Json(order) = body?;
     if !(1..=MOST_SHOTS).contains(&order.video_ids.len()) {
         let message = format!("a cut has 1 to {MOST_SHOTS} videos");
         return Err(ApiError::invalid("video_ids", message));

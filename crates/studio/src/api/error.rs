@@ -9,7 +9,7 @@ use kinora_engine::Error;
 use serde_json::json;
 
 use crate::shelf::Missing;
-use crate::store::{StoreError, Tier};
+use crate::store::{Obstacle, StoreError, Tier};
 
 /// When to try again after too many requests: about the time of a clip.
 const SECONDS_TO_WAIT: &str = "10";
@@ -173,6 +173,24 @@ impl ApiError {
         Self::conflict("idempotency_mismatch", message)
     }
 
+    /// A database that another program holds; nothing was changed.
+    pub fn busy() -> Self {
+        let message = "the studio's database is busy and nothing was changed; try again";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_busy",
+            None,
+            message,
+        )
+    }
+
+    /// A disk without room; nothing was changed.
+    pub fn disk_full() -> Self {
+        let message = "the studio's disk is full and nothing was changed; \
+            delete clips or make room, then try again";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", None, message)
+    }
+
     /// A mistake of ours or of the machine; the cause goes to the studio's own output.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");
@@ -204,7 +222,13 @@ impl IntoResponse for ApiError {
             // The SDKs would send the same request twice more.
             headers.insert(RETRY, HeaderValue::from_static("false"));
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
+        if self.status == StatusCode::INSUFFICIENT_STORAGE {
+            headers.insert(RETRY, HeaderValue::from_static("false"));
+        }
+        if matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
             headers.insert(RETRY, HeaderValue::from_static("true"));
             headers.insert(RETRY_AFTER, HeaderValue::from_static(SECONDS_TO_WAIT));
         }
@@ -214,11 +238,13 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Character => {
-                Self::bad_request("invalid_value", None, format!("{error}; leave it out"))
-            }
-            _ => Self::internal(&error),
+        if let StoreError::Character = error {
+            return Self::bad_request("invalid_value", None, format!("{error}; leave it out"));
+        }
+        match error.obstacle() {
+            Some(Obstacle::Busy) => Self::busy(),
+            Some(Obstacle::Full) => Self::disk_full(),
+            None => Self::internal(&error),
         }
     }
 }
@@ -231,7 +257,10 @@ impl From<Missing> for ApiError {
 
 impl From<std::io::Error> for ApiError {
     fn from(error: std::io::Error) -> Self {
-        Self::internal(&error)
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => Self::disk_full(),
+            _ => Self::internal(&error),
+        }
     }
 }
 

@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::Studio;
 use super::error::ApiError;
 use super::path::Path;
 use super::videos::{find, view};
 use crate::hub::Event;
+use crate::places::PACE;
 use crate::store;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -42,6 +44,8 @@ pub async fn events(
         last: last.unwrap_or(0),
         waiting: Vec::new(),
         position: None,
+        looked: Instant::now(),
+        is_moved: false,
         is_behind: true,
         is_over: false,
     };
@@ -64,6 +68,10 @@ struct Listener {
     waiting: Vec<Event>,
     /// Position in the queue that was told last.
     position: Option<i64>,
+    /// When the position was looked up last.
+    looked: Instant,
+    /// Whether the queue has changed since.
+    is_moved: bool,
     /// Whether the store may hold events that were not sent.
     is_behind: bool,
     is_over: bool,
@@ -95,7 +103,11 @@ impl Listener {
                         self.is_behind = true;
                     }
                 },
-                _ = self.queue.changed() => self.is_behind = self.position.is_some(),
+                _ = self.queue.changed(), if self.position.is_some() && !self.is_moved => {
+                    self.is_moved = true;
+                }
+                // In a busy queue, which changes many times a second, not at every change.
+                () = sleep_until(self.looked + PACE), if self.is_moved => self.look().await?,
             }
         }
     }
@@ -121,14 +133,29 @@ impl Listener {
             store::State::Queued => Some(store.position(&self.id).await.ok()?),
             _ => None,
         };
-        if position != self.position {
-            self.position = position;
-            if let Some(position) = position {
-                self.waiting
-                    .insert(0, Event::live("queued", json!({ "position": position })));
-            }
-        }
+        self.place(position);
         Some(())
+    }
+
+    /// Looks where the video waits now.
+    async fn look(&mut self) -> Option<()> {
+        let Studio { places, store, .. } = &self.studio;
+        let position = places.of(store, &self.id).await.ok()?;
+        self.place(position);
+        Some(())
+    }
+
+    /// Tells a new place in the queue.
+    fn place(&mut self, position: Option<i64>) {
+        (self.looked, self.is_moved) = (Instant::now(), false);
+        if position == self.position {
+            return;
+        }
+        self.position = position;
+        if let Some(position) = position {
+            let event = Event::live("queued", json!({ "position": position }));
+            self.waiting.insert(0, event);
+        }
     }
 
     async fn video(&self) -> Option<Value> {

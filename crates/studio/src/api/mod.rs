@@ -42,6 +42,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
+use crate::places::Places;
 use crate::shelf::Shelf;
 use crate::store::Store;
 use crate::webhooks::Post;
@@ -63,6 +64,8 @@ pub struct Studio {
     pub hub: Arc<Hub>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where videos wait.
+    pub places: Arc<Places>,
     /// Finished files.
     pub outputs: Outputs,
     /// The models of this machine.

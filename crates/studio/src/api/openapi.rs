@@ -118,6 +118,7 @@ mod tests {
             config: Arc::default(),
             store: store.expect("a store"),
             hub: Arc::default(),
+            places: Arc::default(),
             metrics: Arc::default(),
             outputs: Outputs::open(data.path()).expect("outputs"),
             shelf: Arc::new(Shelf::new(Arc::default(), Vec::new)),

@@ -1,7 +1,7 @@
 //! The prompt log, and what a model makes of a prompt.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
 use super::Studio;
+use super::body::Object;
 use super::error::ApiError;
 use super::path::Path;
 use super::tiers;
@@ -73,9 +74,8 @@ pub struct Annotation {
 pub async fn annotate(
     State(studio): State<Studio>,
     Path(id): Path<String>,
-    body: Result<Json<Annotation>, JsonRejection>,
+    Object(Annotation { rating, note }): Object<Annotation>,
 ) -> Result<Json<Prompt>, ApiError> {
-    let Json(Annotation { rating, note }) = body?;
     if rating.is_some_and(|rating| !(0..=5).contains(&rating)) {
         return Err(ApiError::invalid("rating", "rating is 0 (none) to 5"));
     }
@@ -188,9 +188,8 @@ struct Answer {
 /// `POST /v1/prompts/analysis`.
 pub async fn analysis(
     State(studio): State<Studio>,
-    body: Result<Json<Question>, JsonRejection>,
+    Object(Question { prompt, model }): Object<Question>,
 ) -> Result<Response, ApiError> {
-    let Json(Question { prompt, model }) = body?;
     let model = model.map(|name| tiers::named(&studio, &name).0);
     let remote = model.as_deref().and_then(|name| studio.config.remote(name));
     // Nobody here knows which words a remote understands.

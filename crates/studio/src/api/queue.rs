@@ -1,13 +1,13 @@
 //! The queue: its order, its pause, and second tries.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
-use super::body::Ignored;
+use super::body::{Ignored, Object};
 use super::error::ApiError;
 use super::path::Path;
 use super::videos::{find, page_limit, view};
@@ -50,9 +50,8 @@ pub struct Change {
 /// `PATCH /v1/queue`.
 pub async fn change(
     State(studio): State<Studio>,
-    body: Result<Json<Change>, JsonRejection>,
+    Object(change): Object<Change>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(change) = body?;
     studio.store.pause(change.paused).await?;
     studio.hub.queue_changed();
     retrieve(State(studio), Ok(Query(Page::default()))).await
@@ -78,9 +77,8 @@ enum End {
 pub async fn reorder(
     State(studio): State<Studio>,
     Path(id): Path<String>,
-    body: Result<Json<Target>, JsonRejection>,
+    Object(target): Object<Target>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(target) = body?;
     let to = match (target.before, target.to) {
         (Some(before), None) => Move::Before(before),
         (None, Some(End::First)) => Move::First,

@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
-use super::body::Ignored;
+use super::body::{Ignored, Object, object, objects};
 use super::create::new_id;
 use super::error::ApiError;
 use super::path::Path;
@@ -44,9 +44,9 @@ pub struct Page {
 pub struct Sent {
     #[serde(default)]
     title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     settings: Settings,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     shots: Vec<Shot>,
     /// The revision that a change was made on.
     revision: Option<i64>,
@@ -158,9 +158,8 @@ pub async fn retrieve(
 /// `POST /v1/storyboards`.
 pub async fn create(
     State(studio): State<Studio>,
-    body: Result<Json<Sent>, JsonRejection>,
+    Object(sent): Object<Sent>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(sent) = body?;
     let (title, document) = sent.check()?;
     let id = new_id("storyboard");
     studio.store.add_storyboard(&id, &title, &document).await?;
@@ -171,9 +170,8 @@ pub async fn create(
 pub async fn change(
     State(studio): State<Studio>,
     Path(id): Path<String>,
-    body: Result<Json<Sent>, JsonRejection>,
+    Object(sent): Object<Sent>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(sent) = body?;
     let Some(revision) = sent.revision else {
         let message = "give the revision of the storyboard that was changed";
         return Err(ApiError::invalid("revision", message));

@@ -1,14 +1,14 @@
 //! Reading, changing and ending videos.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
-use super::body::Ignored;
+use super::body::{Ignored, Object};
 use super::error::ApiError;
 use super::inputs;
 use super::path::Path;
@@ -165,9 +165,8 @@ pub struct Change {
 pub async fn change(
     State(studio): State<Studio>,
     Path(id): Path<String>,
-    body: Result<Json<Change>, JsonRejection>,
+    Object(change): Object<Change>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(change) = body?;
     find(&studio, &id).await?;
     studio.store.star(&id, change.starred).await?;
     Ok(Json(view(&find(&studio, &id).await?)))

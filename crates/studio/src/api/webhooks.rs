@@ -1,13 +1,13 @@
 //! Webhook endpoints, as the SDKs manage them, and what was delivered to them.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
-use super::body::Ignored;
+use super::body::{Ignored, Object};
 use super::create::new_id;
 use super::error::ApiError;
 use super::path::Path;
@@ -104,9 +104,8 @@ fn check_type(param: &str, kind: &str) -> Result<(), ApiError> {
 /// `POST /v1/webhook_endpoints`: the only answer with the secret.
 pub async fn create(
     State(studio): State<Studio>,
-    body: Result<Json<Sent>, JsonRejection>,
+    Object(sent): Object<Sent>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(sent) = body?;
     let length = sent.name.chars().count();
     if !(1..=LONGEST_NAME).contains(&length) || sent.name.contains(char::is_control) {
         let message = format!("name must be one line of 1 to {LONGEST_NAME} characters");
@@ -205,9 +204,8 @@ pub struct Trial {
 pub async fn test(
     State(studio): State<Studio>,
     Path(id): Path<String>,
-    body: Result<Json<Trial>, JsonRejection>,
+    Object(Trial { event_type }): Object<Trial>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(Trial { event_type }) = body?;
     let endpoint = find(&studio, &id).await?;
     check_type("event_type", &event_type)?;
     let (event_id, body) = event(&event_type, "video_test", studio.store.now());

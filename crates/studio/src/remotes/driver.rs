@@ -1,6 +1,5 @@
 //! Has the videos of one remote made, one at a time, and tells the store what came of it.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +18,7 @@ use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
 use crate::store::{Ending, Lease, Made, RemoteClaim, Result, Store, Tier};
-use crate::worker::{self, Closing, Inspect, Supervisor};
+use crate::worker::{self, Closing, Inspect, Program, Supervisor, pause};
 
 /// How often the queue is looked at when nothing was announced.
 const IDLE: Duration = Duration::from_secs(1);
@@ -49,8 +48,8 @@ pub struct Driver {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     outputs: Outputs,
-    /// Program and arguments that start a worker, which looks at finished clips.
-    command: (PathBuf, Vec<String>),
+    /// What starts a worker, which looks at finished clips.
+    program: Program,
     client: Client,
     remote: Remote,
     /// Largest video that it may send.
@@ -89,7 +88,7 @@ impl Driver {
             hub: Arc::clone(&beside.hub),
             metrics: Arc::clone(&beside.metrics),
             outputs: beside.outputs.clone(),
-            command: beside.command.clone(),
+            program: beside.program.clone(),
             client: Client::new(&remote),
             remote,
             most_bytes,
@@ -97,20 +96,24 @@ impl Driver {
         }
     }
 
-    /// Has videos made until the studio closes.
-    ///
-    /// # Errors
-    /// When the database cannot be used.
-    pub async fn run(mut self) -> Result<()> {
+    /// Has videos made until the studio closes. A database that fails is waited for.
+    pub async fn run(mut self) {
         let mut queue = self.hub.queue_changes();
         while *self.closing.borrow() == Closing::Open {
-            let Some(claim) = self.store.claim_remote(&self.remote.name).await? else {
-                tokio::select! {
-                    _ = queue.changed() => {}
-                    _ = self.closing.changed() => {}
-                    () = sleep(IDLE) => {}
+            let claim = match self.store.claim_remote(&self.remote.name).await {
+                Ok(Some(claim)) => claim,
+                Ok(None) => {
+                    tokio::select! {
+                        _ = queue.changed() => {}
+                        _ = self.closing.changed() => {}
+                        () = sleep(IDLE) => {}
+                    }
+                    continue;
                 }
-                continue;
+                Err(error) => {
+                    pause(&error, &self.closing).await;
+                    continue;
+                }
             };
             self.hub.queue_changed();
             let (video, remote) = (&claim.lease.id, &self.remote.name);
@@ -125,34 +128,58 @@ impl Driver {
                 claim: &claim,
                 progress: AtomicI64::new(0),
             };
-            let outcome = job.run().await?;
-            self.conclude(&claim.lease, outcome).await?;
+            let outcome = match job.run().await {
+                Ok(outcome) => outcome,
+                // Put back, it goes on where the database says that it is.
+                Err(error) => {
+                    pause(&error, &self.closing).await;
+                    Outcome::Closing
+                }
+            };
+            self.conclude(&claim.lease, outcome).await;
         }
-        Ok(())
     }
 
-    async fn conclude(&self, lease: &Lease, outcome: Outcome) -> Result<()> {
-        let files = lease.output_key();
-        match outcome {
-            Outcome::Ended(ending) if self.store.finish(lease, &ending).await? => {
-                self.metrics.ended(&ending);
-                match &ending {
+    /// Writes what became of a video until the database takes it: whether it was still ours; `None`
+    /// when the studio closes before.
+    async fn write(&self, lease: &Lease, outcome: &Outcome) -> Option<bool> {
+        if let Outcome::Closing = outcome {
+            // Before another studio goes on: its files lie in the same folder.
+            self.outputs.remove(&lease.output_key());
+        }
+        loop {
+            let written = match outcome {
+                Outcome::Ended(ending) => self.store.conclude(lease, ending).await,
+                Outcome::Closing => self.store.give_back(lease, false).await,
+                Outcome::LeaseLost => Ok(false),
+            };
+            match written {
+                Ok(is_ours) => return Some(is_ours),
+                Err(error) if pause(&error, &self.closing).await => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    async fn conclude(&self, lease: &Lease, outcome: Outcome) {
+        let key = lease.output_key();
+        match (self.write(lease, &outcome).await, &outcome) {
+            (Some(true), Outcome::Ended(ending)) => {
+                self.metrics.ended(ending);
+                match ending {
                     Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
                     Ending::Failed { code, message } => {
                         tracing::info!(video = lease.id, code, message, "failed");
-                        self.outputs.remove(&files);
+                        self.outputs.remove(&key);
                     }
                 }
             }
-            Outcome::Closing => {
-                self.outputs.remove(&files);
-                self.store.give_back(lease, false).await?;
-            }
-            Outcome::Ended(_) | Outcome::LeaseLost => self.outputs.discard(&files),
+            (Some(false), _) => self.outputs.discard(&key),
+            // Put back; or not written, and what could not be written may have been.
+            _ => {}
         }
         self.hub.ended(&lease.id);
         self.hub.queue_changed();
-        Ok(())
     }
 }
 
@@ -210,7 +237,12 @@ impl Job<'_> {
             let created = self.keeping(self.driver.client.create(&body, key));
             let failure = match created.await {
                 Ok(told) => {
-                    store.name_remote(lease, &told.id).await?;
+                    // The only answer that tells it: it must not be forgotten for a lock.
+                    while let Err(error) = store.name_remote(lease, &told.id).await {
+                        if !pause(&error, &self.driver.closing).await {
+                            return Err(error);
+                        }
+                    }
                     return Ok(Ok(told.id));
                 }
                 Err(failure) => failure,
@@ -297,7 +329,7 @@ impl Job<'_> {
     /// Brings a finished video here.
     async fn fetch(&self, id: &str) -> Result<Ending> {
         let Driver {
-            outputs, command, ..
+            outputs, program, ..
         } = self.driver;
         self.tell("download", 0, 1, FETCHES).await?;
         let lease = &self.claim.lease;
@@ -326,7 +358,7 @@ impl Job<'_> {
             spritesheet: files.spritesheet,
         };
         // A clip that nobody can look at is there all the same.
-        let inspected = timeout(INSPECTION, worker::inspect(command, clip)).await;
+        let inspected = timeout(INSPECTION, worker::inspect(program, clip)).await;
         let inspected = inspected.unwrap_or_default();
         Ok(Ending::Completed {
             output_key: lease.output_key(),

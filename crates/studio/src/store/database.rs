@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Transaction};
 
-use super::{Result, StoreError};
+use super::{Obstacle, Result, StoreError};
 use crate::config::Config;
 
 /// Name of the file in the data folder.
@@ -48,6 +48,24 @@ impl Place {
 pub(super) enum Kind {
     Sqlite,
     Postgres,
+}
+
+/// What an error code of either database says has to pass, if it is of that kind. `SQLite` numbers its
+/// errors, the low byte first (<https://sqlite.org/rescode.html>); `PostgreSQL` has five characters
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+pub(super) fn obstacle(code: &str) -> Option<Obstacle> {
+    match code {
+        "53100" => return Some(Obstacle::Full),
+        // Too many connections, a lock that was waited for, a deadlock, a server that starts or stops.
+        "53300" | "55P03" | "40P01" | "57P01" | "57P02" | "57P03" => return Some(Obstacle::Busy),
+        _ if code.len() == 5 => return None,
+        _ => {}
+    }
+    match code.parse::<u32>().ok()? & 0xff {
+        5 | 6 => Some(Obstacle::Busy),
+        13 => Some(Obstacle::Full),
+        _ => None,
+    }
 }
 
 /// An open database.
@@ -138,6 +156,12 @@ impl Database {
                 let url = file_url(path);
                 let writer = AnyPoolOptions::new().max_connections(1);
                 let writer = writer.after_connect(|connection, _| Box::pin(keep_safe(connection)));
+                // SQLite ends a transaction by itself when the disk is full, which sqlx does not notice:
+                // such a connection takes no other one, and this is the only one that writes.
+                let writer = writer.before_acquire(|connection, _| {
+                    let is_free = !connection.is_in_transaction();
+                    Box::pin(async move { Ok(is_free) })
+                });
                 let writer = writer.connect_with(options(&format!("{url}?mode=rwc"))?);
                 let writer = writer.await?;
                 let readers = AnyPoolOptions::new().max_connections(READERS);

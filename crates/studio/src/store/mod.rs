@@ -94,7 +94,25 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What keeps the database from being used and passes without us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Another program holds its lock, it is not there, or more wants to be written than can be.
+    Busy,
+    /// Its disk is full.
+    Full,
+}
+
 impl StoreError {
+    /// What has to pass before the same is worth another try, if it is of that kind.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        match self {
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => Some(Obstacle::Busy),
+            Self::Database(sqlx::Error::Database(error)) => database::obstacle(&error.code()?),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -58,14 +58,19 @@ pub(super) async fn spot(
 ) -> Result<Spot> {
     // What runs keeps its place, for it may come back.
     let (lane, sql, step) = match to {
+        // Lane by lane, so that the index finds each end: the queue may be long.
         Move::First => (
             0,
-            "SELECT coalesce(min(place), 1) + $1 FROM videos WHERE state IN ('queued', 'running')",
+            "SELECT coalesce(min((SELECT min(place) FROM videos \
+             WHERE state = s.column1 AND lane = s.column2)), 1) + $1 FROM \
+             (VALUES ('queued', 0), ('queued', 1), ('running', 0), ('running', 1)) AS s",
             -count,
         ),
         Move::Last => (
             lane,
-            "SELECT coalesce(max(place), 0) + $1 FROM videos WHERE state IN ('queued', 'running')",
+            "SELECT coalesce(max((SELECT max(place) FROM videos \
+             WHERE state = s.column1 AND lane = s.column2)), 0) + $1 FROM \
+             (VALUES ('queued', 0), ('queued', 1), ('running', 0), ('running', 1)) AS s",
             1,
         ),
         Move::Before(id) => return step_back(transaction, id, count).await,
@@ -74,11 +79,14 @@ pub(super) async fn spot(
         .bind(step)
         .fetch_one(&mut **transaction)
         .await?;
-    // A clock that was set back must not let the last one age first.
-    let latest: Option<i64> =
-        sqlx::query_scalar("SELECT max(waits_since) FROM videos WHERE state = 'queued'")
-            .fetch_one(&mut **transaction)
-            .await?;
+    // A clock that was set back must not let the last one age first. The latest time is that of the
+    // last place.
+    let latest: Option<i64> = sqlx::query_scalar(
+        "SELECT waits_since FROM videos WHERE state = 'queued' AND lane = 1 \
+         ORDER BY place DESC, number DESC LIMIT 1",
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
     Ok(Spot {
         lane,
         place,
@@ -267,6 +275,19 @@ impl Store {
             .await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Every waiting video with the remote that makes it, the next one first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn waiting(&self) -> Result<Vec<(String, Option<String>)>> {
+        Ok(sqlx::query_as(
+            "SELECT id, remote FROM videos WHERE state = 'queued' AND deleted = 0 \
+             ORDER BY lane, place, number",
+        )
+        .fetch_all(&self.database.readers)
+        .await?)
     }
 
     /// The place of a waiting video among those that the same engine makes; 1 is next.

@@ -183,13 +183,24 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn age(&self, wait: Duration) -> Result<()> {
+        // The first of the lane has waited longest: mostly there is nothing to write.
+        let oldest: Option<i64> = sqlx::query_scalar(
+            "SELECT waits_since FROM videos WHERE state = 'queued' AND lane = 1 \
+             ORDER BY place, number LIMIT 1",
+        )
+        .fetch_optional(&self.database.readers)
+        .await?;
+        let since = self.now() - wait.as_millis() as i64;
+        if oldest.is_none_or(|oldest| oldest > since) {
+            return Ok(());
+        }
         let skip_locked = self.database.kind.skip_locked();
         let sql = format!(
             "UPDATE videos SET lane = 0 WHERE number IN (SELECT number FROM videos \
              WHERE state = 'queued' AND lane = 1 AND waits_since <= $1 {skip_locked})"
         );
         sqlx::query(AssertSqlSafe(sql))
-            .bind(self.now() - wait.as_millis() as i64)
+            .bind(since)
             .execute(&self.database.writer)
             .await?;
         Ok(())
@@ -259,6 +270,26 @@ impl Store {
             &lease.token,
         )
         .await
+    }
+
+    /// Ends a running video like [`Store::finish`], and may be called again when a failure left open
+    /// whether it has ended: true when the video shows this end.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn conclude(&self, lease: &Lease, ending: &Ending) -> Result<bool> {
+        if self.finish(lease, ending).await? {
+            return Ok(true);
+        }
+        let Ending::Completed { output_key, .. } = ending else {
+            return Ok(false);
+        };
+        let shown: Option<String> =
+            sqlx::query_scalar("SELECT output_key FROM videos WHERE id = $1")
+                .bind(&lease.id)
+                .fetch_one(&self.database.readers)
+                .await?;
+        Ok(shown.as_ref() == Some(output_key))
     }
 
     /// Stops a video: a waiting one ends at once (true), a running one at its next step. One that a

@@ -163,6 +163,40 @@ async fn a_lost_lease_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_end_that_may_have_been_written_is_written_once() {
+    for on in databases() {
+        let (_home, store) = on.with(&["a"]).await;
+        let lease = store.claim(None).await.unwrap().unwrap().lease;
+        for _ in 0..2 {
+            assert!(store.conclude(&lease, &done("new")).await.unwrap());
+        }
+        assert!(!store.conclude(&lease, &done("old")).await.unwrap());
+        let cancelled = Ending::cancelled();
+        assert!(!store.conclude(&lease, &cancelled).await.unwrap());
+        let events = store.events_after("a", 0).await.unwrap();
+        assert_eq!(events.len(), 1, "{events:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_passes() {
+    let (_home, store) = On::File.with(&["a"]).await;
+    let limit = async |pages: &'static str| {
+        let set = sqlx::raw_sql(pages).execute(&store.database.writer).await;
+        set.expect("a limit");
+    };
+    limit("PRAGMA max_page_count = 1").await; // no more than there are
+    let long = prompt("p2", &"a dog ".repeat(20_000));
+    let videos = [video("b")];
+    let accept = async || store.accept(&long, &videos, &Terms::default()).await;
+    let refused = accept().await.expect_err("no room");
+    assert_eq!(refused.obstacle(), Some(Obstacle::Full), "{refused}");
+    limit("PRAGMA max_page_count = 1000000").await;
+    accept().await.expect("room again");
+    assert_eq!(store.waiting().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_video_whose_worker_is_lost_too_often_fails() {
     for on in databases() {
         let (_home, store) = on.with(&["a"]).await;

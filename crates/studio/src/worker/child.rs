@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Write, stdin, stdout};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use super::protocol::{Inspect, Inspected, Make, Order, Position, Report};
 use crate::store::Made;
 
+/// Time that a run has to stop at its next step once the studio has gone.
+const LEAVE: Duration = Duration::from_secs(10);
 /// How often a worker says that it lives.
 const PULSE: Duration = Duration::from_secs(2);
 const PREVIEW_QUALITY: u8 = 70;
@@ -32,6 +34,10 @@ pub fn run() -> io::Result<()> {
         let last = read_orders(&orders);
         // The studio has gone or closes: nobody wants the video in hand any more.
         last.cancel.cancel();
+        drop(orders);
+        thread::sleep(LEAVE);
+        // It hangs, and nobody is left who would end it.
+        process::exit(1);
     });
     // A thread of its own, so that a long step is not taken for a dead worker.
     thread::spawn(|| {

@@ -6,17 +6,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::supervisor::{Closing, closed};
+use super::pause;
+use super::supervisor::Closing;
 use crate::store::Result;
-
-/// Pause before a loop begins again whose database failed.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The loops of a process. A database that fails for a while stops none of them.
 pub struct Crew {
     close: watch::Sender<Closing>,
     /// They end when nothing new begins.
-    makers: JoinSet<Result<()>>,
+    makers: JoinSet<()>,
     /// They go on as long as anything is made.
     helpers: JoinSet<Result<()>>,
 }
@@ -37,15 +35,14 @@ impl Crew {
         self.close.subscribe()
     }
 
-    /// Adds a loop that makes videos: it claims them until the process closes.
-    pub fn make<F>(&mut self, work: impl Fn() -> F + Send + 'static)
-    where
-        F: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.makers.spawn(steadily(self.closing(), work));
+    /// Adds a loop that makes videos: it claims them until the process closes, and waits for a database
+    /// that fails with what it has in hand.
+    pub fn make(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.makers.spawn(work);
     }
 
-    /// Adds a loop that goes on until nothing is made any more.
+    /// Adds a loop that goes on until nothing is made any more, and begins again where its database
+    /// failed.
     pub fn help<F>(&mut self, work: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = Result<()>> + Send + 'static,
@@ -62,16 +59,21 @@ impl Crew {
         tokio::select! {
             () = sleep(drain) => {}
             () = hurry => {}
-            ended = finish(&mut self.makers) => ended?,
+            () = finish(&mut self.makers) => {}
         }
         self.close.send_replace(Closing::Now);
-        finish(&mut self.makers).await?;
-        finish(&mut self.helpers).await
+        finish(&mut self.makers).await;
+        while let Some(ended) = self.helpers.join_next().await {
+            if let Ok(ended) = ended {
+                ended?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// Runs a loop again whenever its database fails, until the process closes.
-async fn steadily<F>(mut closing: watch::Receiver<Closing>, work: impl Fn() -> F) -> Result<()>
+async fn steadily<F>(closing: watch::Receiver<Closing>, work: impl Fn() -> F) -> Result<()>
 where
     F: Future<Output = Result<()>>,
 {
@@ -82,22 +84,13 @@ where
         if *closing.borrow() == Closing::Now {
             return Err(error);
         }
-        tracing::error!(%error, "the database failed; begins again");
-        tokio::select! {
-            () = sleep(PAUSE) => {}
-            () = closed(&mut closing) => {}
-        }
+        pause(&error, &closing).await;
     }
 }
 
 /// Waits until every loop has ended.
-async fn finish(loops: &mut JoinSet<Result<()>>) -> Result<()> {
-    while let Some(ended) = loops.join_next().await {
-        if let Ok(ended) = ended {
-            ended?;
-        }
-    }
-    Ok(())
+async fn finish(loops: &mut JoinSet<()>) {
+    while loops.join_next().await.is_some() {}
 }
 
 #[cfg(test)]
@@ -112,7 +105,7 @@ mod tests {
         let failed = || StoreError::Version { found: 0 };
         let mut crew = Crew::default();
         let (tries, mut tried) = watch::channel(0);
-        crew.make(move || {
+        crew.help(move || {
             tries.send_modify(|count| *count += 1);
             let is_back = *tries.borrow() == 2;
             async move { if is_back { Ok(()) } else { Err(failed()) } }

@@ -16,21 +16,45 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Time that a worker has to stop at its next step.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The program that makes videos, and how its processes are watched.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The program.
+    pub path: PathBuf,
+    /// What makes it a worker, which calls
+    /// [`run_worker_process`](crate::run_worker_process) or speaks the same lines.
+    pub arguments: Vec<String>,
+    /// Silence after which a worker counts as lost.
+    pub silence: Duration,
+}
+
+impl Program {
+    /// A program with these arguments; a worker says every other second that it lives.
+    pub fn new(path: PathBuf, arguments: Vec<String>) -> Self {
+        Self {
+            path,
+            arguments,
+            silence: SILENCE,
+        }
+    }
+}
+
 /// A worker process with both ends of its pipes.
 pub struct Worker {
     child: Child,
     orders: ChildStdin,
     reports: Lines<BufReader<ChildStdout>>,
+    silence: Duration,
 }
 
 impl Worker {
-    /// Starts a program with its arguments.
+    /// Starts a process.
     ///
     /// # Errors
     /// When the system does not start it.
-    pub fn start(command: &(PathBuf, Vec<String>)) -> io::Result<Self> {
-        let mut child = Command::new(&command.0)
-            .args(&command.1)
+    pub fn start(program: &Program) -> io::Result<Self> {
+        let mut child = Command::new(&program.path)
+            .args(&program.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -41,6 +65,7 @@ impl Worker {
             child,
             orders,
             reports: BufReader::new(output).lines(),
+            silence: program.silence,
         })
     }
 
@@ -57,7 +82,7 @@ impl Worker {
 
     /// The next report; `None` when the process is gone, silent for too long or talks nonsense.
     pub async fn report(&mut self) -> Option<Report> {
-        let line = timeout(SILENCE, self.reports.next_line())
+        let line = timeout(self.silence, self.reports.next_line())
             .await
             .ok()?
             .ok()??;

@@ -1,17 +1,17 @@
 //! Keeps one worker process busy with the queue.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinora_engine::safety::Category;
 use kinora_engine::{DEFAULT_MODEL, Stage};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::process::Worker;
+use super::pause;
+use super::process::{Program, Worker};
 use super::protocol::{Make, Order, Position, Report};
 use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
@@ -43,8 +43,8 @@ pub struct Supervisor {
     pub shelf: Arc<Shelf>,
     /// Categories of the content rules that are told instead of refused.
     pub told: Vec<Category>,
-    /// Program and arguments that start a worker.
-    pub command: (PathBuf, Vec<String>),
+    /// What starts a worker.
+    pub program: Program,
     /// The only tier that this worker serves.
     pub only: Option<Tier>,
     /// Wait after which a standard clip counts as Pro.
@@ -77,22 +77,25 @@ enum Outcome {
 }
 
 impl Supervisor {
-    /// Makes videos until the studio closes.
-    ///
-    /// # Errors
-    /// When the database cannot be used.
-    pub async fn run(mut self) -> Result<()> {
+    /// Makes videos until the studio closes. A database that fails is waited for.
+    pub async fn run(mut self) {
         let mut worker: Option<Worker> = None;
         let mut queue = self.hub.queue_changes();
         while *self.closing.borrow() == Closing::Open {
-            self.store.age(self.aging).await?;
-            let Some(claim) = self.store.claim(self.only).await? else {
-                tokio::select! {
-                    _ = queue.changed() => {}
-                    _ = self.closing.changed() => {}
-                    () = sleep(IDLE) => {}
+            let claim = match self.next().await {
+                Ok(Some(claim)) => claim,
+                Ok(None) => {
+                    tokio::select! {
+                        _ = queue.changed() => {}
+                        _ = self.closing.changed() => {}
+                        () = sleep(IDLE) => {}
+                    }
+                    continue;
                 }
-                continue;
+                Err(error) => {
+                    pause(&error, &self.closing).await;
+                    continue;
+                }
             };
             self.hub.queue_changed();
             if claim.lease.attempt == 1 {
@@ -105,31 +108,35 @@ impl Supervisor {
             );
             let ready = match worker.take() {
                 Some(worker) => Ok(worker),
-                None => Worker::start(&self.command),
+                None => Worker::start(&self.program),
             };
             match ready {
                 Ok(mut ready) => {
-                    let outcome = self.make(&mut ready, &claim).await?;
+                    let outcome = self.make(&mut ready, &claim).await;
                     if matches!(outcome, Outcome::Ended(_)) {
                         worker = Some(ready);
                     } else {
                         ready.close().await;
                     }
-                    self.conclude(&claim.lease, outcome).await?;
+                    self.conclude(&claim.lease, outcome).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "a worker could not be started");
-                    self.conclude(&claim.lease, Outcome::Lost).await?;
+                    self.conclude(&claim.lease, Outcome::Lost).await;
                 }
             }
         }
         if let Some(worker) = worker {
             worker.close().await;
         }
-        Ok(())
     }
 
-    async fn make(&self, worker: &mut Worker, claim: &Claim) -> Result<Outcome> {
+    async fn next(&self) -> Result<Option<Claim>> {
+        self.store.age(self.aging).await?;
+        self.store.claim(self.only).await
+    }
+
+    async fn make(&self, worker: &mut Worker, claim: &Claim) -> Outcome {
         let lease = &claim.lease;
         let files = self.outputs.files(&lease.output_key());
         let model = claim.request.model.as_deref().unwrap_or(DEFAULT_MODEL);
@@ -137,10 +144,10 @@ impl Supervisor {
             Ok(place) => place,
             // It was there when the video was accepted.
             Err(missing) => {
-                return Ok(Outcome::Ended(Ending::Failed {
+                return Outcome::Ended(Ending::Failed {
                     code: missing.code().into(),
                     message: missing.to_string(),
-                }));
+                });
             }
         };
         let make = Order::Make(Box::new(Make {
@@ -163,7 +170,7 @@ impl Supervisor {
                 .map(|hash| self.outputs.input(hash)),
         }));
         if worker.order(&make).await.is_err() {
-            return Ok(Outcome::Lost);
+            return Outcome::Lost;
         }
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -174,7 +181,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 report = worker.report() => match report {
-                    None => return Ok(Outcome::Lost),
+                    None => return Outcome::Lost,
                     Some(Report::Alive | Report::Inspected(_)) => {} // no clip was given to look at
                     Some(Report::Preview(webp)) => {
                         self.hub.publish(&lease.id, Event::live("preview", json!({ "webp": webp })));
@@ -184,37 +191,36 @@ impl Supervisor {
                         if let Some(time) = pace.step(&position) {
                             self.metrics.stepped(time);
                         }
-                        self.tell(lease, &position, &mut stored).await?;
+                        self.tell(lease, &position, &mut stored).await;
                     }
                     Some(Report::Done(made)) => {
                         let output_key = lease.output_key();
-                        return Ok(Outcome::Ended(Ending::Completed { output_key, made }));
+                        return Outcome::Ended(Ending::Completed { output_key, made });
                     }
                     Some(Report::Failed { code, message }) => {
-                        return Ok(Outcome::Ended(Ending::Failed { code, message }));
+                        return Outcome::Ended(Ending::Failed { code, message });
                     }
                 },
-                _ = beat.tick() => match self.store.heartbeat(lease, progress).await? {
-                    None => return Ok(Outcome::LeaseLost),
-                    Some(true) if worker.order(&Order::Cancel(lease.id.clone())).await.is_err() => {
-                        return Ok(Outcome::Lost);
+                _ = beat.tick() => match self.store.heartbeat(lease, progress).await {
+                    Ok(None) => return Outcome::LeaseLost,
+                    Ok(Some(true))
+                        if worker.order(&Order::Cancel(lease.id.clone())).await.is_err() =>
+                    {
+                        return Outcome::Lost;
                     }
-                    Some(_) => {}
+                    Ok(Some(_)) => {}
+                    // The worker goes on: the next beat may be written.
+                    Err(error) => tracing::warn!(%error, video = lease.id, "no heartbeat"),
                 },
                 // Someone asked for a stop: look at once instead of at the next beat.
                 _ = cancels.changed() => beat.reset_immediately(),
-                () = closed(&mut closing) => return Ok(Outcome::Closing),
+                () = closed(&mut closing) => return Outcome::Closing,
             }
         }
     }
 
     /// Tells listeners how far a video is; one event a second is kept for those who come later.
-    async fn tell(
-        &self,
-        lease: &Lease,
-        position: &Position,
-        stored: &mut Option<Instant>,
-    ) -> Result<()> {
+    async fn tell(&self, lease: &Lease, position: &Position, stored: &mut Option<Instant>) {
         let data = json!({
             "stage": position.stage,
             "step": position.step,
@@ -225,15 +231,24 @@ impl Supervisor {
         let due = stored.is_none_or(|last| last.elapsed() >= STORED_EVERY);
         let event = if due {
             *stored = Some(Instant::now());
-            let number = self.store.add_event(&lease.id, "progress", &data).await?;
-            // Retrieval shows it too.
-            self.store.heartbeat(lease, position.percent()).await?;
-            Event::stored(number, "progress", data)
+            match self.keep(lease, position, &data).await {
+                Ok(number) => Event::stored(number, "progress", data),
+                Err(error) => {
+                    tracing::warn!(%error, video = lease.id, "its progress is not kept");
+                    Event::live("progress", data)
+                }
+            }
         } else {
             Event::live("progress", data)
         };
         self.hub.publish(&lease.id, event);
-        Ok(())
+    }
+
+    /// Keeps an event of progress and returns its number; retrieval shows the progress too.
+    async fn keep(&self, lease: &Lease, position: &Position, data: &Value) -> Result<i64> {
+        let number = self.store.add_event(&lease.id, "progress", data).await?;
+        self.store.heartbeat(lease, position.percent()).await?;
+        Ok(number)
     }
 
     /// Counts and logs the end of a video, if this is one.
@@ -253,35 +268,50 @@ impl Supervisor {
         }
     }
 
-    async fn conclude(&self, lease: &Lease, outcome: Outcome) -> Result<()> {
-        let is_ours = match &outcome {
-            Outcome::Ended(ending) => self.store.finish(lease, ending).await?,
-            Outcome::Lost => {
-                tracing::warn!(
-                    video = lease.id,
-                    attempt = lease.attempt,
-                    "its worker was lost"
-                );
-                self.metrics.worker_lost();
-                self.give_back(lease, true).await?
+    /// Writes what became of a video until the database takes it: whether it was still ours; `None`
+    /// when the process closes before.
+    async fn write(&self, lease: &Lease, outcome: &Outcome) -> Option<bool> {
+        loop {
+            let written = match outcome {
+                Outcome::Ended(ending) => self.store.conclude(lease, ending).await,
+                Outcome::Lost => self.give_back(lease, true).await,
+                Outcome::Closing => self.give_back(lease, false).await,
+                Outcome::LeaseLost => Ok(false),
+            };
+            match written {
+                Ok(is_ours) => return Some(is_ours),
+                Err(error) if pause(&error, &self.closing).await => {}
+                Err(_) => return None,
             }
-            Outcome::Closing => self.give_back(lease, false).await?,
-            Outcome::LeaseLost => false,
-        };
-        if is_ours {
-            self.count(lease, &outcome);
         }
-        match &outcome {
-            Outcome::Ended(Ending::Completed { .. }) if is_ours => {}
-            Outcome::Ended(_) if is_ours => self.outputs.remove(&lease.output_key()),
-            _ => self.outputs.discard(&lease.output_key()),
+    }
+
+    async fn conclude(&self, lease: &Lease, outcome: Outcome) {
+        if matches!(outcome, Outcome::Lost) {
+            tracing::warn!(
+                video = lease.id,
+                attempt = lease.attempt,
+                "its worker was lost"
+            );
+            self.metrics.worker_lost();
+        }
+        let key = lease.output_key();
+        match self.write(lease, &outcome).await {
+            Some(true) => {
+                self.count(lease, &outcome);
+                if let Outcome::Ended(Ending::Failed { .. }) = outcome {
+                    self.outputs.remove(&key);
+                }
+            }
+            Some(false) => self.outputs.discard(&key),
+            // What could not be written may have been: the next studio looks.
+            None => {}
         }
         self.hub.ended(&lease.id);
         self.hub.queue_changed();
         if matches!(outcome, Outcome::Lost) {
             sleep(PAUSE).await;
         }
-        Ok(())
     }
 
     /// Cleans up and gives a video back, in this order: whoever claims it next writes into the same

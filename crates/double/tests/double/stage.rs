@@ -1,0 +1,191 @@
+//! A studio of the double in a process of its own, and what a client asks of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::Response;
+
+/// Longest time that anything may take here.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How a studio of the double is started.
+#[derive(Clone)]
+pub struct Stage {
+    pub data: PathBuf,
+    pub silence: Duration,
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Stage {
+    pub fn new(data: &Path, config: &str) -> Self {
+        fs::write(data.join("kinora.toml"), config).expect("a file");
+        Self {
+            data: data.into(),
+            silence: Duration::from_secs(20),
+            variables: Vec::new(),
+        }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.variables.push((name, value.to_string()));
+        self
+    }
+
+    /// Starts a studio and waits until it answers.
+    pub fn open(&self) -> Studio {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_kinora-double"))
+            .arg("serve")
+            .arg(&self.data)
+            .arg(self.silence.as_millis().to_string())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the studio starts");
+        let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let mut before = String::new();
+        let base = loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("the studio does not open: {before}");
+            };
+            if let Some((_, address)) = line.split_once("is open: ") {
+                break address.to_owned();
+            }
+            before = before + "\n" + &line;
+        };
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                said.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+        });
+        let agent = Agent::config_builder().http_status_as_error(false);
+        Studio {
+            process,
+            base,
+            agent: agent.timeout_global(Some(PATIENCE)).build().into(),
+            log,
+        }
+    }
+}
+
+/// A running studio; dropping it kills it.
+pub struct Studio {
+    pub process: Child,
+    pub base: String,
+    pub agent: Agent,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Studio {
+    pub fn get(&self, path: &str) -> Response<ureq::Body> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        request.call().expect("an answer")
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        read(self.get(path)).1
+    }
+
+    pub fn post(&self, body: &Value) -> (u16, Value) {
+        let request = self.agent.post(format!("{}/v1/videos", self.base));
+        read(request.send_json(body).expect("an answer"))
+    }
+
+    pub fn create(&self, prompt: &str, steps: u32) -> String {
+        let (status, video) = self.post(&body(prompt, steps));
+        assert_eq!(status, 200, "{video}: {}", self.log());
+        id_of(&video)
+    }
+
+    pub fn video(&self, id: &str) -> Value {
+        self.json(&format!("/v1/videos/{id}"))
+    }
+
+    /// Waits until a video has one of these states.
+    pub fn wait(&self, id: &str, statuses: &[&str]) -> Value {
+        let began = Instant::now();
+        loop {
+            let video = self.video(id);
+            if statuses.contains(&video["status"].as_str().unwrap_or_default()) {
+                return video;
+            }
+            assert!(began.elapsed() < PATIENCE, "still {video}: {}", self.log());
+            sleep(Duration::from_millis(25));
+        }
+    }
+
+    pub fn ended(&self, id: &str) -> Value {
+        self.wait(id, &["completed", "failed"])
+    }
+
+    /// What it has said, for the message of a test that fails.
+    pub fn log(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.join("\n")
+    }
+
+    pub fn kill(mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub fn read(mut response: Response<ureq::Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_json().expect("JSON"))
+}
+
+pub fn body(prompt: &str, steps: u32) -> Value {
+    json!({"prompt": prompt, "seconds": 1, "steps": steps, "seed": 7})
+}
+
+pub fn id_of(video: &Value) -> String {
+    video["id"].as_str().expect("an id").to_owned()
+}
+
+/// The processes that one has started, whichever of its threads did.
+pub fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
+    let lists = tasks.into_iter().flatten().flatten();
+    let lists = lists.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let ids = lists.flat_map(|list| {
+        let ids = list.split_whitespace().map(str::parse::<u32>);
+        ids.filter_map(Result::ok).collect::<Vec<_>>()
+    });
+    ids.collect()
+}
+
+/// Sends a signal by its name; the process may be gone already.
+pub fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .stderr(Stdio::null())
+        .status();
+    sent.expect("kill runs");
+}
+
+/// Resident memory of a process in bytes.
+pub fn resident_bytes(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.expect("VmRSS in kB") * 1024
+}
