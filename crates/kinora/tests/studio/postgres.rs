@@ -193,7 +193,7 @@ fn a_server_that_restarts_ends_nobody_and_loses_no_clip() {
     let studio = site.studio();
     let worker = site.worker();
     let mut body = short();
-    body["steps"] = json!(40);
+    body["steps"] = json!(12);
     let ids = [studio.create(&body), studio.create(&short())];
     worker.said("begins");
     server.restart();
