@@ -1,4 +1,4 @@
-//! A studio and workers of other machines, which here are other processes, on one PostgreSQL server.
+//! A studio and workers of other machines, which here are other processes, on one `PostgreSQL` server.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,7 +17,7 @@ mod server;
 
 use server::Server;
 
-/// A data folder that is shared and a database of its own; none where PostgreSQL is not installed.
+/// A data folder that is shared and a database of its own; none where `PostgreSQL` is not installed.
 struct Site {
     data: TempDir,
     database: String,
@@ -193,7 +193,7 @@ fn a_server_that_restarts_ends_nobody_and_loses_no_clip() {
     let studio = site.studio();
     let worker = site.worker();
     let mut body = short();
-    body["steps"] = json!(40);
+    body["steps"] = json!(12);
     let ids = [studio.create(&body), studio.create(&short())];
     worker.said("begins");
     server.restart();

@@ -21,6 +21,8 @@ const READERS: u32 = 4;
 const CONNECTIONS: u32 = 8;
 /// How long a server that is not there is waited for: it may be starting again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The server's code for a table that is not there.
+const UNDEFINED_TABLE: &str = "42P01";
 /// Layout of the database of this version.
 pub(super) const VERSION: i64 = 8;
 
@@ -190,7 +192,11 @@ impl Database {
     /// Brings a new or older database to the layout of this version, all or nothing.
     pub async fn bring_up(&self) -> Result<()> {
         let kind = self.kind;
+        if self.layout().await? == VERSION {
+            return Ok(());
+        }
         let mut transaction = self.writer.begin_with(kind.begin_layout()).await?;
+        // Another process may have done it in the meantime.
         let found: i64 = sqlx::query_scalar(kind.read_layout())
             .fetch_one(&mut *transaction)
             .await?;
@@ -209,17 +215,23 @@ impl Database {
 
     /// Makes sure that the database has the layout of this version.
     pub async fn check(&self) -> Result<()> {
+        match self.layout().await? {
+            VERSION => Ok(()),
+            found => Err(StoreError::Version { found }),
+        }
+    }
+
+    /// The layout that the database has; 0 where no studio has opened it yet.
+    async fn layout(&self) -> Result<i64> {
         let read = sqlx::query_scalar(self.kind.read_layout());
-        let found = match read.fetch_one(&self.readers).await {
-            Ok(found) => found,
-            // No studio has opened it yet, so it has no table of layouts.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if found == VERSION {
-            Ok(())
-        } else {
-            Err(StoreError::Version { found })
+        match read.fetch_one(&self.writer).await {
+            Ok(found) => Ok(found),
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(UNDEFINED_TABLE) =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
