@@ -35,10 +35,8 @@ pub enum Fault {
 impl Fault {
     /// The fault that a prompt asks for in a try, if there is one.
     pub fn of(prompt: &str, attempt: u32) -> Option<Self> {
-        let words = prompt.split_whitespace();
-        let fault = words
-            .filter_map(|word| word.strip_prefix("fault="))
-            .next()?;
+        let mut words = prompt.split_whitespace();
+        let fault = words.find_map(|word| word.strip_prefix("fault="))?;
         let (fault, only) = match fault.split_once('@') {
             Some((fault, only)) => (fault, Some(only)),
             None => (fault, None),

@@ -62,7 +62,7 @@ fn a_stopped_worker_is_noticed_and_its_clip_made_by_another() {
 #[test]
 fn workers_that_do_not_start_fail_the_clip_and_not_the_studio() {
     let data = tempdir().expect("a folder");
-    let stage = Stage::new(data.path(), "").with("KINORA_DOUBLE_EXIT", 1);
+    let stage = Stage::new(data.path(), "").with("KINORA_DOUBLE_EXIT", &1);
     let studio = stage.open();
     let ids = [(); 2].map(|()| studio.create("a dog", 4));
     for id in &ids {

@@ -143,7 +143,7 @@ impl Client {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("the studio listens");
-        let patience = Some(Duration::from_secs(60));
+        let patience = Some(Duration::from_mins(1));
         stream.set_read_timeout(patience).expect("a time");
         stream
     }

@@ -8,7 +8,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
 /// Longest time between two lines: the studio says every 15 seconds that it lives.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// What a listener was told.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

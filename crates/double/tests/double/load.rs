@@ -33,10 +33,6 @@ struct Load {
 struct Measured {
     /// Times of creates, in order of length.
     creates: Vec<Duration>,
-    /// Times of answers that need nothing, taken in between: what the machine itself adds.
-    answers: Vec<Duration>,
-    /// Time from the first create to the last.
-    created: Duration,
     /// Resident memory of the studio when it opened, at `early` clips, at all, and when all had ended.
     bytes: [u64; 4],
     told: Vec<Told>,
@@ -81,7 +77,7 @@ fn load_of_ten_thousand_clips_and_five_hundred_listeners() {
 fn measure(load: &Load) -> Measured {
     let data = tempdir().expect("a folder");
     let studio = Stage::new(data.path(), "[queue]\nworkers = 4\npro_workers = 0\n")
-        .with("KINORA_DOUBLE_STEP_MS", 40)
+        .with("KINORA_DOUBLE_STEP_MS", &40)
         .open();
     let process = studio.process.id();
     let opened = resident_bytes(process);
@@ -126,6 +122,12 @@ fn measure(load: &Load) -> Measured {
         }
     });
     let created = began.elapsed();
+    let [creates, answers] = [taken, idle].map(|times| {
+        let mut times = times.into_inner().expect("no panic");
+        times.sort_unstable();
+        times
+    });
+    print_times(&creates, &answers, created);
     let full = resident_bytes(process);
     for listener in listened.into_inner().expect("no panic") {
         listeners.spawn_on(
@@ -135,16 +137,9 @@ fn measure(load: &Load) -> Measured {
     }
     let told = runtime.block_on(listeners.join_all());
     await_quiet(&studio);
-    let [creates, answers] = [taken, idle].map(|times| {
-        let mut times = times.into_inner().expect("no panic");
-        times.sort_unstable();
-        times
-    });
     let early = early.into_inner().expect("no panic");
     Measured {
         creates,
-        answers,
-        created,
         bytes: [opened, early, full, resident_bytes(process)],
         told,
     }
@@ -180,16 +175,13 @@ fn await_quiet(studio: &Studio) {
 
 impl Measured {
     fn print(&self, load: &Load) {
-        let shares = |times: &[Duration]| [0.5, 0.99, 1.0].map(|part| share(times, part));
-        let [p50, p99, p100] = shares(&self.creates);
-        let [idle50, idle99, idle100] = shares(&self.answers);
         let [opened, early, full, quiet] = self.bytes.map(|bytes| bytes >> 20);
         println!(
-            "{} clips, {} listeners: created in {:.1?}; create p50 {p50:.1?}, p99 {p99:.1?}, \
-             longest {p100:.1?}; /healthz p50 {idle50:.1?}, p99 {idle99:.1?}, longest {idle100:.1?}; \
-             resident MiB: {opened} open, {early} at {} clips, {full} at all, {quiet} when all had \
-             ended",
-            load.clips, load.listeners, self.created, load.early,
+            "{} listeners heard the end; resident MiB: {opened} open, {early} at {} clips, {full} at \
+             {}, {quiet} when all had ended",
+            self.told.len(),
+            load.early,
+            load.clips
         );
     }
 
@@ -208,6 +200,18 @@ impl Measured {
             self.bytes
         );
     }
+}
+
+/// Tells times of creates, and those of answers that need nothing: what the machine itself adds.
+fn print_times(creates: &[Duration], answers: &[Duration], created: Duration) {
+    let shares = |times: &[Duration]| [0.5, 0.99, 1.0].map(|part| share(times, part));
+    let [p50, p99, p100] = shares(creates);
+    let [idle50, idle99, idle100] = shares(answers);
+    println!(
+        "{} clips created in {created:.1?}: p50 {p50:.1?}, p99 {p99:.1?}, longest {p100:.1?}; \
+         meanwhile /healthz p50 {idle50:.1?}, p99 {idle99:.1?}, longest {idle100:.1?}",
+        creates.len()
+    );
 }
 
 /// The time that this share of all took at most; they are in order.

@@ -169,10 +169,10 @@ fn a_clock_that_jumps_changes_neither_the_order_nor_an_end() {
     };
     set("+0d");
     let studio = Stage::new(data.path(), "")
-        .with("LD_PRELOAD", library.display())
-        .with("FAKETIME_TIMESTAMP_FILE", clock.display())
-        .with("FAKETIME_NO_CACHE", 1)
-        .with("FAKETIME_DONT_FAKE_MONOTONIC", 1)
+        .with("LD_PRELOAD", &library.display())
+        .with("FAKETIME_TIMESTAMP_FILE", &clock.display())
+        .with("FAKETIME_NO_CACHE", &1)
+        .with("FAKETIME_DONT_FAKE_MONOTONIC", &1)
         .open();
     let mut ids = Vec::new();
     for offset in ["+400d", "-400d", "+3d", "-3d"] {
@@ -185,7 +185,7 @@ fn a_clock_that_jumps_changes_neither_the_order_nor_an_end() {
         let last = studio.ended(ids.last().expect("one was created"));
         assert_eq!(last["status"], "completed", "{}", studio.log());
     }
-    let accepted = BTreeSet::from_iter(ids.iter().cloned());
+    let accepted = ids.iter().cloned().collect();
     assert_eq!(truth::check(&studio, data.path(), &accepted), ids.len());
     assert_eq!(order_of_ends(data.path()), ids, "first come, first made");
 }

@@ -1,5 +1,6 @@
 //! A studio of the double in a process of its own, and what a client asks of it.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ impl Stage {
         }
     }
 
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &'static str, value: &dyn Display) -> Self {
         self.variables.push((name, value.to_string()));
         self
     }

@@ -42,7 +42,7 @@ fn every_accepted_clip_ends_once_in_a_storm_of_kills() {
     let data = tempdir().expect("a folder");
     let mut stage = Stage::new(data.path(), "[queue]\nworkers = 3\npro_workers = 0\n");
     stage.silence = Duration::from_millis(1500);
-    let stage = stage.with("KINORA_DOUBLE_STEP_MS", 15);
+    let stage = stage.with("KINORA_DOUBLE_STEP_MS", &15);
     let mut storm = Storm {
         random: ChaCha8Rng::seed_from_u64(seed),
         studio: Some(stage.open()),

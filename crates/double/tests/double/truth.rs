@@ -67,15 +67,16 @@ pub fn check(studio: &Studio, data: &Path, accepted: &BTreeSet<String>) -> usize
 fn videos_of(data: &Path, id: &str) -> Vec<String> {
     let files = fs::read_dir(data.join("outputs").join(id));
     let files = files.into_iter().flatten().flatten();
-    let names = files.map(|file| file.file_name().into_string().expect("a plain name"));
-    let names: Vec<_> = names.collect();
-    let parts: Vec<_> = names
-        .iter()
-        .filter(|name| name.ends_with(".part"))
-        .collect();
-    assert!(parts.is_empty(), "{id}: {parts:?}");
-    let videos = names.iter().filter(|name| name.ends_with(".mp4"));
-    videos.map(|name| format!("{id}/{name}")).collect()
+    let names: Vec<_> = files.map(|file| file.file_name()).collect();
+    let ending = |end: &str| -> Vec<String> {
+        let names = names.iter().map(Path::new);
+        let fitting = names.filter(|name| name.extension().is_some_and(|found| found == end));
+        fitting
+            .map(|name| format!("{id}/{}", name.display()))
+            .collect()
+    };
+    assert_eq!(ending("part"), Vec::<String>::new());
+    ending("mp4")
 }
 
 fn check_content(path: &Path, id: &str) {
