@@ -161,6 +161,7 @@ impl Supervisor {
                 .clip
                 .as_deref()
                 .map(|hash| self.outputs.input(hash)),
+            signer: self.outputs.signer(),
         }));
         if worker.order(&make).await.is_err() {
             return Ok(Outcome::Lost);
