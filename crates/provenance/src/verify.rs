@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use c2pa::validation_results::StatusCodes;
 use c2pa::{Context, Manifest, Reader, Settings, ValidationResults};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -106,7 +107,7 @@ fn is_valid(reader: &Reader) -> bool {
 /// no fault of the file.
 fn problems(results: &ValidationResults) -> Vec<Problem> {
     let own = results.active_manifest().into_iter();
-    let own = own.flat_map(|codes| codes.failure());
+    let own = own.flat_map(StatusCodes::failure);
     let parts = results.ingredient_deltas().into_iter().flatten();
     let parts = parts.flat_map(|delta| delta.validation_deltas().failure());
     let failed = own.chain(parts);
@@ -156,11 +157,12 @@ fn signature(manifest: &Manifest, results: &ValidationResults, own: Option<&Path
         Kind::Unknown
     };
     let digest = Sha256::digest(&der);
+    let digits = digest.iter();
     Signature {
         kind,
         subject: named(certificate.subject()),
         issuer: named(certificate.issuer()),
-        certificate_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        certificate_sha256: digits.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
         time: info.time.clone(),
     }
 }
