@@ -41,8 +41,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("kinora-hub", &[]),
-    ("kinora-studio", &["kinora-engine", "kinora-media"]),
-    ("kinora", &["kinora-engine", "kinora-hub", "kinora-studio"]),
+    ("kinora-provenance", &["kinora-engine", "kinora-media"]),
+    (
+        "kinora-studio",
+        &["kinora-engine", "kinora-media", "kinora-provenance"],
+    ),
+    (
+        "kinora",
+        &[
+            "kinora-engine",
+            "kinora-hub",
+            "kinora-provenance",
+            "kinora-studio",
+        ],
+    ),
     ("kinora-double", &["kinora-media", "kinora-studio"]),
     ("xtask", &[]),
 ];

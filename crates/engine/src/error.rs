@@ -273,6 +273,7 @@ fn media_hint(error: &kinora_media::MediaError) -> String {
             ErrorKind::IsADirectory => "name a file, not a folder".into(),
             _ => "choose another file with --output".into(),
         },
+        MediaError::Seal { .. } => "without --c2pa the clip is made all the same".into(),
         MediaError::NoRecipe { .. } => {
             "only files made by Kinora hold a recipe, and editing may remove it".into()
         }

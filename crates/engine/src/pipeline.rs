@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kinora_diffusion::samplers::{self, Progress as Sampled};
-use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Tags, VideoSettings};
+use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Seal, Tags, VideoSettings};
 use kinora_tensor::Tensor;
 use serde::Serialize;
 
@@ -48,6 +49,8 @@ pub struct Output {
     pub init_latents: Option<PathBuf>,
     /// Whether to measure which clauses of the prompt the clip shows; several takes always are.
     pub measure: bool,
+    /// What the whole MP4 passes before it appears. Without one the same request is the same bytes.
+    pub seal: Option<Arc<dyn Seal>>,
 }
 
 impl Output {
@@ -434,6 +437,7 @@ struct Files {
     video: Mp4Writer,
     frames: Option<ArrayWriter>,
     stills: Stills,
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Files {
@@ -470,6 +474,7 @@ impl Files {
             video,
             frames: frames.transpose()?,
             stills: Stills::new(output, size, recipe.effective.frames()),
+            seal: output.seal.clone(),
         })
     }
 
@@ -495,6 +500,6 @@ impl Files {
             frames.finish()?;
         }
         self.stills.finish()?;
-        Ok(self.video.finish()?.bytes)
+        Ok(self.video.finish_sealed(self.seal.as_deref())?.bytes)
     }
 }

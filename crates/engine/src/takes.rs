@@ -121,6 +121,7 @@ fn inside(folder: &Folder, number: u32, output: &Output) -> Output {
         save_latents: maybe("latents", &output.save_latents),
         init_latents: None,
         measure: true,
+        seal: output.seal.clone(),
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Command {
     Recipe(Recipe),
     /// Measure which clauses of a prompt a clip shows
     Measure(Measure),
+    /// Say who signed a file (C2PA) and whether it is unchanged since
+    Verify(Verify),
     /// Measure the speed of this machine
     Bench(Bench),
     /// Print a completion script for a shell
@@ -249,6 +251,10 @@ pub struct Generate {
     #[arg(long, help_heading = "Output")]
     pub measure: bool,
 
+    /// Sign the clip (C2PA): it says that a model made it, and shows later changes
+    #[arg(long, help_heading = "Output")]
+    pub c2pa: bool,
+
     /// Print the memory plan and make nothing
     #[arg(long, help_heading = "Output")]
     pub plan: bool,
@@ -420,6 +426,24 @@ pub struct Measure {
     /// What it should show [default: the prompt in its recipe]
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
+
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 0: unchanged since it was signed; 1: changed, or not signed. A name that is self-signed is\nnobody's to believe. No network is asked."
+)]
+pub struct Verify {
+    /// A file with a C2PA manifest, by whatever program
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Certificates that you trust, as PEM
+    #[arg(long, value_name = "FILE.pem")]
+    pub trust: Option<PathBuf>,
 
     /// Print one JSON object on standard output
     #[arg(long)]

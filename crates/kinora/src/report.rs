@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use kinora_engine::{Error, Kind};
 use kinora_hub::HubError;
+use kinora_provenance::ProvenanceError;
 use kinora_studio::ServeError;
 use kinora_studio::config::ConfigError;
 
@@ -65,6 +66,9 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
     }
     if let Some(text) = error.downcast_ref::<HubError>().and_then(HubError::hint) {
         hint(text);
+    }
+    if let Some(error) = error.downcast_ref::<ProvenanceError>() {
+        hint(error.hint());
     }
     if let Some(error) = error.downcast_ref::<ServeError>() {
         hint(error.hint());

@@ -130,6 +130,15 @@ pub enum MediaError {
         reason: String,
     },
 
+    /// What a whole file passes through before it gets its name has failed.
+    #[error("cannot seal {}", path.display())]
+    Seal {
+        /// The file that was about to appear.
+        path: PathBuf,
+        /// The seal's own reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A picture could not be encoded or resized.
     #[error("cannot {action} a {width}x{height} picture: {reason}")]
     Picture {

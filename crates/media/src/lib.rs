@@ -11,7 +11,7 @@
 //!   [`fit`] crops and resizes.
 //!
 //! Every file appears under its name whole or not at all, and existing files are replaced only
-//! when asked. The same frames and settings give the same bytes. Only a process that is killed
+//! when asked. The same frames and settings give the same bytes, unless a [`Seal`] adds to them. Only a process that is killed
 //! leaves a file behind, named `.kinora-*.part`.
 //!
 //! # Building
@@ -36,6 +36,7 @@ mod mp4;
 mod publish;
 mod recipe;
 mod resize;
+mod seal;
 mod settings;
 mod sheet;
 mod still;
@@ -48,6 +49,7 @@ pub use cut::{Cut, Part};
 pub use error::{MediaError, Result};
 pub use recipe::read_recipe;
 pub use resize::fit;
+pub use seal::Seal;
 pub use settings::{MAX_RECIPE_BYTES, MAX_TEXT_BYTES, Quality, Tags, VideoSettings};
 pub use sheet::{SheetLayout, SpriteSheet};
 pub use still::{MAX_STILL_FILE_BYTES, MAX_STILL_SIDE, Still, StillFormat, read_still};

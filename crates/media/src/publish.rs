@@ -7,6 +7,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{MediaError, Result};
+use crate::seal::Seal;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -39,6 +40,7 @@ impl PendingFile {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let temporary = folder.join(format!(".kinora-{}-{number}.part", process::id()));
             match OpenOptions::new()
+                .read(true) // a seal reads what it has written
                 .write(true)
                 .create_new(true)
                 .open(&temporary)
@@ -69,6 +71,28 @@ impl PendingFile {
         let file = self.file.as_mut().expect("open until published");
         file.write_all(bytes)
             .map_err(MediaError::io("write", &self.target))
+    }
+
+    /// Passes what was written on through a seal, into another file for the same target.
+    pub(crate) fn sealed(mut self, seal: &dyn Seal) -> Result<Self> {
+        self.file = None; // closed, so that the seal reads all of it
+        let mut sealed = Self::create(&self.target, self.overwrite)?;
+        let file = sealed.file.as_mut().expect("open until published");
+        seal.seal(&self.temporary, file)
+            .map_err(|source| MediaError::Seal {
+                path: self.target.clone(),
+                source,
+            })?;
+        Ok(sealed)
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        let file = self.file.as_ref().expect("open until published");
+        let about = file
+            .metadata()
+            .map_err(MediaError::io("read", &self.target))?;
+        Ok(about.len())
     }
 
     /// Brings the bytes to the disk, then makes the file appear under its name.

@@ -9,6 +9,7 @@ use crate::error::{MediaError, Result, check_rgb};
 use crate::h264::Encoder;
 use crate::mp4::{self, FrameInfo};
 use crate::publish::PendingFile;
+use crate::seal::Seal;
 use crate::settings::VideoSettings;
 
 /// Frames waiting for the encoder before [`Mp4Writer::write_frame`] waits too.
@@ -92,7 +93,15 @@ impl Mp4Writer {
     /// [`MediaError::NoFrames`]; [`MediaError::AlreadyExists`] if the target has appeared since
     /// [`Mp4Writer::create`]; [`MediaError::Io`], such as a full disk; [`MediaError::Encoder`].
     /// In every case no file is left.
-    pub fn finish(mut self) -> Result<Written> {
+    pub fn finish(self) -> Result<Written> {
+        self.finish_sealed(None)
+    }
+
+    /// As [`Mp4Writer::finish`], with a seal that the whole file passes before it appears.
+    ///
+    /// # Errors
+    /// As [`Mp4Writer::finish`], and [`MediaError::Seal`].
+    pub fn finish_sealed(mut self, seal: Option<&dyn Seal>) -> Result<Written> {
         let stream = self.worker.take().ok_or_else(stopped)?.join()?;
         let Some(sets) = &stream.parameters else {
             return Err(MediaError::NoFrames {
@@ -102,10 +111,13 @@ impl Mp4Writer {
         let head = mp4::head(&self.settings, sets, &stream.frames)?;
         self.file.write(&head)?;
         self.file.write(&stream.data)?;
-        let path = self.file.publish()?;
-        let bytes = (head.len() + stream.data.len()) as u64;
+        let file = match seal {
+            Some(seal) => self.file.sealed(seal)?,
+            None => self.file,
+        };
+        let bytes = file.bytes()?;
         Ok(Written {
-            path,
+            path: file.publish()?,
             frames: stream.frames.len() as u32,
             bytes,
         })

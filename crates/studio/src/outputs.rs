@@ -14,6 +14,7 @@ const TAKES: &[u8] = b".kinora-takes-";
 /// Where files of videos are.
 #[derive(Debug, Clone)]
 pub struct Outputs {
+    data: PathBuf,
     folder: PathBuf,
     inputs: PathBuf,
 }
@@ -38,7 +39,16 @@ impl Outputs {
         let [folder, inputs] = ["outputs", "inputs"].map(|name| data.join(name));
         fs::create_dir_all(&folder)?;
         fs::create_dir_all(&inputs)?;
-        Ok(Self { folder, inputs })
+        Ok(Self {
+            data: data.into(),
+            folder,
+            inputs,
+        })
+    }
+
+    /// The folder whose key signs what is made here; none where this build does not sign.
+    pub fn signer(&self) -> Option<PathBuf> {
+        kinora_provenance::IS_BUILT.then(|| self.data.clone())
     }
 
     /// Keeps a file that a video begins with, under the SHA-256 of its content.

@@ -1,14 +1,16 @@
 //! `kinora generate`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use kinora_engine::{
     Cancel, Clip, Engine, Given, Job, ModelFiles, ModelOptions, Output, Request, Size, random_seed,
 };
+use kinora_provenance::Signer;
 use serde::Serialize;
 
-use crate::args::Generate;
+use crate::args::{Generate, Place};
 use crate::files::{numbered, outputs};
 use crate::installed;
 use crate::progress::{Terminal, seconds};
@@ -38,10 +40,14 @@ pub fn run(arguments: &Generate) -> Result<()> {
         return plan(&jobs[0].1, arguments.json);
     }
     let files = outputs(arguments.output.as_deref(), seed, arguments.count);
+    let signer = signer(arguments)?;
     let outputs: Vec<Output> = files
         .into_iter()
         .zip(1..)
-        .map(|(path, n)| output(arguments, path, n))
+        .map(|(path, n)| Output {
+            seal: signer.clone().map(|signer| signer as _),
+            ..output(arguments, path, n)
+        })
         .collect();
     outputs.iter().try_for_each(Output::check)?;
     tell(arguments, &jobs[0].1, seed);
@@ -118,6 +124,15 @@ fn request(arguments: &Generate) -> Result<Request> {
             loras: open.loras.clone(),
         },
     })
+}
+
+/// Who signs the clips, if that is asked for: the same as the studio of the user's data folder.
+fn signer(arguments: &Generate) -> Result<Option<Arc<Signer>>> {
+    if !arguments.c2pa {
+        return Ok(None);
+    }
+    let folder = super::config::data(&Place::default())?;
+    Ok(Some(Arc::new(Signer::open(&folder)?)))
 }
 
 fn output(arguments: &Generate, path: PathBuf, n: u32) -> Output {

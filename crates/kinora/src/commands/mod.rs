@@ -18,6 +18,7 @@ mod prompt;
 mod pull;
 mod recipe;
 mod serve;
+mod verify;
 mod worker;
 
 /// Runs the command of a command line.
@@ -37,6 +38,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Models(arguments) => models::run(&arguments),
         Command::Recipe(arguments) => recipe::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }

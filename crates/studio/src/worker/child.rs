@@ -11,6 +11,7 @@ use kinora_engine::{
     Adherence, Cancel, Clip, Engine, Given, ModelFiles, Output, Preview, Progress, Request, Update,
 };
 use kinora_media::{Still, StillFormat};
+use kinora_provenance::Signer;
 use serde_json::{Value, json};
 
 use super::protocol::{Inspect, Inspected, Make, Order, Position, Report};
@@ -119,11 +120,22 @@ fn say(report: &Report) -> io::Result<()> {
 }
 
 fn make_video(engine: &Engine, make: &Make, cancel: &Cancel) -> Report {
+    let signer = make.signer.as_deref().map(Signer::open).transpose();
+    let signer = match signer {
+        Ok(signer) => signer,
+        Err(error) => {
+            return Report::Failed {
+                code: "media_failed".into(),
+                message: format!("{error}; {}", error.hint()),
+            };
+        }
+    };
     let output = Output {
         path: make.video.clone(),
         overwrite: true,
         thumbnail: Some(make.thumbnail.clone()),
         spritesheet: Some(make.spritesheet.clone()),
+        seal: signer.map(|signer| Arc::new(signer) as _),
         ..Output::default()
     };
     let request = Request {

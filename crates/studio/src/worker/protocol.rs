@@ -43,6 +43,8 @@ pub struct Make {
     pub image: Option<PathBuf>,
     /// The clip that it goes on from.
     pub extend: Option<PathBuf>,
+    /// The data folder whose key signs the MP4; none: it is not signed.
+    pub signer: Option<PathBuf>,
 }
 
 /// A clip that is there, and where the pictures beside it go.

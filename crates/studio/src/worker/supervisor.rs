@@ -168,6 +168,7 @@ impl Supervisor {
                 .clip
                 .as_deref()
                 .map(|hash| self.outputs.input(hash)),
+            signer: self.outputs.signer(),
         }));
         if worker.order(&make).await.is_err() {
             return Outcome::Lost;
