@@ -261,6 +261,7 @@ fn media_hint(error: &kinora_media::MediaError) -> String {
     use std::io::ErrorKind;
     match error {
         MediaError::AlreadyExists { .. } => "--force replaces it, another --output keeps it".into(),
+        MediaError::NotAFile { .. } => "name a file; what is not given is not written".into(),
         MediaError::Io { source, action, .. } => match source.kind() {
             ErrorKind::NotFound if matches!(*action, "open" | "read") => {
                 "check the file's name".into()

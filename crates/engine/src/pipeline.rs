@@ -54,17 +54,23 @@ pub struct Output {
 }
 
 impl Output {
-    /// Refuses a file that exists and may not be replaced, so that nobody waits for a clip first.
+    /// Refuses a file that exists and may not be replaced, so that nobody waits for a clip first. A
+    /// device such as `/dev/null` never may: renaming a file into its place would be the end of it.
     ///
     /// # Errors
     /// [`crate::Error::Media`].
     pub fn check(&self) -> Result<()> {
-        match self.files().find(|path| path.exists()) {
-            Some(path) if !self.overwrite => {
-                Err(MediaError::AlreadyExists { path: path.clone() }.into())
+        for path in self.files() {
+            let Ok(found) = path.metadata() else { continue };
+            let path = path.clone();
+            if !found.is_file() && !found.is_dir() {
+                return Err(MediaError::NotAFile { path }.into());
             }
-            _ => Ok(()),
+            if !self.overwrite {
+                return Err(MediaError::AlreadyExists { path }.into());
+            }
         }
+        Ok(())
     }
 
     /// The files that are written.

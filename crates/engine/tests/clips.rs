@@ -342,3 +342,28 @@ fn files_are_never_replaced_unasked() {
     );
     assert!(error.unwrap_err().hint().contains("folder must exist"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced() {
+    let folder = Folder::new();
+    let socket = folder.0.join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let output = Output {
+        overwrite: true,
+        save_frames: Some(socket.clone()),
+        ..output(&folder, "a.mp4")
+    };
+    let error = make(
+        &Double::default(),
+        &request("a dog"),
+        &output,
+        &mut Watcher::default(),
+    );
+    let error = error.unwrap_err();
+    assert!(
+        error.to_string().contains("socket is not a file"),
+        "{error}"
+    );
+    assert_eq!(folder.files(), ["socket"]);
+}

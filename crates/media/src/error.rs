@@ -17,6 +17,13 @@ pub enum MediaError {
         path: PathBuf,
     },
 
+    /// The target is a device, a pipe or a socket: a file that takes its name would end it.
+    #[error("{} is not a file and is never replaced", path.display())]
+    NotAFile {
+        /// What is in the way; it was not touched.
+        path: PathBuf,
+    },
+
     /// The file system refused an operation: full disk, missing folder, no permission, ...
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
