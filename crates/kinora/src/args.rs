@@ -433,9 +433,6 @@ pub struct Measure {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit code 0: unchanged since it was signed; 1: changed, or not signed. A name that is self-signed is\nnobody's to believe. No network is asked."
-)]
 pub struct Verify {
     /// A file with a C2PA manifest, by whatever program
     #[arg(value_name = "FILE")]
