@@ -72,25 +72,6 @@ fn impossible_requests_say_cause_and_way_out() {
         };
         refused(&request, "invalid_value", "--guidance", "usual is 2");
     }
-    for interval in [(0.6, 0.4), (-0.1, 1.0), (0.0, 1.1), (f64::NAN, 1.0)] {
-        let request = Request {
-            guidance_interval: Some(interval),
-            ..good.clone()
-        };
-        refused(
-            &request,
-            "invalid_value",
-            "--guidance-interval",
-            "lower one first",
-        );
-    }
-    for threshold in [-0.1, 1.5, f64::NAN] {
-        let request = Request {
-            cache: Some(StepCache::Easy(threshold)),
-            ..good.clone()
-        };
-        refused(&request, "invalid_value", "--cache", "0 to 1");
-    }
     refused(
         &Request {
             seed: Some(u64::MAX),
@@ -117,6 +98,29 @@ fn impossible_requests_say_cause_and_way_out() {
         "negative prompt",
         "",
     );
+}
+
+#[test]
+fn impossible_savings_say_cause_and_way_out() {
+    for interval in [(0.6, 0.4), (-0.1, 1.0), (0.0, 1.1), (f64::NAN, 1.0)] {
+        let request = Request {
+            guidance_interval: Some(interval),
+            ..request("a dog")
+        };
+        refused(
+            &request,
+            "invalid_value",
+            "--guidance-interval",
+            "lower one first",
+        );
+    }
+    for threshold in [-0.1, 1.5, f64::NAN] {
+        let request = Request {
+            cache: Some(StepCache::Easy(threshold)),
+            ..request("a dog")
+        };
+        refused(&request, "invalid_value", "--cache", "0 to 1");
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn load(place: &Place, mut flags: Vec<Flag>) -> Result<(PathBuf, Loaded)> {
 }
 
 /// The data folder: as given, or where the platform keeps an application's data.
-fn data(place: &Place) -> Result<PathBuf> {
+pub fn data(place: &Place) -> Result<PathBuf> {
     let variable = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
