@@ -280,3 +280,24 @@ async fn keep_safe(connection: &mut AnyConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(settings).execute(connection).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_known_by_the_codes_of_both_databases() {
+        for (code, passes) in [
+            ("5", Some(Obstacle::Busy)),
+            ("517", Some(Obstacle::Busy)), // SQLITE_BUSY_SNAPSHOT
+            ("13", Some(Obstacle::Full)),
+            ("2067", None), // SQLITE_CONSTRAINT_UNIQUE
+            ("53100", Some(Obstacle::Full)),
+            ("57P03", Some(Obstacle::Busy)),
+            ("23505", None),
+            ("", None),
+        ] {
+            assert_eq!(obstacle(code), passes, "{code}");
+        }
+    }
+}
