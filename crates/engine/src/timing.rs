@@ -63,7 +63,14 @@ impl Timing {
 
     /// A clip of exactly `1 + stride k` frames, the nearest to `frames`, all of them shown.
     pub fn of_frames(frames: u32, fps: u32, stride: u32) -> Self {
-        let frames = 1 + (frames.saturating_sub(1) + stride / 2) / stride * stride;
+        Self::whole(
+            1 + (frames.saturating_sub(1) + stride / 2) / stride * stride,
+            fps,
+        )
+    }
+
+    /// A clip all of whose made frames are shown once.
+    pub fn whole(frames: u32, fps: u32) -> Self {
         Self {
             seconds: f64::from(frames) / f64::from(fps),
             fps,

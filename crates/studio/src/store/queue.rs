@@ -89,14 +89,7 @@ impl Made {
         recipe.effective.seed = self.seed;
         if let Some(Film { size, fps, frames }) = self.film {
             recipe.effective.framing = Framing::whole(size);
-            recipe.effective.timing = Timing {
-                seconds: f64::from(frames) / f64::from(fps),
-                fps,
-                frames,
-                native_fps: fps,
-                native_frames: frames,
-                lead: 0,
-            };
+            recipe.effective.timing = Timing::whole(frames, fps);
         }
     }
 }
