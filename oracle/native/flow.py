@@ -33,23 +33,24 @@ def noised(clean, noise, sigma):
     return (1 - level) * clean + level * noise
 
 
-def velocity_loss(predicted, clean, sigma, weight):
+def velocity_loss(predicted, clean, sigma, weight, channels=1.0):
     """Weighted squared velocity error over the noisy frames: |x - x'|^2 / sigma^2.
 
-    `weight` [b, t, h, w] says how much each latent counts, 1 in the mean."""
-    error = (predicted.float() - clean).square().mean(dim=4)  # [b, t, h, w]
+    `weight` [b, t, h, w] says how much each latent counts, `channels` [c] how much each of its
+    channels; both are 1 in the mean."""
+    error = (channels * (predicted.float() - clean).square()).mean(dim=4)  # [b, t, h, w]
     error = (weight * error).mean(dim=(2, 3))  # [b, t]
     noisy = sigma > 0
     weighted = error / sigma.clamp(min=MIN_SIGMA).square() * noisy
     return weighted.sum() / noisy.sum()
 
 
-def motion_loss(predicted, clean, sigma, weight):
+def motion_loss(predicted, clean, sigma, weight, channels=1.0):
     """The same of the error's change from each latent frame to the next, clean frames left out.
 
     Most of a clip's variance stands still; how the camera and the subject move is in the changes."""
     error = predicted.float() - clean
-    change = (error[:, 1:] - error[:, :-1]).square().mean(dim=4)  # [b, t-1, h, w]
+    change = (channels * (error[:, 1:] - error[:, :-1]).square()).mean(dim=4)  # [b, t-1, h, w]
     change = (weight[:, 1:] * change).mean(dim=(2, 3))
     noisy = (sigma[:, 1:] > 0) & (sigma[:, :-1] > 0)
     weighted = change / sigma[:, 1:].clamp(min=MIN_SIGMA).square() * noisy

@@ -9,6 +9,7 @@ mod reading;
 mod writing;
 
 pub use reading::{Cache, CacheError, Cached, Shard};
+pub(crate) use writing::film;
 pub use writing::{Arguments, write};
 
 use kinora_filmset::program::{Color, SubjectKind};

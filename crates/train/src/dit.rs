@@ -11,6 +11,7 @@
 
 mod batch;
 mod bench;
+mod channels;
 mod checkpoint;
 mod loss;
 mod plan;

@@ -19,6 +19,7 @@ plan = "1x2:6"
 learning_rate = 1e-3
 warmup = 2
 cooldown = 2
+channel_share = 0.5
 precision = "bf16"
 tokens = 1500
 seed = 5

@@ -85,7 +85,7 @@ fn shard(
     let mut dims = [0; 4];
     for example in &examples {
         let size = half(example.program.aspect);
-        let (film, masks) = film(example, size);
+        let (film, masks) = film(example);
         let encoded = encoder.encode(&film);
         dims = encoded.dims();
         latents.extend(encoded.to_vec().into_iter().map(f16::from_f32));
@@ -124,8 +124,9 @@ fn half(aspect: Aspect) -> (u32, u32) {
     (width / 2, height / 2)
 }
 
-/// Frames F32 `[t, h, w, 3]` in [-1, 1], and for each pixel of each whether a subject covers it.
-fn film(example: &Example, size: (u32, u32)) -> (Tensor, Vec<bool>) {
+/// Half-size frames F32 `[t, h, w, 3]` in [-1, 1], and for each pixel of each whether a subject covers it.
+pub(crate) fn film(example: &Example) -> (Tensor, Vec<bool>) {
+    let size = half(example.program.aspect);
     let stage = Stage::new(&example.program, size);
     let pixels = size.0 as usize * size.1 as usize;
     let (mut frame, mut mask) = (vec![0; pixels * 3], vec![0; pixels]);

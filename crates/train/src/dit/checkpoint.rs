@@ -97,6 +97,7 @@ impl Trainer {
         let average = Average::new(all("average")?, AVERAGE_DECAY, steps);
         file.finish()?;
         Ok(Self {
+            channels: vec![1.0; config.codec.latent_channels],
             config,
             precision,
             parameters,

@@ -25,6 +25,7 @@ pub struct Errors<'a> {
     values: Vec<f32>,
     sigma: &'a [f32],
     weight: &'a [f32],
+    channels: &'a [f32],
     share: f32,
 }
 
@@ -33,16 +34,19 @@ impl<'a> Errors<'a> {
     ///
     /// # Shapes
     /// `predicted` and `clean` F32 `[b, t, h, w, c]`, `sigma` `b t` noise levels, `weight` `b t h w`
-    /// numbers that say how much each latent counts. `frames` is the number of noisy frames that losses
-    /// are means over: more than there are here when a step takes its clips in several parts.
+    /// numbers that say how much each latent counts, `channels` `c` that say it of each channel. `frames`
+    /// is the number of noisy frames that losses are means over: more than there are here when a step
+    /// takes its clips in several parts.
     pub fn new(
         predicted: &Tensor,
         clean: &Tensor,
         sigma: &'a [f32],
         weight: &'a [f32],
+        channels: &'a [f32],
         frames: usize,
     ) -> Self {
         let dims @ [_, _, h, w, c] = predicted.dims();
+        assert_eq!(channels.len(), c, "one weight a channel");
         let pairs = predicted.as_f32().iter().zip(clean.as_f32());
         Self {
             values: pairs.map(|(predicted, clean)| predicted - clean).collect(),
@@ -50,6 +54,7 @@ impl<'a> Errors<'a> {
             dims,
             sigma,
             weight,
+            channels,
         }
     }
 
@@ -97,13 +102,56 @@ impl<'a> Errors<'a> {
                 continue;
             }
             let factor = weight * self.share / self.sigma[frame].max(MIN_SIGMA).powi(2);
-            for i in latent * c..(latent + 1) * c {
-                value += term(&mut gradient, i, factor);
+            for (i, channel) in (latent * c..).zip(self.channels) {
+                value += term(&mut gradient, i, factor * channel);
             }
         }
         Loss {
             value,
             gradient: Tensor::from_f32(&gradient, &self.dims),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinora_filmset::script::random::Rng;
+
+    use super::*;
+
+    const DIMS: [usize; 5] = [1, 2, 1, 2, 3];
+    const CHANNELS: [f32; 3] = [0.5, 0.0, 2.5];
+
+    /// Velocity and motion for a prediction.
+    fn losses(predicted: &Tensor, clean: &Tensor) -> [Loss; 2] {
+        let weight = [1.0, 0.5, 2.0, 0.5];
+        let errors = Errors::new(predicted, clean, &[0.4, 0.9], &weight, &CHANNELS, 2);
+        [errors.velocity(), errors.motion()]
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_losses_and_a_channel_may_not_count() {
+        let mut rng = Rng::new(3);
+        let mut tensor = || {
+            let values: Vec<f32> = (0..12).map(|_| rng.range(-1.0, 1.0)).collect();
+            Tensor::from_f32(&values, &DIMS)
+        };
+        let (predicted, clean) = (tensor(), tensor());
+        let losses_of = |i: usize, by: f32| {
+            let values = predicted.as_f32();
+            let moved = Tensor::from_fn(&DIMS, |k| values[k] + if k == i { by } else { 0.0 });
+            losses(&moved, &clean).map(|loss| loss.value)
+        };
+        let [velocity, motion] = losses(&predicted, &clean).map(|loss| loss.gradient.to_vec());
+        for (i, ours) in velocity.into_iter().zip(motion).enumerate() {
+            let (above, below) = (losses_of(i, 1e-2), losses_of(i, -1e-2));
+            for (kind, gradient) in [ours.0, ours.1].map(f64::from).into_iter().enumerate() {
+                let expected = (above[kind] - below[kind]) / 2e-2; // exact for squares but for rounding
+                let error = (gradient - expected).abs();
+                assert!(error < 1e-3, "{kind} {i}: {gradient} for {expected}");
+                let counts = i % 3 != 1;
+                assert!(counts || gradient == 0.0, "this channel counts nothing");
+            }
         }
     }
 }

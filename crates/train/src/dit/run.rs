@@ -13,6 +13,7 @@ use kinora_nn::WeightFile;
 use kinora_tensor::Precision;
 
 use super::batch::Batch;
+use super::channels;
 use super::checkpoint::TRANSFORMER;
 use super::plan::trapezoid;
 use super::samples::Samples;
@@ -20,7 +21,7 @@ use super::settings::{Arguments, Settings};
 use super::texts::Texts;
 use super::trainer::{Losses, Trainer};
 use crate::cache::Cache;
-use crate::eval::model;
+use crate::eval::model::{self, Codec};
 use crate::log::Log;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -43,7 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut cache = Cache::open(&arguments.cache)?;
     let mut texts = Texts::open(&arguments.from, &config)?;
     let samples = Samples::open(&arguments.from, &config, settings.samples)?;
-    let mut trainer = begin(arguments, &settings, config)?;
+    let channels = channels::weights(&Codec::load(&arguments.from)?, settings.channel_share);
+    let mut trainer = begin(arguments, &settings, config)?.weighing(channels);
     let mut log = Log::open(folder, trainer.steps())?;
 
     let started = Instant::now();

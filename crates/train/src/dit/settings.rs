@@ -67,6 +67,8 @@ pub struct Settings {
     pub warmup: u64,
     /// Steps over which it falls at the end.
     pub cooldown: u64,
+    /// The share of a latent channel's weight that follows what the decoder makes of it.
+    pub channel_share: f32,
     precision: Name,
     /// Tokens that go forward and back at once.
     pub tokens: usize,
@@ -132,6 +134,11 @@ impl Settings {
         ensure!(
             rate.is_finite() && rate > 0.0,
             "a learning rate is above 0, not {rate}"
+        );
+        let share = self.channel_share;
+        ensure!(
+            (0.0..=1.0).contains(&share),
+            "channel_share is 0 to 1, not {share}"
         );
         for (name, value) in [
             ("tokens", self.tokens as u64),

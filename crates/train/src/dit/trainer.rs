@@ -30,6 +30,8 @@ pub struct Trainer {
     pub(super) parameters: Parameters,
     pub(super) optimizer: Optimizer,
     pub(super) average: Average,
+    /// How much each channel of a latent counts.
+    pub(super) channels: Vec<f32>,
     /// Tokens that go forward and back together; a step of more is taken in parts, each by one thread.
     pub(super) tokens: usize,
 }
@@ -72,6 +74,7 @@ impl Trainer {
         parameters.extend(names.into_iter().zip(head));
         let optimizer = Optimizer::new(&parameters, method);
         Ok(Self {
+            channels: vec![1.0; config.codec.latent_channels],
             config,
             precision,
             parameters,
@@ -79,6 +82,13 @@ impl Trainer {
             average,
             tokens,
         })
+    }
+
+    /// The same, with channels of latents that count unlike, by these weights.
+    #[must_use]
+    pub fn weighing(mut self, channels: Vec<f32>) -> Self {
+        self.channels = channels;
+        self
     }
 
     /// The teacher's head at its beginning: small random numbers.
@@ -139,7 +149,12 @@ impl Trainer {
         let clips = b.div_ceil(parts); // about the same for each thread
         let tracked = Tracked::new(self)?;
         let parts = parallel_map(b.div_ceil(clips), |i| {
-            tracked.part(batch, &whole, i * clips..b.min((i + 1) * clips))
+            tracked.part(
+                batch,
+                &whole,
+                &self.channels,
+                i * clips..b.min((i + 1) * clips),
+            )
         });
         let mut losses = Losses {
             velocity: 0.0,
@@ -211,7 +226,13 @@ impl Tracked {
     }
 
     /// The share that some clips have in a step.
-    fn part(&self, batch: &Batch, whole: &Whole, clips: Range<usize>) -> (Losses, Parameters) {
+    fn part(
+        &self,
+        batch: &Batch,
+        whole: &Whole,
+        channels: &[f32],
+        clips: Range<usize>,
+    ) -> (Losses, Parameters) {
         let [b, t, _, _, _] = batch.clean.dims();
         let texts = batch.texts[clips.clone()].iter();
         let texts: Vec<TextStates> = texts.map(|text| text.to_dtype(self.dtype)).collect();
@@ -224,7 +245,8 @@ impl Tracked {
         let latents = whole.weight.len() / b;
         let clean = batch.clean.slice(clips.clone());
         let weight = &whole.weight[clips.start * latents..clips.end * latents];
-        let errors = Errors::new(&prediction.clean, &clean, sigma, weight, whole.frames);
+        let predicted = &prediction.clean;
+        let errors = Errors::new(predicted, &clean, sigma, weight, channels, whole.frames);
         let (velocity, motion) = (errors.velocity(), errors.motion());
         let gradient = velocity.gradient.add(&motion.gradient.scale(MOTION_WEIGHT));
 

@@ -36,20 +36,28 @@ impl Codec {
         Ok(codec)
     }
 
+    /// Latents F32 `[t, h, w, c]` of half-size frames F32 `[1 + 8 (t - 1), 16 h, 16 w, 3]` in [-1, 1].
+    pub fn encode(&self, film: &Tensor) -> Tensor {
+        self.encoder.encode(film)
+    }
+
+    /// The pixels of latents, frame after frame, in [-1, 1].
+    pub fn decode(&self, latents: &Tensor) -> Vec<f32> {
+        let mut stream = self.decoder.stream();
+        (0..latents.shape()[0])
+            .flat_map(|t| stream.push(&latents.slice(t..t + 1)).to_vec())
+            .collect()
+    }
+
     /// Encodes a clip of 1 + 8k frames at half its size and decodes it at its own.
     ///
     /// # Errors
     /// Never; the result fits the evaluation's signature.
     pub fn reconstruct(&self, clip: &Clip) -> Result<Clip> {
-        let latents = self.encoder.encode(&half_size(clip));
-        let mut stream = self.decoder.stream();
-        let mut frames = Vec::with_capacity(clip.frames.len());
-        for t in 0..latents.shape()[0] {
-            let pixels = stream.push(&latents.slice(t..t + 1)).to_vec();
-            frames.extend(pixels.iter().map(|x| ((x + 1.0) * 127.5).round() as u8));
-        }
+        let pixels = self.decode(&self.encode(&half_size(clip)));
+        let frames = pixels.iter().map(|x| ((x + 1.0) * 127.5).round() as u8);
         Ok(Clip {
-            frames,
+            frames: frames.collect(),
             ..clip.clone()
         })
     }
