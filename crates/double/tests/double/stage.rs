@@ -41,35 +41,7 @@ impl Stage {
 
     /// Starts a studio and waits until it answers.
     pub fn open(&self) -> Studio {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_kinora-double"))
-            .arg("serve")
-            .arg(&self.data)
-            .arg(self.silence.as_millis().to_string())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the studio starts");
-        let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
-        let mut before = String::new();
-        let base = loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("the studio does not open: {before}");
-            };
-            if let Some((_, address)) = line.split_once("is open: ") {
-                break address.to_owned();
-            }
-            before = before + "\n" + &line;
-        };
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let said = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                said.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
-            }
-        });
+        let (process, base, log) = self.start("serve", "is open: ");
         let agent = Agent::config_builder().http_status_as_error(false);
         Studio {
             process,
@@ -78,6 +50,76 @@ impl Stage {
             log,
         }
     }
+
+    /// Starts a worker of another machine and waits until it works.
+    pub fn machine(&self) -> Machine {
+        let (process, _, log) = self.start("work", "waits for videos");
+        Machine { process, log }
+    }
+
+    /// Starts a process and waits for a line of its; tells what comes after `sign` in it.
+    fn start(&self, what: &str, sign: &str) -> (Child, String, Log) {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_kinora-double"))
+            .arg(what)
+            .arg(&self.data)
+            .arg(self.silence.as_millis().to_string())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let mut before = String::new();
+        let told = loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("{what} does not begin: {before}");
+            };
+            if let Some((_, told)) = line.split_once(sign) {
+                break told.to_owned();
+            }
+            before = before + "\n" + &line;
+        };
+        let log = Log::default();
+        let said = log.clone();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| said.add(line)));
+        (process, told, log)
+    }
+}
+
+/// What a process has said.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn add(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line);
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.join("\n")
+    }
+}
+
+/// A running worker of another machine; dropping it kills it.
+pub struct Machine {
+    pub process: Child,
+    log: Log,
+}
+
+impl Machine {
+    /// What it has said, for the message of a test that fails.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// A running studio; dropping it kills it.
@@ -85,7 +127,7 @@ pub struct Studio {
     pub process: Child,
     pub base: String,
     pub agent: Agent,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Log,
 }
 
 impl Studio {
@@ -132,8 +174,7 @@ impl Studio {
 
     /// What it has said, for the message of a test that fails.
     pub fn log(&self) -> String {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.join("\n")
+        self.log.text()
     }
 
     pub fn kill(mut self) {

@@ -1,4 +1,5 @@
-//! A hundred kills and stops of workers and of the studio, at random moments, under load.
+//! A hundred kills and stops of workers and of the studio, at random moments, under load: on one machine,
+//! and on a server with three more.
 //!
 //! `KINORA_STORM_SEED` repeats the order of what is done; the moments are the machine's.
 
@@ -16,8 +17,14 @@ use tempfile::tempdir;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::stage::{PATIENCE, Stage, Studio, body, children, id_of, signal};
+use crate::stage::{Machine, PATIENCE, Stage, Studio, body, children, id_of, signal};
 use crate::truth;
+
+#[expect(dead_code, reason = "nobody else uses the server of this test")]
+#[path = "../../../studio/src/store/tests/server.rs"]
+mod server;
+
+use server::Server;
 
 /// Kills and stops.
 const BLOWS: usize = 100;
@@ -37,44 +44,25 @@ const PROMPTS: [&str; 8] = [
 
 #[test]
 fn every_accepted_clip_ends_once_in_a_storm_of_kills() {
-    let seed = seed();
-    println!("KINORA_STORM_SEED={seed}");
     let data = tempdir().expect("a folder");
-    let mut stage = Stage::new(data.path(), "[queue]\nworkers = 3\npro_workers = 0\n");
-    stage.silence = Duration::from_millis(1500);
-    let stage = stage.with("KINORA_DOUBLE_STEP_MS", &15);
-    let mut storm = Storm {
-        random: ChaCha8Rng::seed_from_u64(seed),
-        studio: Some(stage.open()),
-        stage,
-        stopped: Stopped::default(),
-        struck: [0; 3],
+    let stage = Stage::new(data.path(), "[queue]\nworkers = 3\npro_workers = 0\n");
+    let (storm, accepted) = Storm::rage(stage, 0, None);
+    let completed = truth::check(storm.studio(), data.path(), &accepted);
+    storm.judge(&accepted, completed);
+}
+
+#[test]
+fn every_accepted_clip_ends_once_when_the_storm_goes_over_three_machines_and_their_studio() {
+    let Some(server) = Server::own() else {
+        return;
     };
-    let clients = Clients::new(storm.studio());
-    let accepted = scope(|scope| {
-        let client = scope.spawn(|| clients.create());
-        while storm.struck.iter().sum::<usize>() < BLOWS {
-            storm.blow(&clients);
-        }
-        clients.over.store(true, Ordering::Relaxed);
-        client.join().expect("the client is well")
-    });
-    let studio = storm.studio();
-    for id in &accepted {
-        studio.ended(id);
-    }
-    let completed = truth::check(studio, data.path(), &accepted);
-    let [kills, stops, restarts] = storm.struck;
-    println!(
-        "{} clips, {completed} completed; {kills} workers killed, {stops} stopped, \
-         {restarts} blows to the studio",
-        accepted.len()
-    );
-    // A clip fails after three lost workers, but the storm must not be all that there is.
-    assert!(
-        accepted.len() > LOAD && completed * 2 > accepted.len(),
-        "{completed} completed"
-    );
+    let data = tempdir().expect("a folder");
+    let url = server.database();
+    let stage = Stage::new(data.path(), "[queue]\nworkers = 0\npro_workers = 0\n");
+    let stage = stage.with("KINORA_DATABASE", &url);
+    let (storm, accepted) = Storm::rage(stage, 3, Some(server));
+    let completed = truth::check_in(&url, storm.studio(), data.path(), &accepted);
+    storm.judge(&accepted, completed);
 }
 
 fn seed() -> u64 {
@@ -86,13 +74,17 @@ fn seed() -> u64 {
     )
 }
 
-/// What goes through the studio's processes.
+/// What goes through the processes of a studio.
 struct Storm {
     random: ChaCha8Rng,
     stage: Stage,
     studio: Option<Studio>,
+    /// Those who make clips beside it.
+    machines: Vec<Machine>,
+    /// Where their database is, if it is no file.
+    server: Option<Server>,
     stopped: Stopped,
-    /// Workers killed, workers stopped, studios killed or stopped.
+    /// Workers killed, workers stopped, studios, machines and servers killed, stopped or restarted.
     struck: [usize; 3],
 }
 
@@ -109,6 +101,53 @@ impl Drop for Stopped {
 }
 
 impl Storm {
+    /// Goes through a studio and its machines, and calms down when every clip has ended that was accepted
+    /// meanwhile; these are returned.
+    fn rage(mut stage: Stage, machines: usize, server: Option<Server>) -> (Self, BTreeSet<String>) {
+        let seed = seed();
+        println!("KINORA_STORM_SEED={seed}");
+        stage.silence = Duration::from_millis(1500);
+        let stage = stage.with("KINORA_DOUBLE_STEP_MS", &15);
+        let mut storm = Self {
+            random: ChaCha8Rng::seed_from_u64(seed),
+            studio: Some(stage.open()),
+            machines: (0..machines).map(|_| stage.machine()).collect(),
+            server,
+            stage,
+            stopped: Stopped::default(),
+            struck: [0; 3],
+        };
+        let clients = Clients::new(storm.studio());
+        let accepted = scope(|scope| {
+            let client = scope.spawn(|| clients.create());
+            while storm.struck.iter().sum::<usize>() < BLOWS {
+                storm.blow(&clients);
+            }
+            clients.over.store(true, Ordering::Relaxed);
+            client.join().expect("the client is well")
+        });
+        for id in &accepted {
+            storm.studio().ended(id);
+        }
+        (storm, accepted)
+    }
+
+    /// A clip fails after three lost workers, but the storm must not be all that there is.
+    fn judge(&self, accepted: &BTreeSet<String>, completed: usize) {
+        let [kills, stops, hosts] = self.struck;
+        println!(
+            "{} clips, {completed} completed; {kills} workers killed, {stops} stopped, {hosts} blows to \
+             the studio, its machines and its server",
+            accepted.len()
+        );
+        let machines = self.machines.iter().map(Machine::log);
+        assert!(
+            accepted.len() > LOAD && completed * 2 > accepted.len(),
+            "{completed} completed: {}",
+            machines.collect::<Vec<_>>().join("\n")
+        );
+    }
+
     fn studio(&self) -> &Studio {
         self.studio.as_ref().expect("it is open between blows")
     }
@@ -124,41 +163,70 @@ impl Storm {
 
     fn blow(&mut self, clients: &Clients) {
         self.pause(500);
-        let studio = self.studio().process.id();
-        match self.below(100) {
-            0..45 => self.kill_worker(studio),
-            45..80 => self.stop_worker(studio),
-            80..90 => {
-                self.struck[2] += 1;
-                signal("STOP", studio);
-                self.pause(2000);
-                signal("CONT", studio);
+        match self.below(104) {
+            100.. => {
+                if let Some(server) = &mut self.server {
+                    self.struck[2] += 1;
+                    server.restart();
+                }
             }
-            // Killed as it runs, or after a stop that nothing ended.
+            0..45 => self.kill_worker(),
+            45..80 => self.stop_worker(),
             blow => {
                 self.struck[2] += 1;
-                self.stopped.0.extend(children(studio));
-                if blow < 95 {
-                    signal("STOP", studio);
-                    self.pause(1000);
+                let hosts = self.machines.len() + 1;
+                let machine = self.below(hosts as u64) as usize;
+                let machine = machine.checked_sub(1);
+                match blow {
+                    80..90 => self.stop(machine),
+                    // Killed as it runs, or after a stop that nothing ended.
+                    _ => self.kill(machine, blow < 95, clients),
                 }
-                self.studio.take().expect("it is open").kill();
-                self.studio = Some(self.stage.open());
-                clients.move_to(self.studio());
             }
         }
     }
 
-    fn kill_worker(&mut self, studio: u32) {
-        if let Some(worker) = self.worker(studio) {
+    /// The process of a machine, or the studio's.
+    fn host(&self, machine: Option<usize>) -> u32 {
+        match machine {
+            Some(index) => self.machines[index].process.id(),
+            None => self.studio().process.id(),
+        }
+    }
+
+    fn stop(&mut self, machine: Option<usize>) {
+        let host = self.host(machine);
+        signal("STOP", host);
+        self.pause(2000);
+        signal("CONT", host);
+    }
+
+    fn kill(&mut self, machine: Option<usize>, is_stopped: bool, clients: &Clients) {
+        let host = self.host(machine);
+        self.stopped.0.extend(children(host));
+        if is_stopped {
+            signal("STOP", host);
+            self.pause(1000);
+        }
+        if let Some(index) = machine {
+            self.machines[index] = self.stage.machine(); // the one before is killed as it is dropped
+        } else {
+            self.studio.take().expect("it is open").kill();
+            self.studio = Some(self.stage.open());
+            clients.move_to(self.studio());
+        }
+    }
+
+    fn kill_worker(&mut self) {
+        if let Some(worker) = self.worker() {
             self.struck[0] += 1;
             signal("KILL", worker);
         }
     }
 
     /// Stops a worker, for a moment or for good.
-    fn stop_worker(&mut self, studio: u32) {
-        let Some(worker) = self.worker(studio) else {
+    fn stop_worker(&mut self) {
+        let Some(worker) = self.worker() else {
             return;
         };
         self.struck[1] += 1;
@@ -171,8 +239,11 @@ impl Storm {
         }
     }
 
-    fn worker(&mut self, studio: u32) -> Option<u32> {
-        let workers = children(studio);
+    /// A process that makes clips, wherever it is.
+    fn worker(&mut self) -> Option<u32> {
+        let machines = self.machines.iter().map(|machine| machine.process.id());
+        let hosts = machines.chain([self.studio().process.id()]);
+        let workers: Vec<u32> = hosts.flat_map(children).collect();
         let index = self.below(workers.len().max(1) as u64) as usize;
         workers.get(index).copied()
     }

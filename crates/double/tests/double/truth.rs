@@ -7,8 +7,9 @@ use std::path::Path;
 
 use kinora_media::{ClipReader, read_recipe};
 use serde_json::Value;
-use sqlx::Row;
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{AnyPool, Row};
 
 use crate::stage::Studio;
 
@@ -20,14 +21,22 @@ pub async fn database(data: &Path) -> SqlitePool {
         .expect("the database")
 }
 
-/// Checks that exactly the accepted videos are there, and each as it must be; returns how many were
-/// completed.
+/// Checks that exactly the accepted videos are in the database of the data folder, and each as it must
+/// be; returns how many were completed.
 pub fn check(studio: &Studio, data: &Path, accepted: &BTreeSet<String>) -> usize {
+    let url = format!("sqlite://{}", data.join("studio.sqlite").display());
+    check_in(&url, studio, data, accepted)
+}
+
+/// The same of any database.
+pub fn check_in(url: &str, studio: &Studio, data: &Path, accepted: &BTreeSet<String>) -> usize {
+    install_default_drivers();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let rows = runtime.expect("a runtime").block_on(async {
-        let database = database(data).await;
+        let pool = AnyPoolOptions::new().max_connections(1).connect(url).await;
+        let database: AnyPool = pool.expect("the database");
         let sql = "SELECT id, state, output_key, lease_token, (SELECT count(*) FROM events e \
             WHERE e.video_id = v.id AND e.kind = 'done') AS ends FROM videos v";
         let rows = sqlx::query(sql).fetch_all(&database).await;
