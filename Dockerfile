@@ -6,7 +6,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /kinora
 COPY . .
-RUN cargo build --release --locked --package kinora --features c2pa
+RUN cargo build --release --locked --package kinora --features c2pa,s3
 
 FROM debian:trixie-slim
 # curl asks for the health of the studio.

@@ -41,6 +41,11 @@ journey:
 load:
     cargo test -p kinora-double --test double -- --ignored --nocapture load
 
+# Files in a bucket, on moto's server, which is installed under target/moto.
+bucket:
+    crates/kinora/tests/bucket/install
+    cargo test -p kinora --features s3 --test studio -- bucket
+
 # Requests that nobody thought of, made from the OpenAPI document; installs its tool under target/sdk.
 schemathesis:
     crates/kinora/tests/sdk/schemathesis

@@ -42,7 +42,8 @@ mod worker;
 mod workshop;
 
 use api::Studio;
-use config::Config;
+use config::{Config, Storage};
+use outputs::StorageError;
 pub use shelf::Published;
 pub use store::Made;
 use store::{Place, Store, StoreError};
@@ -99,9 +100,20 @@ pub enum ServeError {
     /// A worker without a database that a studio on another machine can share.
     #[error("a worker needs the studio's PostgreSQL server, and no URL was given")]
     NoServer,
+    /// A worker whose files the studio would not find.
+    #[error("the studio keeps its files in {studio}, this worker in {here}")]
+    OtherStorage {
+        /// As the studio has it.
+        studio: Storage,
+        /// As the worker has it.
+        here: Storage,
+    },
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The bucket of finished files cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The server failed.
     #[error("the studio failed: {0}")]
     Io(#[from] io::Error),
@@ -121,7 +133,11 @@ impl ServeError {
                 "name it with --connect postgres://USER@HOST/NAME or as `database` in kinora.toml; \
                  the studio is opened with the same URL"
             }
+            Self::OtherStorage { .. } => {
+                "name the studio's with --storage or as `storage` in kinora.toml, as it is written there"
+            }
             Self::Store(error) => error.hint(),
+            Self::Storage(error) => error.hint(),
             Self::Io(_) => "start it again; nothing that was accepted is lost",
         }
     }
@@ -153,12 +169,13 @@ async fn run(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         // Slower without it, and no worse.
         let _ = connection.set_nodelay(true);
     });
-    let mut workshop = Workshop::new(options, place, store)?;
+    let mut workshop = Workshop::new(options, place, store).await?;
     let (config, store) = (Arc::clone(&workshop.config), workshop.store.clone());
     let now = store.now();
     let endpoints = config.webhooks.iter();
     let endpoints: Vec<_> = endpoints.map(|one| api::configured(one, now)).collect();
     store.configure_endpoints(&endpoints).await?;
+    store.set_storage(&config.storage).await?;
     workshop.recover().await?;
     let remotes: Vec<_> = config.remotes.iter().map(|one| one.name.as_str()).collect();
     store.end_orphans(&remotes).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::outputs::Outputs;
+use crate::outputs::{Bucket, Outputs};
 use crate::relay::Relay;
 use crate::remotes::Driver;
 use crate::shelf::Shelf;
@@ -30,9 +30,12 @@ pub struct Workshop {
 
 impl Workshop {
     /// A workshop on an open database, in which nobody works yet.
-    pub fn new(options: Options, place: Place, store: Store) -> Result<Self, ServeError> {
+    pub async fn new(options: Options, place: Place, store: Store) -> Result<Self, ServeError> {
         let outputs = Outputs::open(&options.data);
-        let outputs = outputs.map_err(|source| in_data(&options.data, source))?;
+        let mut outputs = outputs.map_err(|source| in_data(&options.data, source))?;
+        if let Some(bucket) = options.config.storage.bucket() {
+            outputs = outputs.beside(Bucket::open(bucket).await?);
+        }
         let config = Arc::new(options.config);
         let hub = Arc::new(Hub::default());
         let metrics = Arc::new(Metrics::default());
@@ -108,16 +111,24 @@ impl Workshop {
 ///
 /// # Errors
 /// Everything that keeps it from working.
-pub fn work(options: Options, ready: impl FnOnce()) -> Result<(), ServeError> {
+pub fn work(mut options: Options, ready: impl FnOnce()) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         log::start(&options.config.log);
+        // It is there to make videos, however many the studio makes.
+        let workers = &mut options.config.queue.workers;
+        *workers = (*workers).max(1);
         let place = Place::of(&options.config, &options.data);
         if let Place::File(_) = place {
             return Err(ServeError::NoServer);
         }
         let store = Store::join(&place).await?;
-        let mut workshop = Workshop::new(options, place, store)?;
+        let studio = store.storage().await?;
+        let here = options.config.storage.clone();
+        if studio != here {
+            return Err(ServeError::OtherStorage { studio, here });
+        }
+        let mut workshop = Workshop::new(options, place, store).await?;
         workshop.start();
         ready();
         stopped().await;

@@ -22,6 +22,10 @@ pub struct Serve {
     #[arg(long)]
     pub port: Option<u16>,
 
+    /// A bucket for finished files, `s3://BUCKET/PREFIX` [default: the data folder]
+    #[arg(long, value_name = "URL")]
+    pub storage: Option<String>,
+
     /// Clips that are made at the same time, 1 to 64 [default: 1]
     #[arg(long, value_name = "NUMBER")]
     pub workers: Option<u32>,
@@ -29,12 +33,16 @@ pub struct Serve {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It takes the configuration of the studio; what is only of the studio, such as its address, has no\nmeaning here. Finished files go where the studio hands them out: the data folder must be the same."
+    after_help = "It takes the configuration of the studio; what is only of the studio, such as its address, has no\nmeaning here. Finished files go where the studio hands them out: the bucket or the data folder must be the same."
 )]
 pub struct Worker {
     /// The studio's database, `postgres://USER@HOST/NAME` [default: `database` of the configuration]
     #[arg(long, value_name = "URL")]
     pub connect: Option<String>,
+
+    /// The studio's bucket, `s3://BUCKET/PREFIX` [default: `storage` of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub storage: Option<String>,
 
     /// The data folder that it shares with the studio [default: `KINORA_DATA_DIR`, or the user's data
     /// folder]

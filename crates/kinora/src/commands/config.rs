@@ -28,16 +28,17 @@ pub fn of_serve(arguments: &Serve) -> Result<(PathBuf, Loaded)> {
     let flags = [
         ("server.host", host, "--host"),
         ("server.port", port, "--port"),
+        ("storage", url(arguments.storage.as_ref()), "--storage"),
         ("queue.workers", count(arguments.workers), "--workers"),
     ];
     load(&arguments.place, given(flags))
 }
 
-/// The same of a worker on another machine; it is there to make videos, however many the studio makes.
+/// The same of a worker on another machine.
 pub fn of_worker(arguments: &Worker) -> Result<(PathBuf, Loaded)> {
-    let connect = arguments.connect.clone().map(Value::String);
     let flags = [
-        ("database", connect, "--connect"),
+        ("database", url(arguments.connect.as_ref()), "--connect"),
+        ("storage", url(arguments.storage.as_ref()), "--storage"),
         ("queue.workers", count(arguments.workers), "--workers"),
     ];
     let place = Place {
@@ -45,15 +46,16 @@ pub fn of_worker(arguments: &Worker) -> Result<(PathBuf, Loaded)> {
         config: arguments.config.clone(),
         database: None,
     };
-    let (data, mut loaded) = load(&place, given(flags))?;
-    let workers = &mut loaded.config.queue.workers;
-    *workers = (*workers).max(1);
-    Ok((data, loaded))
+    load(&place, given(flags))
 }
 
 /// The data folder and the configuration of a studio.
 pub fn of_place(place: &Place) -> Result<(PathBuf, Loaded)> {
     load(place, Vec::new())
+}
+
+fn url(text: Option<&String>) -> Option<Value> {
+    text.cloned().map(Value::String)
 }
 
 fn count(number: Option<u32>) -> Option<Value> {
@@ -68,7 +70,7 @@ fn given<const N: usize>(options: [(&'static str, Option<Value>, &'static str); 
 
 fn load(place: &Place, mut flags: Vec<Flag>) -> Result<(PathBuf, Loaded)> {
     let data = data(place)?;
-    let database = place.database.clone().map(Value::String);
+    let database = url(place.database.as_ref());
     flags.extend(given([("database", database, "--database")]));
     let sources = Sources {
         data: data.clone(),

@@ -64,7 +64,7 @@ fn a_killed_worker_is_replaced_and_its_clip_made() {
 
 /// The process id of the studio's only child, whichever of its threads started it.
 #[cfg(target_os = "linux")]
-fn worker_of(studio: u32) -> String {
+pub fn worker_of(studio: u32) -> String {
     let began = Instant::now();
     loop {
         let tasks = std::fs::read_dir(format!("/proc/{studio}/task")).expect("its threads");

@@ -1,5 +1,7 @@
 //! The studio as its clients and its operator see it: the real program, the real model, real kills.
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod client;
 mod contract;
 mod cuts;

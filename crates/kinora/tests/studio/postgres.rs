@@ -36,31 +36,18 @@ impl Site {
 
     /// A studio that leaves all the making to others.
     fn studio(&self) -> Studio {
-        let variables = [
+        Studio::open_in(self.data.path(), &self.variables())
+    }
+
+    fn variables(&self) -> [(&'static str, &Path); 2] {
+        [
             ("KINORA_DATABASE", Path::new(&self.database)),
             ("KINORA_QUEUE_WORKERS", Path::new("0")),
-        ];
-        Studio::open_in(self.data.path(), &variables)
+        ]
     }
 
     fn worker(&self) -> Worker {
-        let mut process = self
-            .kinora(&["worker", "--connect", &self.database])
-            .env("KINORA_LOG_LEVEL", "info")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the worker starts");
-        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
-        let (said, saying) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // A test that is over listens no more.
-                let _ = said.send(line);
-            }
-        });
-        let worker = Worker { process, saying };
-        worker.said("waits for videos of postgres://kinora@localhost/");
-        worker
+        Worker::start(self.kinora(&["worker", "--connect", &self.database]))
     }
 
     fn kinora(&self, arguments: &[&str]) -> Command {
@@ -97,6 +84,25 @@ struct Worker {
 }
 
 impl Worker {
+    fn start(mut command: Command) -> Self {
+        let mut process = command
+            .env("KINORA_LOG_LEVEL", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the worker starts");
+        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let (said, saying) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // A test that is over listens no more.
+                let _ = said.send(line);
+            }
+        });
+        let worker = Self { process, saying };
+        worker.said("waits for videos of postgres://kinora@localhost/");
+        worker
+    }
+
     /// The next line of its output with this text.
     fn said(&self, text: &str) -> String {
         loop {
@@ -181,6 +187,53 @@ fn workers_go_on_while_the_studio_is_killed_and_opened_again() {
             "completed"
         );
         assert_eq!(site.try_of(id), '1', "nobody took it away");
+    }
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn machines_that_share_no_folder_share_a_bucket() {
+    let (Some(site), Some(bucket)) = (Site::new(), crate::bucket::Bucket::open()) else {
+        return;
+    };
+    let variables = bucket.variables();
+    let mut all: Vec<_> = variables
+        .each_ref()
+        .map(|(name, value)| (*name, Path::new(value)))
+        .into();
+    all.extend(site.variables());
+    let studio = Studio::open_in(site.data.path(), &all);
+    let body = short();
+    let picture = ("input_reference", &crate::inputs::png()[..]);
+    let (status, video) = crate::inputs::form(&studio, "/v1/videos", &body, picture);
+    assert_eq!(status, 200, "{video}");
+    let id = video["id"].as_str().expect("an id");
+
+    let stranger = site
+        .kinora(&["worker", "--connect", &site.database])
+        .output();
+    let told = String::from_utf8(stranger.expect("it runs").stderr).expect("text");
+    assert!(
+        told.contains("its files in s3://films/a studio, this worker in its data folder"),
+        "{told}"
+    );
+
+    let elsewhere = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinora"));
+    command
+        .args(["worker", "--connect", &site.database, "--data-dir"])
+        .arg(elsewhere.path())
+        .envs(variables);
+    let worker = Worker::start(command);
+    let video = studio.wait(id, &["completed", "failed"]);
+    assert_eq!(video["status"], "completed", "{video}");
+    let mut content = studio.get(&format!("/v1/videos/{id}/content"));
+    let clip = content.body_mut().read_to_vec().expect("a clip");
+    assert_eq!(&clip[4..8], b"ftyp");
+    drop(worker);
+    for data in [site.data.path(), elsewhere.path()] {
+        let made = fs::read_dir(data.join("outputs")).expect("the folder");
+        assert_eq!(made.count(), 0, "it is in the bucket alone");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Files of finished videos.
 
+use std::path::PathBuf;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::HeaderValue;
@@ -11,8 +13,10 @@ use tower_http::services::ServeFile;
 
 use super::Studio;
 use super::error::ApiError;
+use super::object;
 use super::path::Path;
 use super::videos::find;
+use crate::outputs::{Content, Part, StorageError};
 use crate::store;
 
 /// The query of a download.
@@ -26,7 +30,7 @@ pub async fn content(
     State(studio): State<Studio>,
     Path(id): Path<String>,
     query: Result<Query<Variant>, QueryRejection>,
-    mut request: Request,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let Query(variant) = query?;
     let video = find(&studio, &id).await?;
@@ -44,42 +48,55 @@ pub async fn content(
             return Err(ApiError::not_found("not_ready", message));
         }
     };
-    let files = studio.outputs.files(key);
-    let (path, kind, extension) = match variant.variant.as_deref().unwrap_or("video") {
-        "video" => (files.video, "video/mp4", "mp4"),
-        "thumbnail" => (files.thumbnail, "image/webp", "webp"),
-        "spritesheet" => (files.spritesheet, "image/jpeg", "jpg"),
+    let (part, kind) = match variant.variant.as_deref().unwrap_or("video") {
+        "video" => (Part::Video, "video/mp4"),
+        "thumbnail" => (Part::Thumbnail, "image/webp"),
+        "spritesheet" => (Part::Spritesheet, "image/jpeg"),
         other => {
             let message = format!("variant is video, thumbnail or spritesheet, not `{other}`");
             return Err(ApiError::invalid("variant", message));
         }
     };
-    if video.remote.is_some() && !path.exists() {
-        let message = "this studio cannot decode the clip, so it has no pictures of it";
-        return Err(ApiError::not_found("no_pictures", message));
-    }
-    // Whatever a client accepts, there is one form of it.
-    request.headers_mut().remove(ACCEPT);
-    let served = ServeFile::new(path).oneshot(request).await;
-    let mut response = match served {
-        Ok(response) => response.into_response(),
-        Err(never) => match never {},
+    let mut response = match studio.outputs.content(key, part).await {
+        Ok(Content::File(path)) => send_file(path, request).await,
+        Ok(Content::Object(bucket, name, about)) => {
+            object::send((bucket, name, about), request.method(), request.headers()).await?
+        }
+        Err(StorageError::Missing { .. }) if video.remote.is_some() && part != Part::Video => {
+            let message = "this studio cannot decode the clip, so it has no pictures of it";
+            return Err(ApiError::not_found("no_pictures", message));
+        }
+        Err(error) => return Err(error.into()),
     };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if response.status().is_client_error() {
+        return Ok(response); // a part that it does not have
+    }
     // A file never changes under its video's id.
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("private, max-age=31536000, immutable"),
-    );
+    let forever = HeaderValue::from_static("private, max-age=31536000, immutable");
+    let is_sent = response.status().is_success();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, forever);
+    if !is_sent {
+        return Ok(response); // the client has it
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     let stem = match &video.remote {
         None => video.recipe.effective.seed.to_string(),
         Some(_) => video.id.clone(),
     };
-    let name = format!("inline; filename=\"kinora-{stem}.{extension}\"");
+    let name = format!("inline; filename=\"kinora-{stem}.{}\"", part.extension());
     headers.insert(
         CONTENT_DISPOSITION,
         HeaderValue::from_str(&name).expect("plain characters"),
     );
     Ok(response)
+}
+
+async fn send_file(path: PathBuf, mut request: Request) -> Response {
+    // Whatever a client accepts, there is one form of it.
+    request.headers_mut().remove(ACCEPT);
+    match ServeFile::new(path).oneshot(request).await {
+        Ok(response) => response.into_response(),
+        Err(never) => match never {},
+    }
 }

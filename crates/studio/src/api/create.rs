@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kinora_engine::safety::Category;
-use kinora_engine::{Recipe, Request};
+use kinora_engine::{Given, Recipe, Request};
 use serde_json::Value;
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -95,7 +95,8 @@ async fn accept(
         Ok(image) => {
             kept.image = image.or(kept.image);
             origin.inputs = kept.clone();
-            enqueue(studio, caller, headers, body, origin).await
+            // Boxed, for it is large.
+            Box::pin(enqueue(studio, caller, headers, body, origin)).await
         }
         Err(error) => Err(error),
     };
@@ -132,11 +133,13 @@ async fn enqueue(
             parameters.insert(name.into(), hash.clone().into());
         }
     }
+    // Held until everything that is wrong with them is told.
+    let (given, _held) = inputs::given(&studio.outputs, &origin.inputs).await?;
     let Asked {
         request,
         tier,
         remote,
-    } = asked(studio, body, &origin)?;
+    } = asked(studio, body, &origin, given)?;
     caller.check(tier)?;
     let mut prompt = NewPrompt {
         id: new_id("prompt"),
@@ -207,7 +210,12 @@ struct Asked<'s> {
     remote: Option<&'s Remote>,
 }
 
-fn asked<'s>(studio: &'s Studio, mut body: Body, origin: &Origin) -> Result<Asked<'s>, ApiError> {
+fn asked<'s>(
+    studio: &'s Studio,
+    mut body: Body,
+    origin: &Origin,
+    given: Given,
+) -> Result<Asked<'s>, ApiError> {
     let (mut base, mut tier) = (origin.request.clone(), origin.tier);
     if let Some(name) = body.text(&["model"])? {
         let (model, named) = tiers::named(studio, &name);
@@ -225,7 +233,7 @@ fn asked<'s>(studio: &'s Studio, mut body: Body, origin: &Origin) -> Result<Aske
         base = remotes::kept(remote, base);
     }
     let mut request = read(body, base)?;
-    request.given = inputs::given(&studio.outputs, &origin.inputs);
+    request.given = given;
     if let Some(remote) = remote
         && let Some(field) = remotes::untaken(remote, &request)
     {

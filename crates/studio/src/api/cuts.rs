@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -18,6 +19,7 @@ use super::body::Object;
 use super::error::ApiError;
 use super::storyboards::{MOST_SHOTS, checked_title};
 use super::videos::find;
+use crate::outputs::LocalFile;
 use crate::store::{State as Life, Video};
 
 /// Bytes that are read at once.
@@ -59,14 +61,21 @@ pub async fn create(
         recipe: Some(format!("[{}]", recipes.join(","))),
         ..Tags::default()
     };
-    let paths: Vec<_> = keys
-        .iter()
-        .map(|key| studio.outputs.files(key).video)
-        .collect();
-    let planned = tokio::task::spawn_blocking(move || Cut::plan(&paths, tags)).await;
+    let mut clips = HashMap::new(); // held until all is sent
+    for &key in &keys {
+        if !clips.contains_key(key) {
+            clips.insert(key.to_owned(), studio.outputs.video(key).await?);
+        }
+    }
+    let paths = keys.iter().map(|&key| clips[key].path().to_owned());
+    let paths: Vec<_> = paths.collect();
+    let planned = {
+        let paths = paths.clone();
+        tokio::task::spawn_blocking(move || Cut::plan(&paths, tags)).await
+    };
     let cut = planned
         .map_err(|error| ApiError::internal(&error))?
-        .map_err(|error| refusal(&studio, error, &shots, &keys))?;
+        .map_err(|error| refusal(error, &shots, &paths))?;
     let name = format!("attachment; filename=\"{}.mp4\"", file_name(&title));
     let headers = [
         (CONTENT_TYPE, "video/mp4".to_owned()),
@@ -74,7 +83,8 @@ pub async fn create(
         (CONTENT_DISPOSITION, name),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, stream(cut)).into_response())
+    let clips = clips.into_values().collect();
+    Ok((headers, stream(cut, clips)).into_response())
 }
 
 /// The files of the shots, all of which must be finished.
@@ -139,11 +149,10 @@ fn mixed(message: &str) -> ApiError {
 }
 
 /// What the files themselves say against a cut.
-fn refusal(studio: &Studio, error: MediaError, shots: &[&Video], keys: &[&str]) -> ApiError {
+fn refusal(error: MediaError, shots: &[&Video], paths: &[PathBuf]) -> ApiError {
     match error {
         MediaError::DoesNotFit { path, reason } => {
-            let is_it = |key: &&str| studio.outputs.files(key).video == path;
-            let index = keys.iter().position(is_it).unwrap_or(0);
+            let index = paths.iter().position(|one| *one == path).unwrap_or(0);
             let id = &shots[index].id;
             let message = format!(
                 "shot {} (`{id}`) cannot be joined without encoding it again: {reason}; \
@@ -183,13 +192,16 @@ struct Sending {
     head: Option<Vec<u8>>,
     parts: std::vec::IntoIter<Part>,
     file: Option<Take<File>>,
+    /// Files that go when all is sent, or nobody listens any more.
+    _clips: Vec<LocalFile>,
 }
 
-fn stream(cut: Cut) -> Body {
+fn stream(cut: Cut, clips: Vec<LocalFile>) -> Body {
     let sending = Sending {
         head: Some(cut.head),
         parts: cut.parts.into_iter(),
         file: None,
+        _clips: clips,
     };
     Body::from_stream(try_unfold(sending, |mut sending| async move {
         let next = sending.next().await?;

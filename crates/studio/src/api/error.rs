@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use kinora_engine::Error;
 use serde_json::json;
 
+use crate::outputs::StorageError;
 use crate::shelf::Missing;
 use crate::store::{Obstacle, StoreError, Tier};
 
@@ -246,6 +247,32 @@ impl From<StoreError> for ApiError {
             Some(Obstacle::Full) => Self::disk_full(),
             None => Self::internal(&error),
         }
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        let (status, code, message) = match &error {
+            StorageError::Unavailable { .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage_unavailable",
+                "the studio's object store does not answer; try again in a moment",
+            ),
+            StorageError::NotBuilt
+            | StorageError::Refused { .. }
+            | StorageError::Settings { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "storage_failed",
+                "the studio's object store refuses; the studio's output says why",
+            ),
+            StorageError::Missing { .. } => {
+                let message = "this file is not kept any more; make the video again";
+                return Self::not_found("content_missing", message);
+            }
+            StorageError::Io(_) => return Self::internal(&error),
+        };
+        tracing::error!(%error, "the object store failed");
+        Self::new(status, code, None, message)
     }
 }
 

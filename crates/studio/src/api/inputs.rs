@@ -14,7 +14,7 @@ use super::Studio;
 use super::body::Body;
 use super::error::ApiError;
 use super::videos::find;
-use crate::outputs::Outputs;
+use crate::outputs::{LocalFile, Outputs, StorageError};
 use crate::store::Inputs;
 
 const IMAGE: &str = "input_reference";
@@ -76,8 +76,9 @@ pub async fn clip(studio: &Studio, body: &mut Body) -> Result<String, ApiError> 
         return Err(ApiError::bad_request("not_completed", Some(CLIP), message));
     };
     // A copy, for the clip may be deleted before its continuation is made.
-    let content = tokio::fs::read(studio.outputs.files(key).video).await?;
-    Ok(studio.outputs.keep(&content)?)
+    let content = tokio::fs::read(studio.outputs.video(key).await?.path()).await?;
+    let hash = studio.outputs.keep(&content)?;
+    share(studio, hash).await
 }
 
 async fn keep(
@@ -87,8 +88,9 @@ async fn keep(
     check: impl Fn(&Path) -> Result<(), MediaError>,
 ) -> Result<String, ApiError> {
     let hash = block_in_place(|| studio.outputs.keep(content))?;
-    let Err(error) = block_in_place(|| check(&studio.outputs.input(&hash))) else {
-        return Ok(hash);
+    let file = studio.outputs.input(&hash).await?;
+    let Err(error) = block_in_place(|| check(file.path())) else {
+        return share(studio, hash).await;
     };
     // What is no clip may be the picture of another video.
     forget(studio, &hash).await?;
@@ -101,6 +103,15 @@ async fn keep(
     }
 }
 
+/// Lets every worker have a kept file.
+async fn share(studio: &Studio, hash: String) -> Result<String, ApiError> {
+    if let Err(error) = studio.outputs.share(&hash).await {
+        forget(studio, &hash).await?;
+        return Err(error.into());
+    }
+    Ok(hash)
+}
+
 /// Removes files that no video of the library begins with.
 pub async fn forget_unused(studio: &Studio, inputs: &Inputs) -> Result<(), ApiError> {
     for hash in inputs.hashes() {
@@ -111,17 +122,25 @@ pub async fn forget_unused(studio: &Studio, inputs: &Inputs) -> Result<(), ApiEr
 
 async fn forget(studio: &Studio, hash: &str) -> Result<(), ApiError> {
     if !studio.store.uses_input(hash).await? {
-        studio.outputs.forget(hash);
+        studio.outputs.forget(hash).await;
     }
     Ok(())
 }
 
-/// Where the files of a video are, for the engine.
-pub fn given(outputs: &Outputs, inputs: &Inputs) -> Given {
-    let path = |hash: &Option<String>| hash.as_deref().map(|hash| outputs.input(hash));
-    Given {
-        image: path(&inputs.image),
-        extend: path(&inputs.clip),
-        ..Given::default()
+/// Where the files of a video are, for the engine, as long as the files are held.
+pub async fn given(
+    outputs: &Outputs,
+    inputs: &Inputs,
+) -> Result<(Given, Vec<LocalFile>), StorageError> {
+    let (mut given, mut held) = (Given::default(), Vec::new());
+    for (hash, path) in [
+        (&inputs.image, &mut given.image),
+        (&inputs.clip, &mut given.extend),
+    ] {
+        let Some(hash) = hash else { continue };
+        let file = outputs.input(hash).await?;
+        *path = Some(file.path().to_owned());
+        held.push(file);
     }
+    Ok((given, held))
 }

@@ -144,10 +144,11 @@ pub async fn delete(
     if !video.state.is_final() {
         stop(&studio, &id).await?;
     }
-    studio.store.delete(&id).await?;
+    // First the files, so that none is left behind that no row names.
     if let Some(key) = &video.output_key {
-        studio.outputs.remove(key);
+        studio.outputs.remove(key).await?;
     }
+    studio.store.delete(&id).await?;
     inputs::forget_unused(&studio, &video.inputs).await?;
     Ok(Json(
         json!({"id": id, "object": "video.deleted", "deleted": true}),

@@ -21,6 +21,7 @@ mod file;
 mod key;
 mod layers;
 mod remotes;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use key::nearest;
 pub use layers::{Loaded, Sources, load};
 use remotes::mistake_of_name;
 pub use remotes::{ApiKey, Remote};
+pub use storage::Storage;
 pub use toml::Value;
 
 /// Name of the file in the data folder.
@@ -42,6 +44,8 @@ pub const FILE: &str = "kinora.toml";
 pub struct Config {
     /// The database of a server instead of a file in the data folder.
     pub database: Database,
+    /// A bucket for finished files instead of the data folder.
+    pub storage: Storage,
     /// Where the studio listens and how it closes.
     pub server: Server,
     /// How waiting clips become running ones.
@@ -248,6 +252,9 @@ impl Config {
         let mut mistakes = Vec::new();
         if let Some(message) = self.database.mistake() {
             mistakes.push(("database".into(), message.into()));
+        }
+        if let Some(message) = self.storage.mistake() {
+            mistakes.push(("storage".into(), message.into()));
         }
         // Workers of other machines are enough where there can be some.
         let least = u32::from(self.database.server().is_none());

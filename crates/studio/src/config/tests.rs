@@ -372,6 +372,31 @@ fn a_database_is_named_by_a_url_whose_secrets_are_never_said() {
 }
 
 #[test]
+fn a_bucket_is_named_by_a_url_without_secrets() {
+    let must = "kinora.toml:1: storage: must be s3://BUCKET or s3://BUCKET/PREFIX, or empty for the \
+        data folder";
+    for wrong in [
+        "s3://",
+        "s3:///a",
+        "s3://key:hunter2@films",
+        "s3://films/a//b",
+        "films",
+    ] {
+        check(&format!("storage = \"{wrong}\""), &[], &[must]);
+    }
+    for (url, bucket) in [
+        ("", None),
+        ("s3://films", Some(("films", ""))),
+        ("s3://films/", Some(("films", ""))),
+        ("s3://my.films/a/b c/", Some(("my.films", "a/b c"))),
+    ] {
+        let (_folder, sources) = sources(&format!("storage = \"{url}\""), &[]);
+        let loaded = load(&sources).expect("nothing is wrong");
+        assert_eq!(loaded.config.storage.bucket(), bucket, "{url}");
+    }
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let sources = Sources {
         file: Some("/nowhere/kinora.toml".into()),

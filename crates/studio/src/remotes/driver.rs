@@ -16,7 +16,7 @@ use super::request;
 use crate::config::Remote;
 use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
-use crate::outputs::Outputs;
+use crate::outputs::{LocalFile, Outputs, patiently};
 use crate::store::{Ending, Lease, Made, RemoteClaim, Result, Store, Tier};
 use crate::worker::{self, Closing, Inspect, Program, Supervisor, pause};
 
@@ -145,7 +145,7 @@ impl Driver {
     async fn write(&self, lease: &Lease, outcome: &Outcome) -> Option<bool> {
         if let Outcome::Closing = outcome {
             // Before another studio goes on: its files lie in the same folder.
-            self.outputs.remove(&lease.output_key());
+            self.outputs.sweep(&lease.output_key()).await;
         }
         loop {
             let written = match outcome {
@@ -170,11 +170,11 @@ impl Driver {
                     Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
                     Ending::Failed { code, message } => {
                         tracing::info!(video = lease.id, code, message, "failed");
-                        self.outputs.remove(&key);
+                        self.outputs.sweep(&key).await;
                     }
                 }
             }
-            (Some(false), _) => self.outputs.discard(&key),
+            (Some(false), _) => self.outputs.discard(&key).await,
             // Put back; or not written, and what could not be written may have been.
             _ => {}
         }
@@ -219,9 +219,15 @@ impl Job<'_> {
         let lease = &self.claim.lease;
         let key = format!("{}-{}", lease.id, lease.token);
         let key = earlier.unwrap_or(&key);
-        let image = self.claim.inputs.image.as_deref();
-        let image = image.map(|hash| self.driver.outputs.input(hash));
-        let body = match request::body(remote, &self.claim.request, image.as_deref(), key) {
+        let image = match self.claim.inputs.image.as_deref() {
+            Some(hash) => match self.keeping(self.driver.outputs.input(hash)).await {
+                Ok(image) => Some(image),
+                Err(error) => return Ok(Err(Outcome::Ended(error.ending()))),
+            },
+            None => None,
+        };
+        let image = image.as_ref().map(LocalFile::path);
+        let body = match request::body(remote, &self.claim.request, image, key) {
             Ok(body) => body,
             Err(error) => {
                 let message = format!("the picture to begin with cannot be read: {error}");
@@ -360,8 +366,13 @@ impl Job<'_> {
         // A clip that nobody can look at is there all the same.
         let inspected = timeout(INSPECTION, worker::inspect(program, clip)).await;
         let inspected = inspected.unwrap_or_default();
+        let output_key = lease.output_key();
+        let handed = patiently(&lease.id, || outputs.hand_over(&output_key)).await;
+        if let Err(error) = handed {
+            return Ok(error.ending());
+        }
         Ok(Ending::Completed {
-            output_key: lease.output_key(),
+            output_key,
             made: Made {
                 seed: self.claim.request.seed.unwrap_or_default(),
                 adherence: inspected.adherence,

@@ -23,8 +23,11 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The server's code for a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
+/// What both databases say in the same words.
+const BUCKETS: &str = include_str!("schema/9.sql");
+
 /// Layout of the database of this version.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,9 +145,10 @@ impl Kind {
                 (6, include_str!("schema/sqlite/6.sql")),
                 (7, include_str!("schema/sqlite/7.sql")),
                 (8, include_str!("schema/sqlite/8.sql")),
+                (9, BUCKETS),
             ],
             // No server had an earlier one.
-            Self::Postgres => &[(8, include_str!("schema/postgres/8.sql"))],
+            Self::Postgres => &[(8, include_str!("schema/postgres/8.sql")), (9, BUCKETS)],
         }
     }
 }

@@ -15,6 +15,8 @@ use sqlx::any::AnyRow;
 use sqlx::error::DatabaseError;
 use tokio::time::timeout;
 
+use crate::config::Storage;
+
 mod clock;
 mod database;
 mod events;
@@ -180,6 +182,28 @@ impl Store {
     pub async fn set_clock(&self) -> Result<()> {
         let ahead = self.database.clock_ahead(Clock::here).await?;
         self.clock.set(ahead);
+        Ok(())
+    }
+
+    /// Where the studio of this database keeps its files.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn storage(&self) -> Result<Storage> {
+        let asked = sqlx::query("SELECT storage FROM queue");
+        let row = asked.fetch_one(&self.database.readers).await?;
+        Ok(row.try_get::<&str, _>("storage")?.into())
+    }
+
+    /// Says it to the workers of other machines.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn set_storage(&self, storage: &Storage) -> Result<()> {
+        sqlx::query("UPDATE queue SET storage = $1")
+            .bind(storage.url())
+            .execute(&self.database.writer)
+            .await?;
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl Keeper {
     async fn put_back(&self, abandoned: &Abandoned) -> Result<()> {
         let lost = &abandoned.lost;
         // Before another worker begins: its files lie in the same folder.
-        self.outputs.remove(&lost.output_key());
+        self.outputs.sweep(&lost.output_key()).await;
         self.store.put_back(abandoned).await?;
         tracing::warn!(
             video = lost.id,

@@ -10,12 +10,14 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+mod handover;
+
 use super::pause;
 use super::process::{Program, Worker};
 use super::protocol::{Make, Order, Position, Report};
 use crate::hub::{Event, Hub};
 use crate::metrics::Metrics;
-use crate::outputs::Outputs;
+use crate::outputs::{LocalFile, Outputs};
 use crate::shelf::Shelf;
 use crate::store::{Claim, Ending, Lease, Result, Store, Tier};
 
@@ -70,6 +72,8 @@ enum Outcome {
     Ended(Ending),
     /// The worker is gone or silent.
     Lost,
+    /// The video is made, and its files cannot be brought to where they belong.
+    Unstored,
     /// The studio closes.
     Closing,
     /// Another holds the lease.
@@ -150,6 +154,11 @@ impl Supervisor {
                 });
             }
         };
+        let held = match self.hold(lease, &claim.inputs).await {
+            Ok(held) => held,
+            Err(outcome) => return outcome,
+        };
+        let path = |file: &Option<LocalFile>| file.as_ref().map(|file| file.path().to_owned());
         let make = Order::Make(Box::new(Make {
             id: lease.id.clone(),
             request: claim.request.clone(),
@@ -158,16 +167,8 @@ impl Supervisor {
             video: files.video,
             thumbnail: files.thumbnail,
             spritesheet: files.spritesheet,
-            image: claim
-                .inputs
-                .image
-                .as_deref()
-                .map(|hash| self.outputs.input(hash)),
-            extend: claim
-                .inputs
-                .clip
-                .as_deref()
-                .map(|hash| self.outputs.input(hash)),
+            image: path(&held.image),
+            extend: path(&held.clip),
             signer: self.outputs.signer(),
         }));
         if worker.order(&make).await.is_err() {
@@ -194,10 +195,7 @@ impl Supervisor {
                         }
                         self.tell(lease, &position, &mut stored).await;
                     }
-                    Some(Report::Done(made)) => {
-                        let output_key = lease.output_key();
-                        return Outcome::Ended(Ending::Completed { output_key, made });
-                    }
+                    Some(Report::Done(made)) => return self.hand_over(lease, made).await,
                     Some(Report::Failed { code, message }) => {
                         return Outcome::Ended(Ending::Failed { code, message });
                     }
@@ -275,7 +273,7 @@ impl Supervisor {
         loop {
             let written = match outcome {
                 Outcome::Ended(ending) => self.store.conclude(lease, ending).await,
-                Outcome::Lost => self.give_back(lease, true).await,
+                Outcome::Lost | Outcome::Unstored => self.give_back(lease, true).await,
                 Outcome::Closing => self.give_back(lease, false).await,
                 Outcome::LeaseLost => Ok(false),
             };
@@ -301,16 +299,16 @@ impl Supervisor {
             Some(true) => {
                 self.count(lease, &outcome);
                 if let Outcome::Ended(Ending::Failed { .. }) = outcome {
-                    self.outputs.remove(&key);
+                    self.outputs.sweep(&key).await;
                 }
             }
-            Some(false) => self.outputs.discard(&key),
+            Some(false) => self.outputs.discard(&key).await,
             // What could not be written may have been: the next studio looks.
             None => {}
         }
         self.hub.ended(&lease.id);
         self.hub.queue_changed();
-        if matches!(outcome, Outcome::Lost) {
+        if matches!(outcome, Outcome::Lost | Outcome::Unstored) {
             sleep(PAUSE).await;
         }
     }
@@ -321,7 +319,7 @@ impl Supervisor {
         if self.store.heartbeat(lease, 0).await?.is_none() {
             return Ok(false);
         }
-        self.outputs.remove(&lease.output_key());
+        self.outputs.sweep(&lease.output_key()).await;
         self.store.give_back(lease, lost).await
     }
 }
