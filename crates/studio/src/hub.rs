@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 
 /// Events a slow listener may fall behind before it has to read the stored ones again.
@@ -28,6 +28,11 @@ impl Event {
             kind,
             data,
         }
+    }
+
+    /// A picture of a video in the making, base64 of a WebP.
+    pub fn preview(webp: &str) -> Self {
+        Self::live("preview", json!({ "webp": webp }))
     }
 
     /// An event that the store keeps.

@@ -53,7 +53,12 @@ impl Relay {
                     }
                 }
             }
-            News::Progress { .. } => {}
+            News::Preview { video } if self.hub.is_heard(&video) => {
+                if let Some(webp) = self.store.preview(&video).await? {
+                    self.hub.publish(&video, Event::preview(&webp));
+                }
+            }
+            News::Progress { .. } | News::Preview { .. } => {}
             News::Missed => self.hub.refresh(),
         }
         Ok(())

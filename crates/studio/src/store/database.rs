@@ -23,9 +23,6 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The server's code for a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
-/// What both databases say in the same words.
-const BUCKETS: &str = include_str!("schema/9.sql");
-
 /// Layout of the database of this version.
 pub(super) const VERSION: i64 = 9;
 
@@ -145,10 +142,13 @@ impl Kind {
                 (6, include_str!("schema/sqlite/6.sql")),
                 (7, include_str!("schema/sqlite/7.sql")),
                 (8, include_str!("schema/sqlite/8.sql")),
-                (9, BUCKETS),
+                (9, include_str!("schema/sqlite/9.sql")),
             ],
             // No server had an earlier one.
-            Self::Postgres => &[(8, include_str!("schema/postgres/8.sql")), (9, BUCKETS)],
+            Self::Postgres => &[
+                (8, include_str!("schema/postgres/8.sql")),
+                (9, include_str!("schema/postgres/9.sql")),
+            ],
         }
     }
 }

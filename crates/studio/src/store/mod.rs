@@ -25,6 +25,7 @@ mod leases;
 mod log;
 mod news;
 mod order;
+mod previews;
 mod queue;
 mod remotes;
 mod storyboards;

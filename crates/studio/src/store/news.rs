@@ -30,6 +30,11 @@ pub enum News {
         /// The number of the event.
         number: i64,
     },
+    /// There is a picture of a video.
+    Preview {
+        /// Its id.
+        video: String,
+    },
     /// A video ended.
     Done {
         /// Its id.
@@ -49,6 +54,9 @@ impl News {
                 let video = video.into();
                 Self::Progress { video, number }
             }),
+            ["preview", video] => Self::Preview {
+                video: video.into(),
+            },
             ["done", _, video] => Self::Done {
                 video: video.into(),
             },
@@ -115,6 +123,7 @@ mod tests {
                     number: 7,
                 },
             ),
+            ("preview video_a", News::Preview { video: video() }),
             ("done 8 video_a", News::Done { video: video() }),
             ("progress x video_a", News::Missed),
             ("", News::Missed),

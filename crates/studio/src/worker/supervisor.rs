@@ -185,9 +185,7 @@ impl Supervisor {
                 report = worker.report() => match report {
                     None => return Outcome::Lost,
                     Some(Report::Alive | Report::Inspected(_)) => {} // no clip was given to look at
-                    Some(Report::Preview(webp)) => {
-                        self.hub.publish(&lease.id, Event::live("preview", json!({ "webp": webp })));
-                    }
+                    Some(Report::Preview(webp)) => self.show(lease, &webp).await,
                     Some(Report::Update(position)) => {
                         progress = position.percent();
                         if let Some(time) = pace.step(&position) {
@@ -241,6 +239,15 @@ impl Supervisor {
             Event::live("progress", data)
         };
         self.hub.publish(&lease.id, event);
+    }
+
+    /// Shows listeners a picture; on a server this process hears of it like all others.
+    async fn show(&self, lease: &Lease, webp: &str) {
+        match self.store.show(lease, webp).await {
+            Ok(true) => {}
+            Ok(false) => self.hub.publish(&lease.id, Event::preview(webp)),
+            Err(error) => tracing::warn!(%error, video = lease.id, "a picture is not shown"),
+        }
     }
 
     /// Keeps an event of progress and returns its number; retrieval shows the progress too.

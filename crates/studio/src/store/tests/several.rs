@@ -199,3 +199,27 @@ async fn who_listens_hears_that_the_server_was_gone() {
     let told = listener.next().await;
     assert!(matches!(told, Ok(News::Missed) | Err(_)), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_picture_is_shown_to_other_processes_as_long_as_its_try_lasts() {
+    for on in databases() {
+        let (home, store) = on.with(&["a"]).await;
+        let lease = store.claim(None).await.unwrap().unwrap().lease;
+        let is_server = matches!(home.place, Place::Server(_));
+        for webp in ["first", "second"] {
+            assert_eq!(store.show(&lease, webp).await.unwrap(), is_server);
+        }
+        if !is_server {
+            continue; // there is no other process
+        }
+        let other = Store::join(&home.place).await.unwrap();
+        assert_eq!(other.preview("a").await.unwrap().as_deref(), Some("second"));
+        assert!(store.give_back(&lease, false).await.unwrap());
+        assert_eq!(other.preview("a").await.unwrap(), None);
+        assert!(!store.show(&lease, "late").await.unwrap(), "it was lost");
+        let again = store.claim(None).await.unwrap().unwrap().lease;
+        assert!(store.show(&again, "third").await.unwrap());
+        assert!(store.finish(&again, &done("x")).await.unwrap());
+        assert_eq!(other.preview("a").await.unwrap(), None);
+    }
+}
