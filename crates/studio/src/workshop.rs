@@ -91,7 +91,7 @@ impl Workshop {
                 only,
                 ..self.supervisor.clone()
             };
-            self.crew.make(supervisor.run());
+            self.crew.make(move || supervisor.clone().run());
         }
     }
 
@@ -101,7 +101,8 @@ impl Workshop {
         for remote in &self.config.remotes {
             let driver = Driver::new(remote.clone(), most_bytes, &self.supervisor);
             for _ in 0..remote.concurrency {
-                self.crew.make(driver.clone().run());
+                let driver = driver.clone();
+                self.crew.make(move || driver.clone().run());
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Everyone who works in a process, from the start to the farewell.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -10,7 +13,10 @@ use super::pause;
 use super::supervisor::Closing;
 use crate::store::Result;
 
-/// The loops of a process. A database that fails for a while stops none of them.
+/// Pause after a loop that panicked.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The loops of a process. Neither a database that fails for a while nor a panic stops one for good.
 pub struct Crew {
     close: watch::Sender<Closing>,
     /// They end when nothing new begins.
@@ -37,8 +43,17 @@ impl Crew {
 
     /// Adds a loop that makes videos: it claims them until the process closes, and waits for a database
     /// that fails with what it has in hand.
-    pub fn make(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.makers.spawn(work);
+    pub fn make<F>(&mut self, work: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.makers.spawn(async move {
+            while let Err(panicked) = unharmed(work()).await {
+                // What it had in hand is put back by a keeper.
+                tracing::error!(panicked, "a loop begins again");
+                sleep(PAUSE).await;
+            }
+        });
     }
 
     /// Adds a loop that goes on until nothing is made any more, and begins again where its database
@@ -78,7 +93,15 @@ where
     F: Future<Output = Result<()>>,
 {
     loop {
-        let Err(error) = work().await else {
+        let ended = match unharmed(work()).await {
+            Ok(ended) => ended,
+            Err(panicked) => {
+                tracing::error!(panicked, "a loop begins again");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let Err(error) = ended else {
             return Ok(());
         };
         if *closing.borrow() == Closing::Now {
@@ -86,6 +109,16 @@ where
         }
         pause(&error, &closing).await;
     }
+}
+
+/// What a loop comes to, or the message of its panic, which is a mistake of ours and ends nobody else.
+async fn unharmed<T>(work: impl Future<Output = T>) -> std::result::Result<T, String> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("without a message").to_owned()
+    })
 }
 
 /// Waits until every loop has ended.
@@ -117,5 +150,36 @@ mod tests {
         crew.help(move || async move { Err(failed()) });
         let left = crew.leave(Duration::ZERO, pending()).await;
         assert!(left.is_err(), "what failed at last is told");
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_panics_begins_again() {
+        let mut crew = Crew::default();
+        let (tries, mut tried) = watch::channel(0);
+        let (maker, helper) = (tries.clone(), tries);
+        crew.make(move || {
+            maker.send_modify(|count| *count += 1);
+            let is_well = *maker.borrow() > 1;
+            async move { assert!(is_well, "a mistake") }
+        });
+        tried
+            .wait_for(|count| *count == 2)
+            .await
+            .expect("it begins again");
+        crew.help(move || {
+            helper.send_modify(|count| *count += 10);
+            let is_well = *helper.borrow() > 12;
+            async move {
+                assert!(is_well, "a mistake");
+                Ok(())
+            }
+        });
+        tried
+            .wait_for(|count| *count == 22)
+            .await
+            .expect("it begins again");
+        crew.leave(Duration::MAX, pending())
+            .await
+            .expect("all is well");
     }
 }
