@@ -53,7 +53,13 @@ TINY = Config(
         ],
     ),
     transformer=TransformerConfig(
-        hidden_size=48, num_layers=2, head_dim=16, ffn_size=64, patch_size=2, fps=24
+        hidden_size=48,
+        num_layers=2,
+        head_dim=16,
+        ffn_size=64,
+        patch_size=2,
+        fps=24,
+        patch_reach=1,
     ),
 )
 
@@ -100,6 +106,8 @@ def training():
     states = torch.randn(batches, b, 7, TINY.text.hidden_size)
     words = torch.tensor([[7, 4, 0], [5, 7, 6], [0, 0, 0], [3, 1, 7]])
     belief = torch.rand(batches, b, sum(TINY.text.slot_classes))
+    channels = torch.rand(c) + 0.5
+    channels = channels / channels.mean()
     kinds = torch.tensor([[0, 11, -1], [3, 5, 1], [2, -1, 7], [-1, -1, -1]])
     colors = torch.tensor([[4, 0, -1], [11, 2, 8], [6, -1, 1], [-1, -1, -1]])
 
@@ -115,8 +123,8 @@ def training():
         predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
         weight = 1 + (subject_weight(sigma[i])[:, :, None, None] - 1) * cover[i]
         weight = weight / weight.mean()
-        loss = velocity_loss(predicted, clean[i], sigma[i], weight)
-        moved = motion_loss(predicted, clean[i], sigma[i], weight)
+        loss = velocity_loss(predicted, clean[i], sigma[i], weight, channels)
+        moved = motion_loss(predicted, clean[i], sigma[i], weight, channels)
         taught = teacher.loss(middle, cover[i], headers)
         losses.append([loss.item(), moved.item(), taught.item()])
         optimizer.zero_grad(set_to_none=True)
@@ -136,6 +144,7 @@ def training():
         states=states,
         words=words.float(),
         belief=belief,
+        channels=channels,
         kinds=kinds.float(),
         colors=colors.float(),
         losses=torch.tensor(losses),

@@ -44,6 +44,7 @@ class TransformerConfig:
     ffn_size: int
     patch_size: int
     fps: int
+    patch_reach: int = 0
 
 
 @dataclass(frozen=True)

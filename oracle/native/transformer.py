@@ -31,6 +31,16 @@ def unpatchify(tokens: torch.Tensor, p: int, height: int, width: int) -> torch.T
     return x.permute(0, 1, 2, 4, 3, 5, 6).reshape(b, t, height, width, d // (p * p))
 
 
+def beside_neighbours(x: torch.Tensor, reach: int, rows: int, columns: int) -> torch.Tensor:
+    """Each token beside those around it in its latent frame, row by row, zeros beyond the edge:
+    [b, t, s, d] -> [b, t, s, (2 reach + 1)^2 d]."""
+    b, t, s, d = x.shape
+    grid = F.pad(x.reshape(b, t, rows, columns, d), (0, 0, reach, reach, reach, reach))
+    side = range(2 * reach + 1)
+    around = [grid[:, :, i : i + rows, j : j + columns] for i in side for j in side]
+    return torch.cat(around, dim=-1).reshape(b, t, s, -1)
+
+
 def rope(frames: int, rows: int, columns: int, head_dim: int, seconds: float):
     """Cosines and sines [n, head_dim/2]: time in seconds, y and x in units of sqrt(area)."""
     pairs = head_dim // 2
@@ -107,7 +117,7 @@ class Transformer(nn.Module):
         self.modulation = Linear(d, 6 * d)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.transformer.num_layers))
         self.final_modulation = nn.Parameter(torch.zeros(2, d))
-        self.patch_out = Linear(d, token)
+        self.patch_out = Linear(d * (2 * self.config.patch_reach + 1) ** 2, token)
         nn.init.normal_(self.slots.weight, std=0.1)
         nn.init.normal_(self.modulation.weight, std=0.01)
         nn.init.zeros_(self.modulation.bias)
@@ -139,5 +149,6 @@ class Transformer(nn.Module):
             if i + 1 == len(self.blocks) // 2:
                 halfway = x
         shift, scale = (time.unsqueeze(2).unsqueeze(3) + self.final_modulation.to(x.dtype)).unbind(3)
-        clean = unpatchify(self.patch_out(modulate(x, shift, scale)), p, height, width)
+        painted = beside_neighbours(modulate(x, shift, scale), self.config.patch_reach, rows, columns)
+        clean = unpatchify(self.patch_out(painted), p, height, width)
         return (clean, halfway) if middle else clean

@@ -65,6 +65,10 @@ fn batch(i: usize) -> Batch {
     }
 }
 
+fn channels() -> Vec<f32> {
+    read("channels", [8]).to_vec()
+}
+
 /// A trainer from the fixture's weights.
 fn trainer(precision: Precision, tokens: usize) -> Trainer {
     const WEIGHTS: &[Rule] = &[
@@ -78,7 +82,9 @@ fn trainer(precision: Precision, tokens: usize) -> Trainer {
         read("head.head.weight", [25, 48]),
         read("head.head.bias", [25]),
     ];
-    Trainer::new(config, precision, &weights, head, tokens).expect("the fixture's weights")
+    let trainer = Trainer::new(config, precision, &weights, head, tokens);
+    let trainer = trainer.expect("the fixture's weights");
+    trainer.weighing(channels())
 }
 
 /// The losses of twenty steps, and the trainer after them.
@@ -169,7 +175,8 @@ fn a_resumed_run_is_the_run() {
         first.step(&batch(i), 1e-3).expect("finite losses");
     }
     first.save(&path).expect("a checkpoint");
-    let mut second = Trainer::resume(&path, config(), Precision::F32, 1000).expect("a checkpoint");
+    let second = Trainer::resume(&path, config(), Precision::F32, 1000).expect("a checkpoint");
+    let mut second = second.weighing(channels());
     assert_eq!(second.steps(), 3);
     for i in 3..6 {
         second.step(&batch(i % 4), 1e-3).expect("finite losses");

@@ -106,6 +106,9 @@ pub struct TransformerConfig {
     pub ffn_size: usize,
     /// Latents a token spans in height and width.
     pub patch_size: usize,
+    /// Neighbours on each side that a token's patch is painted from, too.
+    #[serde(default)]
+    pub patch_reach: usize,
     /// Frames a second of the training film.
     pub fps: usize,
 }
@@ -126,7 +129,13 @@ pub enum ConfigError {
         /// The head.
         head_dim: usize,
     },
+    /// More neighbours than a patch can be painted from.
+    #[error("transformer.patch_reach is at most {MOST_REACH}, not {0}")]
+    Reach(usize),
 }
+
+/// Most neighbours on a side.
+const MOST_REACH: usize = 2;
 
 impl Config {
     /// Reads and checks a `config.json`.
@@ -152,7 +161,10 @@ impl Config {
                 });
             }
         }
-        Ok(config)
+        match config.transformer.patch_reach {
+            0..=MOST_REACH => Ok(config),
+            reach => Err(ConfigError::Reach(reach)),
+        }
     }
 
     /// Width of a transformer token: the latents under one patch.

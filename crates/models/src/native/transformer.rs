@@ -21,6 +21,7 @@ const TIME_WAVES: usize = 32;
 pub struct Transformer {
     head_dim: usize,
     patch_size: usize,
+    patch_reach: usize,
     /// Seconds between two latent frames.
     seconds: f64,
     patch_in: Linear,
@@ -168,9 +169,11 @@ impl Transformer {
         let exact = weights.in_precision(Precision::F32);
         let exact = |name| exact.at(name);
         let classes = config.text.num_classes();
+        let reach = config.transformer.patch_reach;
         Ok(Self {
             head_dim: config.transformer.head_dim,
             patch_size: config.transformer.patch_size,
+            patch_reach: reach,
             seconds: LATENT_STRIDE as f64 / config.transformer.fps as f64,
             patch_in: Linear::load(&weights.at("patch_in"), d, token)?,
             time1: Linear::load(&exact("time1"), d, 2 * TIME_WAVES)?,
@@ -183,7 +186,7 @@ impl Transformer {
             final_modulation: weights
                 .tensor("final_modulation", [2, d])?
                 .to_dtype(DType::F32),
-            patch_out: Linear::load(&weights.at("patch_out"), token, d)?,
+            patch_out: Linear::load(&weights.at("patch_out"), token, d * (2 * reach + 1).pow(2))?,
         })
     }
 
@@ -280,9 +283,9 @@ impl Transformer {
 
         let last = |row: usize| &time + &self.final_modulation.slice(row..row + 1).reshape(&[d]);
         let (shift, scale) = (last(0), last(1));
-        let tokens = self
-            .patch_out
-            .forward(&modulate(&x, &shift, &scale, &of_token));
+        let painted = modulate(&x, &shift, &scale, &of_token);
+        let painted = beside_neighbours(&painted, self.patch_reach, [rows, columns]);
+        let tokens = self.patch_out.forward(&painted);
         let grid = tokens
             .reshape(&[b * t * rows, columns, p, p * c])
             .permute([0, 2, 1, 3]);
@@ -333,6 +336,33 @@ impl Transformer {
             space(columns, pairs - t_pairs - y_pairs),
         ])
     }
+}
+
+/// Each token beside those around it in the same latent frame, row by row; beyond the edge are zeros. A
+/// patch that is painted from its token alone ends where the next one begins, and that shows.
+///
+/// # Shapes
+/// `x` `[b, n, d]`, the result `[b, n, (2 reach + 1)^2 d]`.
+fn beside_neighbours(x: &Tensor, reach: usize, [rows, columns]: [usize; 2]) -> Tensor {
+    if reach == 0 {
+        return x.clone();
+    }
+    let [b, n, d] = x.dims();
+    let frames = b * n / (rows * columns);
+    let grid = x.reshape(&[frames, rows, columns, d]);
+    let edge = Tensor::zeros(&[frames, reach, columns, d], x.dtype());
+    let grid = Tensor::concat(&[&edge, &grid, &edge], 1);
+    let edge = Tensor::zeros(&[frames, rows + 2 * reach, reach, d], x.dtype());
+    let grid = Tensor::concat(&[&edge, &grid, &edge], 2);
+    let side = 2 * reach + 1;
+    let around: Vec<Tensor> = (0..side)
+        .flat_map(|y| {
+            let rows = grid.narrow(1, y..y + rows);
+            (0..side).map(move |x| rows.narrow(2, x..x + columns))
+        })
+        .collect();
+    let around: Vec<&Tensor> = around.iter().collect();
+    Tensor::concat(&around, 3).reshape(&[b, n, side * side * d])
 }
 
 /// The states of all words `[b, m, d_text]`, each text filled up with zeros to the longest.
