@@ -158,7 +158,10 @@ impl Family for Native {
         let config = &self.parts.config.transformer;
         let tokens = t * (h / config.patch_size) * (w / config.patch_size);
         // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.
-        let width = 12 * config.hidden_size + 2 * config.ffn_size;
+        let block = 12 * config.hidden_size + 2 * config.ffn_size;
+        // At the end the stream, its norm, and each token beside its neighbours, in parts and joined.
+        let around = (2 * config.patch_reach + 1).pow(2);
+        let width = block.max((4 + 2 * around) * config.hidden_size);
         let text =
             2 * 2 * config.num_layers * self.parts.config.text.max_tokens * config.hidden_size;
         vec![

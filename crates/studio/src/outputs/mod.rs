@@ -205,8 +205,15 @@ impl Outputs {
                 bucket.put(&object(key, part), &path).await?;
             }
         }
-        self.sweep_here(key);
+        self.discard_here(key);
         Ok(())
+    }
+
+    /// Removes what is left here of a video that has ended, and is in the bucket.
+    pub fn settle(&self, key: &str) {
+        if self.bucket.is_some() {
+            self.sweep_here(key);
+        }
     }
 
     /// A finished file. One that is still here, as from the time before there was a bucket, is taken

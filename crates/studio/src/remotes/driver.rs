@@ -167,7 +167,10 @@ impl Driver {
             (Some(true), Outcome::Ended(ending)) => {
                 self.metrics.ended(ending);
                 match ending {
-                    Ending::Completed { .. } => tracing::info!(video = lease.id, "completed"),
+                    Ending::Completed { .. } => {
+                        tracing::info!(video = lease.id, "completed");
+                        self.outputs.settle(&key);
+                    }
                     Ending::Failed { code, message } => {
                         tracing::info!(video = lease.id, code, message, "failed");
                         self.outputs.sweep(&key).await;

@@ -305,8 +305,10 @@ impl Supervisor {
         match self.write(lease, &outcome).await {
             Some(true) => {
                 self.count(lease, &outcome);
-                if let Outcome::Ended(Ending::Failed { .. }) = outcome {
-                    self.outputs.sweep(&key).await;
+                match outcome {
+                    Outcome::Ended(Ending::Completed { .. }) => self.outputs.settle(&key),
+                    Outcome::Ended(Ending::Failed { .. }) => self.outputs.sweep(&key).await,
+                    _ => {}
                 }
             }
             Some(false) => self.outputs.discard(&key).await,
