@@ -80,6 +80,27 @@ pub fn worker_of(studio: u32) -> String {
     }
 }
 
+#[cfg(not(feature = "s3"))]
+#[test]
+fn a_bucket_that_this_build_cannot_reach_is_refused() {
+    let data = folder();
+    let output = Command::new(env!("CARGO_BIN_EXE_kinora"))
+        .args([
+            "serve",
+            "--port",
+            "0",
+            "--storage",
+            "s3://films",
+            "--data-dir",
+        ])
+        .arg(data.path())
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("--features s3"), "{said}");
+}
+
 #[test]
 fn a_folder_has_one_studio() {
     let data = folder();

@@ -252,7 +252,7 @@ impl From<StoreError> for ApiError {
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        let (status, code, message) = match &error {
+        let (status, code, message) = match error {
             StorageError::Unavailable { .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "storage_unavailable",
@@ -269,7 +269,7 @@ impl From<StorageError> for ApiError {
                 let message = "this file is not kept any more; make the video again";
                 return Self::not_found("content_missing", message);
             }
-            StorageError::Io(_) => return Self::internal(&error),
+            StorageError::Io(error) => return error.into(),
         };
         tracing::error!(%error, "the object store failed");
         Self::new(status, code, None, message)

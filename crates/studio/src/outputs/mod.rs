@@ -177,17 +177,17 @@ impl Outputs {
     /// The files of a key as they are written; the folder of its video is made. Keys are made by this
     /// program from ids and tokens, never from a request.
     pub fn files(&self, key: &str) -> Files {
-        let stem = self.folder.join(key);
-        if let Some(parent) = stem.parent() {
+        let file = |part| self.local(key, part);
+        let files = Files {
+            video: file(Part::Video),
+            thumbnail: file(Part::Thumbnail),
+            spritesheet: file(Part::Spritesheet),
+        };
+        if let Some(parent) = files.video.parent() {
             // A failure shows when the worker opens its file, with its cause.
             let _ = fs::create_dir_all(parent);
         }
-        let with = |part: Part| stem.with_extension(part.extension());
-        Files {
-            video: with(Part::Video),
-            thumbnail: with(Part::Thumbnail),
-            spritesheet: with(Part::Spritesheet),
-        }
+        files
     }
 
     /// Brings the files of a try to where they are handed out from; then they are there, and not here.
