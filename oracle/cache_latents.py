@@ -2,8 +2,8 @@
 
     python cache_latents.py --codec RUNS/codec --out CACHE/clips --frames 49 --count 8000
 
-Shards that exist are kept, so the command resumes; a shard's number is its seed.
-`kinora-train cache` writes the same.
+Shards that exist are kept, so the command resumes; a shard's shape, length and number are its seed.
+`kinora-train cache` writes the same, with other ways to say each caption.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from native.shards import write_shard
 from native.weights import averaged
 
 KEPT = ("seed", "caption", "tokens", "ngrams", "numbers", "units", "slots")
+ASPECTS = ("wide", "tall", "square", "classic", "portrait")
 STRIDE = 16  # half-size pixels a latent
 
 
@@ -42,6 +43,11 @@ def cover(masks: list) -> torch.Tensor:
     return F.avg_pool3d(mask[:, None], (8, STRIDE, STRIDE)).squeeze(1).half()
 
 
+def first_seed(frames: int, aspect: str) -> int:
+    """Each length and shape has seeds of its own: the same programs in all would be fewer scenes."""
+    return (frames << 40) + (ASPECTS.index(aspect) << 36) + 10_000_000
+
+
 def kept(header: dict) -> dict:
     """What training reads of a header: the caption and the truth of its first subject."""
     subjects = header["program"]["subjects"]
@@ -55,7 +61,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--frames", type=int, default=49)
     parser.add_argument("--size", default="288x160", help="of 16:9; other shapes are scaled alike")
-    parser.add_argument("--aspect", default="wide")
+    parser.add_argument("--aspect", default="wide", choices=ASPECTS)
     parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--first-shard", type=int, default=0)
     parser.add_argument("--shard", type=int, default=250)
@@ -74,7 +80,7 @@ def main():
         if path.exists():
             continue
         headers, latents, covers, waiting = [], [], [], []
-        seed = 10_000_000 + shard * args.shard
+        seed = first_seed(args.frames, args.aspect) + shard * args.shard
         extra = ("--aspect", args.aspect, "--masks")
         for header, film, masks in stream(seed, args.shard, args.frames, size, *extra):
             headers.append(kept(header))

@@ -314,7 +314,7 @@ impl VideoModel for Loaded {
         let Parts { bundle, config, .. } = &*self.parts;
         let file = "codec.safetensors";
         let weights = bundle.weights(file)?;
-        let encoder = Encoder::load(&weights.weights(self.dtype.into()), &config.codec);
+        let encoder = Encoder::load(&weights.weights(self.dtype.whole().into()), &config.codec);
         let encoder = encoder
             .and_then(|encoder| weights.finish_without(&["decoder."]).map(|()| encoder))
             .map_err(|error| bundle.weights_error(file, &error))?;
@@ -340,7 +340,7 @@ impl Loaded {
         let weights = bundle.weights(file)?;
         // The file also holds the encoder, which generating does not need.
         let config = &self.parts.config.codec;
-        let decoder = Decoder::load(&weights.weights(self.dtype.into()), config);
+        let decoder = Decoder::load(&weights.weights(self.dtype.whole().into()), config);
         let decoder = decoder
             .and_then(|decoder| weights.finish_without(&["encoder."]).map(|()| decoder))
             .map_err(|error| bundle.weights_error(file, &error))?;

@@ -221,6 +221,27 @@ pub enum Dtype {
     /// Half the memory; what the published models are run in.
     #[default]
     Bf16,
+    /// The transformer's blocks in eight bits, what else there is as with bf16.
+    Int8,
+}
+
+impl Dtype {
+    /// Of parts that are not held in eight bits.
+    pub(crate) fn whole(self) -> Self {
+        match self {
+            Self::Int8 => Self::Bf16,
+            other => other,
+        }
+    }
+
+    /// Bytes of a weight.
+    pub(crate) fn size_bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::Bf16 => 2,
+            Self::Int8 => 1,
+        }
+    }
 }
 
 impl FromStr for Dtype {
@@ -229,7 +250,8 @@ impl FromStr for Dtype {
         match text {
             "f32" => Ok(Self::F32),
             "bf16" => Ok(Self::Bf16),
-            _ => Err("known are f32 and bf16".into()),
+            "int8" => Ok(Self::Int8),
+            _ => Err("known are bf16, f32 and int8".into()),
         }
     }
 }
@@ -239,6 +261,7 @@ impl From<Dtype> for kinora_tensor::Precision {
         match dtype {
             Dtype::F32 => Self::F32,
             Dtype::Bf16 => Self::Bf16,
+            Dtype::Int8 => Self::Int8,
         }
     }
 }

@@ -283,8 +283,8 @@ pub struct Generate {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Open models")]
 pub struct OpenModel {
-    /// Precision of the weights: bf16 or f32 [default: bf16]
-    #[arg(long, value_name = "TYPE")]
+    /// Precision of the weights: bf16, f32, or int8 for the transformer's blocks [default: bf16]
+    #[arg(long, visible_alias = "weights", value_name = "TYPE")]
     pub dtype: Option<Dtype>,
 
     /// Shift of the schedule towards noise [default: the model's published one]
@@ -473,8 +473,8 @@ pub struct Bench {
     #[arg(long, value_name = "NUMBER")]
     pub frames: Option<u32>,
 
-    /// Precision of the weights: bf16 or f32 [default: bf16]
-    #[arg(long, value_name = "TYPE")]
+    /// Precision of the weights: bf16, f32, or int8 for the transformer's blocks [default: bf16]
+    #[arg(long, visible_alias = "weights", value_name = "TYPE")]
     pub dtype: Option<Dtype>,
 
     /// Threads that compute, 1 to 1024 [default: one a core]

@@ -80,6 +80,12 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// The same place, for layers that are not held in eight bits.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        self.in_precision(self.precision.whole())
+    }
+
     /// Whether there is a tensor `name` here.
     pub fn has(&self, name: &str) -> bool {
         self.shape(name).is_some()
@@ -111,7 +117,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Reads the tensor `name` as a factor of matrix products in this place's precision. With
-    /// [`Precision::Bf16`] it is rounded while it is read, and never stands in memory as F32.
+    /// [`Precision::Bf16`] or [`Precision::Int8`] it is rounded to bf16 while it is read, and never stands in memory as F32.
     ///
     /// # Errors
     /// As [`Weights::tensor`].
@@ -122,7 +128,7 @@ impl<'a> Weights<'a> {
     ) -> Result<Tensor, WeightsError> {
         let dtype = match self.precision {
             Precision::F32 => None,
-            Precision::Bf16 => Some(DType::Bf16),
+            Precision::Bf16 | Precision::Int8 => Some(DType::Bf16),
         };
         self.file.tensor(&self.full(name), &shape, dtype)
     }

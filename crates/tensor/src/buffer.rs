@@ -100,6 +100,12 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(self.pointer.as_ptr().cast(), len) }
     }
 
+    /// The buffer as bytes to write.
+    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the memory is initialised and owned, and `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr(), self.bytes) }
+    }
+
     /// The buffer as elements to write.
     pub(crate) fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
         let len = self.bytes / size_of::<T>();

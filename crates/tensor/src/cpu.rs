@@ -7,6 +7,7 @@ mod backward;
 mod conv;
 mod elementwise;
 mod gemm;
+mod int8;
 mod isa;
 mod layout;
 mod linear;

@@ -3,6 +3,11 @@
 //! A bf16 weight `[n, k]` is stored as panels of 32 outputs: `[n/32][k/32]` pairs of tiles, a tile
 //! being 16 rows of 64 bytes, where row `i` holds inputs `2i` and `2i + 1` for 16 outputs. AMX
 //! loads a tile, AVX-512 a row of it. An f32 weight is `[n/32][k][32]`. Both are padded with zeros.
+//! [`Codes`] are tiles as those of bf16, with two inputs of eight bits in the place of each number.
+
+mod codes;
+
+pub(crate) use codes::{CODE_LIMIT, CODE_OFFSET, Codes, Line, codes_per_unit, scale_of};
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -29,6 +34,31 @@ pub enum Precision {
     F32,
     /// Rounded to bf16, and so are the activations it meets; sums stay f32.
     Bf16,
+    /// Codes of eight bits with a scale for each output; the activations they meet are rounded to codes with
+    /// a scale for each row, and sums of their products are exact. Linear layers alone can be held so.
+    ///
+    /// Reference: Dettmers et al. 2208.07339, section 2.1 (vector-wise quantization).
+    Int8,
+}
+
+impl Precision {
+    /// The same for weights that are not held in eight bits: those of convolutions, and of layers whose
+    /// rounding shows.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        match self {
+            Self::Int8 => Self::Bf16,
+            other => other,
+        }
+    }
+
+    /// Of the activations between layers.
+    pub fn activations(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::Bf16 | Self::Int8 => DType::Bf16,
+        }
+    }
 }
 
 /// A matrix in packed form.
@@ -53,9 +83,9 @@ impl Panels {
             columns.next_multiple_of(PANEL),
             depth.next_multiple_of(SLICE),
         ];
-        let data = match precision {
-            Precision::F32 => Self::build::<f32>(columns, depth, fill),
-            Precision::Bf16 => Self::build::<bf16>(columns, depth, fill),
+        let data = match precision.activations() {
+            DType::F32 => Self::build::<f32>(columns, depth, fill),
+            DType::Bf16 => Self::build::<bf16>(columns, depth, fill),
         };
         Self {
             columns,
@@ -67,9 +97,9 @@ impl Panels {
     /// Packs the columns of a matrix `[depth, columns]` as outputs.
     fn of_columns(matrix: &Tensor, precision: Precision) -> Self {
         let [depth, columns] = matrix.dims();
-        let data = match precision {
-            Precision::F32 => Self::transpose::<f32>(matrix),
-            Precision::Bf16 => Self::transpose::<bf16>(matrix),
+        let data = match precision.activations() {
+            DType::F32 => Self::transpose::<f32>(matrix),
+            DType::Bf16 => Self::transpose::<bf16>(matrix),
         };
         Self {
             columns: columns.next_multiple_of(PANEL),
@@ -141,6 +171,37 @@ impl Panels {
     }
 }
 
+/// A weight as products take it.
+pub(crate) enum Factor {
+    Numbers(Panels),
+    Codes(Codes),
+}
+
+impl Factor {
+    fn pack(
+        columns: usize,
+        depth: usize,
+        precision: Precision,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Self {
+        match precision {
+            Precision::Int8 => Self::Codes(Codes::pack(columns, depth, fill)),
+            precision => Self::Numbers(Panels::pack(columns, depth, precision, fill)),
+        }
+    }
+
+    /// Panels of numbers.
+    ///
+    /// # Panics
+    /// When the weight is held in eight bits.
+    pub(crate) fn numbers(&self) -> &Panels {
+        match self {
+            Self::Numbers(panels) => panels,
+            Self::Codes(_) => panic!("a weight in eight bits has no numbers"),
+        }
+    }
+}
+
 /// Where input `k` of output `n` stands in panels of `depth` inputs.
 pub(crate) fn place<B: Element>(depth: usize, n: usize, k: usize) -> usize {
     match B::DTYPE {
@@ -154,22 +215,22 @@ pub(crate) fn place<B: Element>(depth: usize, n: usize, k: usize) -> usize {
     }
 }
 
-/// A source tensor that becomes panels on first use and is dropped then.
-struct Lazy {
+/// A source tensor that is packed on first use and dropped then.
+struct Lazy<P> {
     source: Mutex<Option<Tensor>>,
-    panels: OnceLock<Panels>,
+    packed: OnceLock<P>,
 }
 
-impl Lazy {
+impl<P> Lazy<P> {
     fn new(source: Tensor) -> Self {
         Self {
             source: Mutex::new(Some(source)),
-            panels: OnceLock::new(),
+            packed: OnceLock::new(),
         }
     }
 
-    fn get(&self, pack: impl FnOnce(&Tensor) -> Panels) -> &Panels {
-        self.panels.get_or_init(|| {
+    fn get(&self, pack: impl FnOnce(&Tensor) -> P) -> &P {
+        self.packed.get_or_init(|| {
             let source = self
                 .source
                 .lock()
@@ -187,7 +248,7 @@ pub struct PackedWeight {
     precision: Precision,
     order: Order,
     trained: Option<Box<Trained>>,
-    lazy: Lazy,
+    lazy: Lazy<Factor>,
 }
 
 /// Which part of its sources each output of a weight is.
@@ -225,9 +286,15 @@ impl Trained {
 
 impl PackedWeight {
     /// A weight `[n, k]` as `torch.nn.Linear` stores it: `y = x W^T`.
+    ///
+    /// # Panics
+    /// When a tracked weight shall be held in eight bits.
     #[track_caller]
     pub fn new(weight: &Tensor, precision: Precision) -> Self {
         let [outputs, inputs] = weight.dims();
+        if precision == Precision::Int8 {
+            Tensor::refuse_tracked("a weight in eight bits", &[weight]);
+        }
         let trained = || Trained::new(weight, precision);
         Self {
             outputs,
@@ -239,7 +306,8 @@ impl PackedWeight {
         }
     }
 
-    /// A weight whose output `j` is column `j` of `weight` `[k, n]`: `y = x W`. Has no gradient.
+    /// A weight whose output `j` is column `j` of `weight` `[k, n]`: `y = x W`. Has no gradient, and is
+    /// not held in eight bits.
     #[track_caller]
     pub fn of_columns(weight: &Tensor, precision: Precision) -> Self {
         let [inputs, outputs] = weight.dims();
@@ -248,7 +316,7 @@ impl PackedWeight {
             outputs,
             inputs,
             order: Order::Columns,
-            ..Self::new(weight, precision)
+            ..Self::new(weight, precision.whole())
         }
     }
 
@@ -308,16 +376,16 @@ impl PackedWeight {
 
     /// The packed form. For `swiglu` each panel holds 16 columns of the gate, then the same 16 of
     /// the other weight, so that one macro tile holds both factors.
-    pub(crate) fn panels(&self) -> &Panels {
+    pub(crate) fn factor(&self) -> &Factor {
         let half = PANEL / 2;
         let copy = |source: &Tensor, row: usize, out: &mut [f32]| {
             copy_f32(source, row * self.inputs..(row + 1) * self.inputs, out);
         };
         self.lazy.get(|source| match &self.order {
-            Order::Columns => Panels::of_columns(source, self.precision),
+            Order::Columns => Factor::Numbers(Panels::of_columns(source, self.precision)),
             Order::Swiglu => {
                 let columns = self.outputs.next_multiple_of(half) * 2;
-                Panels::pack(columns, self.inputs, self.precision, |column, out| {
+                Factor::pack(columns, self.inputs, self.precision, |column, out| {
                     let (part, row) = (column / half % 2, column / PANEL * half + column % half);
                     if row < self.outputs {
                         copy(source, part * self.outputs + row, out);
@@ -331,9 +399,9 @@ impl PackedWeight {
         })
     }
 
-    /// Panels of the outputs that `fill(output, row)` writes over zeros.
-    fn pack(&self, fill: impl Fn(usize, &mut [f32]) + Sync) -> Panels {
-        Panels::pack(self.outputs, self.inputs, self.precision, |column, out| {
+    /// The factor of the outputs that `fill(output, row)` writes over zeros.
+    fn pack(&self, fill: impl Fn(usize, &mut [f32]) + Sync) -> Factor {
+        Factor::pack(self.outputs, self.inputs, self.precision, |column, out| {
             if column < self.outputs {
                 fill(column, out);
             }
@@ -358,7 +426,7 @@ pub struct ConvWeight {
     layout: Frames,
     kernel: usize,
     precision: Precision,
-    lazy: Lazy,
+    lazy: Lazy<Panels>,
 }
 
 impl ConvWeight {
@@ -390,7 +458,7 @@ impl ConvWeight {
             frames,
             layout: Frames::Stacked,
             kernel,
-            precision,
+            precision: precision.whole(),
             lazy,
         }
     }
@@ -415,7 +483,7 @@ impl ConvWeight {
             frames,
             layout: Frames::Axis,
             kernel,
-            precision,
+            precision: precision.whole(),
             lazy,
         }
     }

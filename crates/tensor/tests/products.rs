@@ -10,6 +10,7 @@ use kinora_tensor::{
 
 const DTYPES: [DType; 2] = [DType::F32, DType::Bf16];
 const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+const ALL_PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
 #[test]
 fn linear_at_odd_sizes() {
@@ -21,7 +22,7 @@ fn linear_at_odd_sizes() {
         [130, 70, 96],
     ] {
         for dtype in DTYPES {
-            for precision in PRECISIONS {
+            for precision in ALL_PRECISIONS {
                 let x = random(&[m, k], dtype, 1);
                 let weight = PackedWeight::new(&random(&[n, k], DType::F32, 2), precision);
                 let bias = random(&[n], DType::F32, 3);
@@ -40,7 +41,7 @@ fn outputs_in_another_order_are_rows_of_the_weight() {
         random(&[7, 40], DType::F32, 2),
     );
     let order = [6, 0, 3, 3, 1];
-    for precision in PRECISIONS {
+    for precision in ALL_PRECISIONS {
         let ordered = PackedWeight::of_rows(&stored, &order, precision);
         let gathered = PackedWeight::new(&stored.gather(&order), precision);
         let [ours, reference] = [ordered, gathered].map(|weight| x.linear(&weight, None).to_vec());
@@ -79,7 +80,7 @@ fn linear_with_every_ending() {
             }
         }
         let pair = random(&[2 * n, k], DType::F32, 6);
-        for precision in PRECISIONS {
+        for precision in ALL_PRECISIONS {
             let pair = PackedWeight::swiglu(&pair, precision);
             check("swiglu", || x.to_dtype(dtype).swiglu(&pair));
         }
@@ -197,4 +198,47 @@ fn threads_do_not_change_a_bit() {
         assert_eq!(results[0], results[1], "{}", isa.name());
     }
     set_threads(before);
+}
+
+#[test]
+fn eight_bits_are_near_the_product_and_the_same_everywhere() {
+    let [m, k, n] = [70, 333, 50];
+    let matrix = random(&[n, k], DType::F32, 2);
+    let weight = PackedWeight::new(&matrix, Precision::Int8);
+    // Rows of very different size, as activations are.
+    let x = random(&[m, k], DType::F32, 1);
+    let x = Tensor::from_fn(&[m, k], |i| {
+        x.as_f32()[i] * 10_f32.powi((i / k) as i32 % 7 - 3)
+    });
+    let exact = x.linear(&PackedWeight::new(&matrix, Precision::F32), None);
+    let ours = with_isa(Isa::Reference, || x.linear(&weight, None));
+    for (ours, exact) in ours.as_f32().chunks(n).zip(exact.as_f32().chunks(n)) {
+        let size = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let errors: Vec<f32> = ours.iter().zip(exact).map(|(x, y)| x - y).collect();
+        let error = size(&errors) / size(exact);
+        assert!((1e-5..0.012).contains(&error), "{error}");
+    }
+    for isa in Isa::available() {
+        let same = with_isa(isa, || x.linear(&weight, None));
+        assert_eq!(same.as_f32(), ours.as_f32(), "{}", isa.name());
+    }
+}
+
+#[test]
+fn eight_bits_hide_no_fault() {
+    let weight = PackedWeight::new(&random(&[5, 40], DType::F32, 2), Precision::Int8);
+    for spoilt in [f32::NAN, f32::INFINITY] {
+        let values = random(&[3, 40], DType::F32, 1).to_vec();
+        let x = Tensor::from_fn(&[3, 40], |i| if i == 57 { spoilt } else { values[i] });
+        for isa in Isa::available() {
+            let y = with_isa(isa, || x.linear(&weight, None)).to_vec();
+            let nan: Vec<bool> = y
+                .chunks(5)
+                .map(|row| row.iter().all(|y| y.is_nan()))
+                .collect();
+            assert_eq!(nan, [false, true, false], "{}", isa.name());
+        }
+    }
+    let zeros = Tensor::zeros(&[2, 40], DType::F32);
+    assert_eq!(zeros.linear(&weight, None).to_vec(), [0.0; 10]);
 }

@@ -8,11 +8,12 @@
 mod reading;
 mod writing;
 
-pub use reading::{Cache, CacheError, Cached, Shard};
+pub use reading::{Cache, CacheError, Cached, Part, Shard};
 pub(crate) use writing::film;
 pub use writing::{Arguments, write};
 
 use kinora_filmset::program::{Color, SubjectKind};
+use kinora_filmset::script::random::Rng;
 use serde::{Deserialize, Serialize};
 
 /// What shards of this version say of themselves.
@@ -25,6 +26,9 @@ pub struct Header {
     pub seed: u64,
     /// What the text encoder reads.
     pub caption: String,
+    /// Other ways to say the same.
+    #[serde(default)]
+    pub phrasings: Vec<String>,
     /// The first subject, if there is one.
     #[serde(flatten)]
     pub subject: Option<Subject>,
@@ -37,4 +41,14 @@ pub struct Subject {
     pub kind: SubjectKind,
     /// Its colour.
     pub color: Color,
+}
+
+impl Header {
+    /// The caption or another way to say it.
+    pub fn said(&self, rng: &mut Rng) -> &str {
+        let which = rng.below(1 + self.phrasings.len());
+        which
+            .checked_sub(1)
+            .map_or(&self.caption, |i| &self.phrasings[i])
+    }
 }

@@ -1,12 +1,14 @@
 //! The program trains: from film to a cache to weights, through a kill.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use kinora_filmset::script::random::Rng;
+use kinora_train::cache::Shard;
 use kinora_train::eval::model::Generator;
 use kinora_train::eval::run::prompts;
 use safetensors::SafeTensors;
@@ -139,6 +141,50 @@ fn files_of_a_cache_that_are_there_are_kept() {
     self::cache(folder.path());
     assert_eq!(fs::read(&first).unwrap(), b"kept");
     assert!(tensors(&second) == same, "another shard");
+}
+
+#[test]
+fn what_a_cached_clip_shows_is_said_in_several_ways() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shard = cache(folder.path()).join("wide-1-00001.safetensors");
+    let shard = Shard::read(&shard).expect("a shard");
+    let mut rng = Rng::new(1);
+    for header in &shard.headers {
+        let said: BTreeSet<&str> = (0..200).map(|_| header.said(&mut rng)).collect();
+        let ways = header.phrasings.iter().chain([&header.caption]);
+        assert_eq!(said, ways.map(String::as_str).collect());
+        assert!(said.len() > 2, "{said:?}");
+    }
+}
+
+#[test]
+fn clips_that_a_cache_sets_aside_are_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [cache, run] = ["cache", "run"].map(|name| folder.path().join(name));
+    let fifty = ["cache", "--frames", "1", "--count", "50", "--shard", "50"];
+    succeed(train(
+        &fifty,
+        &[("--output", &cache), ("--model", &model())],
+    ));
+    let settings = folder.path().join("one.toml");
+    fs::write(
+        &settings,
+        SETTINGS.replace("grid_every = 100", "grid_every = 1"),
+    )
+    .unwrap();
+    let paths: [(&str, &Path); 4] = [
+        ("--run", &run),
+        ("--cache", &cache),
+        ("--from", &model()),
+        ("--config", &settings),
+    ];
+    succeed(train(&["dit", "--plan", "1x2:2"], &paths));
+    let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let unseen = |line: serde_json::Value| line.get("unseen velocity 1")?.as_f64();
+    let unseen: Vec<f64> = lines.filter_map(unseen).collect();
+    assert!(unseen.len() == 2 && unseen.iter().all(|loss| (0.05..2.0).contains(loss)));
+    assert!(unseen[0] != unseen[1], "the weights moved: {unseen:?}");
 }
 
 #[test]

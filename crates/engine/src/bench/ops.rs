@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use kinora_tensor::{Conv, ConvWeight, DType, PackedWeight, Precision, Tensor};
+use kinora_tensor::{Conv, ConvWeight, PackedWeight, Precision, Tensor};
 use serde::Serialize;
 
 use super::{Machine, Times, peak_memory_bytes};
@@ -106,10 +106,7 @@ impl Timer {
     fn random(&self, dims: &[usize]) -> Tensor {
         let mut gaussian = Gaussian::new(1);
         let x = Tensor::from_fn(dims, |_| gaussian.next() * 0.1);
-        x.to_dtype(match self.machine.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::Bf16 => DType::Bf16,
-        })
+        x.to_dtype(self.precision().activations())
     }
 
     fn linear(&self, shape: [usize; 3]) -> OpTiming {

@@ -48,7 +48,7 @@ pub struct Wish {
     pub size: Option<Size>,
     /// Frames of the clip; those of the preset when absent.
     pub frames: Option<u32>,
-    /// Precision of the weights.
+    /// Precision of the weights. Only the transformer's are held in eight bits.
     pub dtype: Dtype,
     /// How often, above 0.
     pub runs: usize,
@@ -98,13 +98,17 @@ pub fn part(wish: &Wish) -> Result<PartReport> {
     let frames = wish.frames.unwrap_or(preset.frames);
     let model = preset.model()?;
     let latents = model.latents(size, frames)?;
-    plan(model.weights(wish.part), wish.dtype).check(available_bytes())?;
-    let machine = Machine::measure(wish.dtype)?;
+    let dtype = match wish.part {
+        Part::Dit => wish.dtype,
+        Part::Vae | Part::Text => wish.dtype.whole(),
+    };
+    plan(model.weights(wish.part), dtype).check(available_bytes())?;
+    let machine = Machine::measure(dtype)?;
     let file = WeightFile::random(preset.name);
     let bench = Bench {
         machine,
         runs: wish.runs,
-        weights: file.weights(wish.dtype.into()),
+        weights: file.weights(dtype.into()),
         latents,
         text_tokens: preset.text_tokens,
     };
@@ -129,14 +133,10 @@ pub fn part(wish: &Wish) -> Result<PartReport> {
 
 /// The memory of so many weights; what is computed with them is small beside it.
 fn plan(weights: u64, dtype: Dtype) -> Plan {
-    let bytes = match dtype {
-        Dtype::F32 => 4,
-        Dtype::Bf16 => 2,
-    };
     Plan {
         resident: vec![model::Part {
             name: "weights",
-            bytes: weights * bytes,
+            bytes: weights * dtype.size_bytes(),
         }],
         text: Vec::new(),
         denoise: Vec::new(),

@@ -208,14 +208,14 @@ impl Family for Ltx {
     }
 
     fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes("vae", self.parts.numbers[1], dtype)]
+        vec![packed_bytes("vae", self.parts.numbers[1], dtype.whole())]
     }
 
     fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
         vec![packed_bytes(
             "text encoder",
             self.parts.text.numbers(),
-            dtype,
+            dtype.whole(),
         )]
     }
 
@@ -304,7 +304,7 @@ impl VideoModel for Opened {
         let is_guided = clip.guidance > 1.0;
         let texts = [clip.prompt.clone(), clip.negative.clone()];
         let texts = &texts[..=usize::from(is_guided)];
-        let states = parts.text.encode(texts, tokens, padding, self.dtype)?;
+        let states = parts.text.encode(texts, tokens, padding, self.dtype.whole())?;
         let model = self.transformer()?;
         let condition = |states: &Tensor| model.condition(states, &vec![true; states.shape()[0]]);
         let size = clip.framing.native;
@@ -330,7 +330,7 @@ impl VideoModel for Opened {
 
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
-        let encoder = source.read(Name::Vae, self.dtype, &["decoder."], |weights| {
+        let encoder = source.read(Name::Vae, self.dtype.whole(), &["decoder."], |weights| {
             Encoder::load(weights, vae)
         })?;
         Ok(encoder.encode(frames))
@@ -341,7 +341,7 @@ impl VideoModel for Opened {
             decoder
         } else {
             let Parts { source, vae, .. } = &*self.parts;
-            let decoder = source.read(Name::Vae, self.dtype, &["encoder."], |weights| {
+            let decoder = source.read(Name::Vae, self.dtype.whole(), &["encoder."], |weights| {
                 Decoder::load(weights, vae)
             })?;
             self.decoder.get_or_init(|| decoder)

@@ -81,12 +81,8 @@ fn family(source: Source) -> Result<Arc<dyn Family>> {
 
 /// Memory of so many weights as layers hold them.
 fn packed_bytes(name: &'static str, numbers: u64, dtype: Dtype) -> Part {
-    let bytes = match dtype {
-        Dtype::F32 => 4,
-        Dtype::Bf16 => 2,
-    };
     Part {
         name,
-        bytes: numbers * bytes,
+        bytes: numbers * dtype.size_bytes(),
     }
 }

@@ -217,14 +217,14 @@ impl Family for Wan {
     }
 
     fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes("vae", self.parts.numbers[1], dtype)]
+        vec![packed_bytes("vae", self.parts.numbers[1], dtype.whole())]
     }
 
     fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
         vec![packed_bytes(
             "text encoder",
             self.parts.text.numbers(),
-            dtype,
+            dtype.whole(),
         )]
     }
 
@@ -299,7 +299,7 @@ impl VideoModel for Opened {
         let states = self
             .parts
             .text
-            .encode(&texts, rows, Padding::Masked, self.dtype)?;
+            .encode(&texts, rows, Padding::Masked, self.dtype.whole())?;
         Ok(Box::new(Guided {
             opened: self,
             states,
@@ -311,7 +311,7 @@ impl VideoModel for Opened {
 
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
-        let encoder = source.read(Name::Vae, self.dtype, DECODER_KEYS, |weights| {
+        let encoder = source.read(Name::Vae, self.dtype.whole(), DECODER_KEYS, |weights| {
             Encoder::load(weights, vae)
         })?;
         Ok(encoder.encode(frames))
@@ -322,7 +322,7 @@ impl VideoModel for Opened {
             decoder
         } else {
             let Parts { source, vae, .. } = &*self.parts;
-            let decoder = source.read(Name::Vae, self.dtype, ENCODER_KEYS, |weights| {
+            let decoder = source.read(Name::Vae, self.dtype.whole(), ENCODER_KEYS, |weights| {
                 Decoder::load(weights, vae)
             })?;
             self.decoder.get_or_init(|| decoder)

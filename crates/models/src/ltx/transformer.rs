@@ -195,17 +195,15 @@ impl Transformer {
     pub fn load(weights: &Weights, config: &TransformerConfig) -> Result<Self, WeightsError> {
         let d = config.inner_dim();
         let channels = config.in_channels;
-        let linear = |name, outputs, inputs| Linear::load(&weights.at(name), outputs, inputs);
+        let whole = weights.whole();
+        let linear = |name, outputs, inputs| Linear::load(&whole.at(name), outputs, inputs);
         let adaln = weights.at("adaln_single");
         let exact = adaln.in_precision(Precision::F32);
         let blocks = weights.at("transformer_blocks");
         let out_table = weights.tensor("scale_shift_table", [2, d])?;
         Ok(Self {
             inner_dim: d,
-            dtype: match weights.precision() {
-                Precision::F32 => DType::F32,
-                Precision::Bf16 => DType::Bf16,
-            },
+            dtype: weights.precision().activations(),
             patchify_proj: linear("patchify_proj", d, channels)?,
             time_embedder: TimestepEmbedder::load(&adaln.at("emb"), d)?,
             adaln: Linear::load(&exact.at("linear"), 6 * d, d)?,

@@ -8,7 +8,7 @@
 //! Dimension key: t frames, h rows, w columns, c channels; all maps are channels-last.
 
 use kinora_nn::{Conv, Linear, Weights, WeightsError};
-use kinora_tensor::{Conv as ConvOptions, DType, Precision, Tensor};
+use kinora_tensor::{Conv as ConvOptions, DType, Tensor};
 
 use super::config::CodecConfig;
 
@@ -130,7 +130,7 @@ impl Decoder {
         Ok(Self {
             scaling: Scaling::load(weights, config.latent_channels)?,
             patch: (config.patch_frames, config.patch_size),
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             stem: conv("stem", channels[0], config.latent_channels)?,
             levels: Level::load_all(&at, "ups", &channels, &config.decoder_blocks, |i| {
                 let (time, space) = UPS[i];
@@ -218,7 +218,7 @@ impl Encoder {
         Ok(Self {
             scaling: Scaling::load(weights, config.latent_channels)?,
             patch: (config.patch_frames, config.patch_size),
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             stem: Linear::load(&at.at("stem"), channels[0], patch_values(config))?,
             levels: Level::load_all(&at, "downs", &channels, &config.encoder_blocks, |i| {
                 let (time, space) = DOWNS[i];
@@ -260,12 +260,4 @@ impl Encoder {
 /// Values of a pixel patch.
 fn patch_values(config: &CodecConfig) -> usize {
     3 * config.patch_frames * config.patch_size.pow(2)
-}
-
-/// Feature maps follow the weights: they are bound by memory, so bf16 where that is allowed.
-fn activations(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::Bf16,
-    }
 }

@@ -165,6 +165,8 @@ impl Transformer {
     pub fn load(weights: &Weights, config: &Config) -> Result<Self, WeightsError> {
         let d = config.transformer.hidden_size;
         let token = config.token_size();
+        // What enters and leaves the blocks is not rounded to eight bits.
+        let whole = weights.whole();
         // Noise levels are few: their layers stay exact at no cost.
         let exact = weights.in_precision(Precision::F32);
         let exact = |name| exact.at(name);
@@ -175,7 +177,7 @@ impl Transformer {
             patch_size: config.transformer.patch_size,
             patch_reach: reach,
             seconds: LATENT_STRIDE as f64 / config.transformer.fps as f64,
-            patch_in: Linear::load(&weights.at("patch_in"), d, token)?,
+            patch_in: Linear::load(&whole.at("patch_in"), d, token)?,
             time1: Linear::load(&exact("time1"), d, 2 * TIME_WAVES)?,
             time2: Linear::load(&exact("time2"), d, d)?,
             slots: Linear::load_without_bias(&exact("slots"), d, classes)?,
@@ -186,7 +188,7 @@ impl Transformer {
             final_modulation: weights
                 .tensor("final_modulation", [2, d])?
                 .to_dtype(DType::F32),
-            patch_out: Linear::load(&weights.at("patch_out"), token, d * (2 * reach + 1).pow(2))?,
+            patch_out: Linear::load(&whole.at("patch_out"), token, d * (2 * reach + 1).pow(2))?,
         })
     }
 

@@ -65,7 +65,7 @@ impl Block {
             .cross_attn_norm
             .then(|| LayerNorm::load(&weights.at("norm3"), d, config.eps));
         Ok(Self {
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             eps: config.eps,
             modulation: modulation.reshape(&[6 * d]),
             self_attn: SelfAttention::load(&weights.at("self_attn"), config)?,
@@ -115,15 +115,16 @@ impl Transformer {
         let d = config.hidden_size();
         let [_, height, width] = config.patch_size;
         let patch = [d, config.in_channels, 1, height, width];
-        let linear = |name, outputs, inputs| Linear::load(&weights.at(name), outputs, inputs);
+        let whole = weights.whole();
+        let linear = |name, outputs, inputs| Linear::load(&whole.at(name), outputs, inputs);
         // The reference keeps this one in f32 in every precision.
         let exact = weights.in_precision(Precision::F32);
         let time = |name, inputs| Linear::load(&exact.at(name), d, inputs);
         let head_modulation = weights.tensor("head.modulation", [1, 2, d])?;
         Ok(Self {
             config: config.clone(),
-            dtype: activations(weights.precision()),
-            patch_embedding: Linear::load_patches(&weights.at("patch_embedding"), patch)?,
+            dtype: weights.precision().activations(),
+            patch_embedding: Linear::load_patches(&whole.at("patch_embedding"), patch)?,
             text_embedding: [
                 linear("text_embedding.0", d, config.text_dim)?,
                 linear("text_embedding.2", d, d)?,
@@ -275,14 +276,6 @@ impl Transformer {
 
 fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, rows: &[u32], eps: f32) -> Tensor {
     x.layer_norm_modulate(None, eps, &Modulation { shift, scale, rows })
-}
-
-/// What a precision computes its activations in.
-fn activations(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::Bf16,
-    }
 }
 
 /// The distinct timesteps and, for each of `n` tokens, which of them it has.

@@ -1,4 +1,4 @@
-//! AMX: tiles of 16 rows of 64 bytes, and their product of bf16 into f32.
+//! AMX: tiles of 16 rows of 64 bytes, and their products: of bf16 into f32, of bytes into whole numbers.
 //!
 //! Intrinsics are unstable, so the instructions stand in `asm!` blocks. Tile registers do not live
 //! across blocks for the compiler; one block holds a whole sum.
@@ -12,14 +12,15 @@ use std::sync::LazyLock;
 use half::bf16;
 
 use super::gemm::{Operand, Sums};
+use super::simd::Simd;
 use crate::flops;
-use crate::packed::{PANEL, SLICE};
+use crate::packed::{Codes, Line, PANEL, SLICE};
 
-/// Whether processor and system let this process use AMX with bf16. Asks the system once.
+/// Whether processor and system let this process use AMX with bf16 and bytes. Asks the system once.
 pub(super) fn enabled() -> bool {
     static ENABLED: LazyLock<bool> = LazyLock::new(|| {
-        const BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
-        let has = __cpuid_count(7, 0).edx & BF16_AND_TILE == BF16_AND_TILE;
+        const BF16_TILE_INT8: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+        let has = __cpuid_count(7, 0).edx & BF16_TILE_INT8 == BF16_TILE_INT8;
         has && request_permission()
     });
     *ENABLED
@@ -83,25 +84,11 @@ static CONFIG: Config = {
     config
 };
 
-impl Tiles {
-    /// Configures the tiles of this thread.
-    ///
-    /// # Safety
-    /// [`enabled`] has returned true.
-    pub(super) unsafe fn configure() -> Self {
-        // SAFETY: the caller vouches for AMX; the operand is a valid configuration.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly)) };
-        Self(())
-    }
-
-    /// Products of tiles into four sums, `rounds` of each, and nothing else; gives their operations.
-    ///
-    /// # Panics
-    /// When there are no rounds.
-    #[expect(clippy::unused_self, reason = "proves that tiles are configured")]
-    pub(super) fn spin(&self, rounds: u64) -> u64 {
-        assert!(rounds > 0, "a loop that never ends");
-        // SAFETY: `self` says that tiles are configured; no memory is touched.
+/// Products by one instruction into four sums.
+macro_rules! spin {
+    ($product:literal, $rounds:expr) => {
+        assert!($rounds > 0, "a loop that never ends");
+        // SAFETY: whoever has `Tiles` has configured them; no memory is touched.
         unsafe {
             asm!(
                 "tilezero tmm0",
@@ -113,24 +100,60 @@ impl Tiles {
                 "tilezero tmm6",
                 "tilezero tmm7",
                 "2:",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
+                concat!($product, " tmm0, tmm4, tmm6"),
+                concat!($product, " tmm1, tmm4, tmm7"),
+                concat!($product, " tmm2, tmm5, tmm6"),
+                concat!($product, " tmm3, tmm5, tmm7"),
                 "dec {rounds}",
                 "jnz 2b",
-                rounds = inout(reg) rounds => _,
+                rounds = inout(reg) $rounds => _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack, nomem),
             );
         }
+    };
+}
+
+#[expect(clippy::unused_self, reason = "proves that tiles are configured")]
+impl Tiles {
+    /// The tiles of this thread, where the instruction set has them.
+    #[inline]
+    pub(super) fn of<S: Simd>(s: S) -> Option<Self> {
+        // SAFETY: tiles are there where AMX is enabled.
+        s.has_tiles().then(|| unsafe { Self::configure() })
+    }
+
+    /// Configures the tiles of this thread.
+    ///
+    /// # Safety
+    /// [`enabled`] has returned true.
+    unsafe fn configure() -> Self {
+        // SAFETY: the caller vouches for AMX; the operand is a valid configuration.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly)) };
+        Self(())
+    }
+
+    /// Products of tiles into four sums, `rounds` of each, and nothing else; gives their operations.
+    ///
+    /// # Panics
+    /// When there are no rounds.
+    pub(super) fn spin(&self, rounds: u64) -> u64 {
+        spin!("tdpbf16ps", rounds);
         4 * rounds * flops::linear(16, SLICE, 16)
+    }
+
+    /// The same of bytes.
+    ///
+    /// # Panics
+    /// When there are no rounds.
+    pub(super) fn spin_codes(&self, rounds: u64) -> u64 {
+        spin!("tdpbusd", rounds);
+        4 * rounds * flops::linear(16, 2 * SLICE, 16)
     }
 
     /// `c = a[first_row..first_row + 32] b` over all slices, 32 columns of one panel; added to `c`
     /// where it keeps its sums.
-    #[expect(clippy::unused_self, reason = "proves that tiles are configured")]
     pub(super) fn multiply(
         &self,
         a: &Operand<bf16>,
@@ -195,6 +218,71 @@ impl Tiles {
                 a_line = in(reg) a.row_stride * size_of::<bf16>(),
                 b = inout(reg) panel.as_ptr() => _,
                 b_line = in(reg) 64_usize,
+                c = in(reg) c.data.as_mut_ptr(),
+                c_line = in(reg) c.stride * size_of::<f32>(),
+                slices = inout(reg) slices => _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+
+    /// The same of codes, unsigned by signed: `c` gets the bits of whole numbers, which begin with what the
+    /// panel's first lines say.
+    pub(super) fn multiply_codes(
+        &self,
+        a: &Operand<[u8; 2]>,
+        first_row: usize,
+        panel: &[Line],
+        c: &mut Sums,
+    ) {
+        let slices = a.offsets.len();
+        assert!(
+            slices > 0 && panel.len() == Codes::panel_lines(slices) && !c.keep,
+            "a panel for another depth"
+        );
+        c.check();
+        // SAFETY: as in `multiply`; each line is 64 bytes, and those of the sums are read again for
+        // every row by a stride of nothing.
+        unsafe {
+            asm!(
+                "tileloadd tmm0, [{b} + {a}*1]",
+                "tileloadd tmm1, [{b} + {a}*1 + 64]",
+                "tileloadd tmm2, [{b} + {a}*1]",
+                "tileloadd tmm3, [{b} + {a}*1 + 64]",
+                "add {b}, {head}",
+                "3:",
+                "mov {offset}, qword ptr [{offsets}]",
+                "lea {a}, [{upper} + {offset}*2]",
+                "tileloadd tmm4, [{a} + {line}*1]",
+                "tileloadd tmm6, [{b} + {line}*1]",
+                "lea {a}, [{lower} + {offset}*2]",
+                "tdpbusd tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{b} + {line}*1 + 1024]",
+                "tdpbusd tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{a} + {line}*1]",
+                "add {offsets}, 8",
+                "tdpbusd tmm2, tmm5, tmm6",
+                "add {b}, 2048",
+                "tdpbusd tmm3, tmm5, tmm7",
+                "dec {slices}",
+                "jnz 3b",
+                "tilestored [{c} + {c_line}*1], tmm0",
+                "tilestored [{c} + {c_line}*1 + 64], tmm1",
+                "mov {a}, {c_line}",
+                "shl {a}, 4",
+                "add {a}, {c}",
+                "tilestored [{a} + {c_line}*1], tmm2",
+                "tilestored [{a} + {c_line}*1 + 64], tmm3",
+                a = inout(reg) 0_usize => _,
+                offset = out(reg) _,
+                offsets = inout(reg) a.offsets.as_ptr() => _,
+                upper = in(reg) a.tile(first_row),
+                lower = in(reg) a.tile(first_row + 16),
+                b = inout(reg) panel.as_ptr() => _,
+                line = in(reg) 64_usize,
+                head = const Codes::HEAD * size_of::<Line>(),
                 c = in(reg) c.data.as_mut_ptr(),
                 c_line = in(reg) c.stride * size_of::<f32>(),
                 slices = inout(reg) slices => _,

@@ -89,7 +89,7 @@ impl<A> Operand<'_, A> {
     /// Slices of `R` rows at once. No closure or adapter: it might not be compiled for the
     /// instruction set, and a call in the inner loops takes every sum out of its register.
     #[inline(always)]
-    fn rows<const R: usize>(&self, first: usize, offset: usize) -> [&[A; SLICE]; R] {
+    pub(super) fn rows<const R: usize>(&self, first: usize, offset: usize) -> [&[A; SLICE]; R] {
         let mut rows = [self.slice(first, offset); R];
         let mut r = 1;
         while r < R {
@@ -114,10 +114,15 @@ pub(super) trait Finish {
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize);
 }
 
-/// An element type of the left factor, and how it is multiplied by panels of `B`.
-pub(super) trait Multiplicand<B>: SimdElement {
+/// What a left factor is made of, and how it is multiplied by panels of `B`.
+pub(super) trait Multiply<B>: Copy {
     /// What a thread holds while it multiplies.
     type Machine;
+
+    /// Elements of a panel with so many slices.
+    fn panel_size(slices: usize) -> usize {
+        slices * SLICE * PANEL
+    }
 
     /// Prepares the calling thread.
     fn machine<S: Simd>(s: S) -> Self::Machine;
@@ -133,6 +138,11 @@ pub(super) trait Multiplicand<B>: SimdElement {
     );
 }
 
+/// The numbers of a left factor.
+pub(super) trait Multiplicand<B>: Multiply<B> + SimdElement {}
+
+impl<A: Multiply<B> + SimdElement, B> Multiplicand<B> for A {}
+
 /// One chunk of a product.
 pub(super) struct Product<'a, A, B, F> {
     pub(super) a: Operand<'a, A>,
@@ -142,33 +152,38 @@ pub(super) struct Product<'a, A, B, F> {
     pub(super) finish: F,
 }
 
-impl<A: Multiplicand<B>, B, F: Finish> Product<'_, A, B, F> {
+impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self, s: S) {
         let machine = A::machine(s);
-        let size = self.a.offsets.len() * SLICE * PANEL;
+        let size = A::panel_size(self.a.offsets.len());
         let mut sums = Tile::new();
-        for first in (0..self.rows).step_by(STRIP) {
+        let (strips, panels) = (self.rows.div_ceil(STRIP), self.range.len());
+        // The larger factor passes through the caches once, the smaller again and again.
+        let by_panel = panels * PANEL > self.rows;
+        for i in 0..strips * panels {
+            let (strip, panel) = if by_panel {
+                (i % strips, i / strips)
+            } else {
+                (i / panels, i % panels)
+            };
+            let (first, panel) = (strip * STRIP, self.range.start + panel);
             let rows = STRIP.min(self.rows - first);
-            for panel in self.range.clone() {
-                let weights = &self.panels[panel * size..(panel + 1) * size];
-                A::multiply(s, &machine, &self.a, first, weights, &mut sums.sums());
-                self.finish.tile(s, &sums, first, rows, panel);
-            }
+            let weights = &self.panels[panel * size..(panel + 1) * size];
+            A::multiply(s, &machine, &self.a, first, weights, &mut sums.sums());
+            self.finish.tile(s, &sums, first, rows, panel);
         }
     }
 }
 
 /// The left factor of instruction sets that multiply bf16.
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-impl Multiplicand<Self> for bf16 {
+impl Multiply<Self> for bf16 {
     type Machine = Option<Tiles>;
 
     #[inline(always)]
     fn machine<S: Simd>(s: S) -> Option<Tiles> {
-        // SAFETY: tiles are there where AMX is enabled.
-        s.has_tiles().then(|| unsafe { Tiles::configure() })
+        Tiles::of(s)
     }
 
     #[inline(always)]
@@ -195,7 +210,7 @@ impl Multiplicand<Self> for bf16 {
     }
 }
 
-impl Multiplicand<bf16> for f32 {
+impl Multiply<bf16> for f32 {
     type Machine = ();
 
     fn machine<S: Simd>(_: S) {}
@@ -220,7 +235,7 @@ impl Multiplicand<bf16> for f32 {
     }
 }
 
-impl Multiplicand<Self> for f32 {
+impl Multiply<Self> for f32 {
     type Machine = ();
 
     fn machine<S: Simd>(_: S) {}
@@ -340,7 +355,7 @@ fn rows_f32<S: Simd, const R: usize, const H: usize>(
 
 /// Stores sums of `R` rows from `to`, and of `H` halves from `half`.
 #[inline(always)]
-fn put<S: Simd, const R: usize, const H: usize>(
+pub(super) fn put<S: Simd, const R: usize, const H: usize>(
     s: S,
     all: &[[S::V; H]; R],
     to: usize,
@@ -396,6 +411,7 @@ macro_rules! with_factors {
                 type $right = half::bf16;
                 $body
             }
+            (_, $crate::Precision::Int8) => unreachable!("codes have a product of their own"),
             (_, $crate::Precision::F32) => {
                 type $left = f32;
                 type $right = f32;

@@ -142,7 +142,9 @@ impl Isa {
             Self::Avx512 => {
                 has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq")
             }
-            Self::Avx512Bf16 => Self::Avx512.is_available() && has!("avx512bf16"),
+            Self::Avx512Bf16 => {
+                Self::Avx512.is_available() && has!("avx512bf16") && has!("avx512vnni")
+            }
             Self::Amx => Self::Avx512Bf16.is_available() && super::amx::enabled(),
         }
     }

@@ -6,18 +6,21 @@
 use std::ops::Range;
 
 use super::Isa;
-use super::gemm::{Finish, Multiplicand, Operand, Product, Tile, convert, with_factors};
+use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, with_factors};
+use super::int8;
 use super::pack::turn_columns;
-use super::pool::{Shared, parallel_for};
+use super::pool::{Shared, parallel_for, threads};
 use super::simd::{Kernel, LANES, Math, Simd, SimdElement, Vector, dispatch};
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
 use crate::ops::{Activation, Epilogue};
-use crate::packed::{PANEL, Panels, SLICE};
+use crate::packed::{Factor, PANEL, Panels, SLICE};
 use crate::{Element, PackedWeight, Precision, Tensor};
 
-/// Rows that a chunk packs at once; with the model's widths they stay in the second cache.
-const BLOCK: usize = 64;
+/// The fewest and the most rows that a chunk packs at once. Few stay in the second cache; the more there
+/// are, the less often a weight that is larger than it passes through.
+const LEAST_BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 256;
 /// Few rows are shared among about this many chunks of panels.
 const CHUNKS: usize = 8;
 
@@ -46,7 +49,6 @@ pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epi
     let mut dims = x.shape().to_vec();
     *dims.last_mut().expect("at least one axis") = n;
     let dtype = epilogue.dtype.unwrap_or(x.dtype());
-    let panels = weight.panels();
     with_element!(dtype, O => Tensor::build(&dims, |out: &mut [O]| {
         let finish = End::<O> {
             out: Shared::new(out),
@@ -59,7 +61,10 @@ pub(super) fn linear(isa: Isa, x: &Tensor, weight: &PackedWeight, epilogue: &Epi
             first_row: 0,
             symmetric: epilogue.symmetric,
         };
-        product(isa, x, panels, &finish);
+        match weight.factor() {
+            Factor::Numbers(panels) => product(isa, x, panels, &finish),
+            Factor::Codes(codes) => int8::product(isa, x, codes, &finish),
+        }
         if epilogue.symmetric {
             mirror(out, n);
         }
@@ -103,9 +108,36 @@ pub(super) fn outer(isa: Isa, x: &Tensor, y: &Tensor, precision: Precision) -> T
         };
         with_element!(x.dtype(), T => {
             let left = Left { matrix: x.as_slice::<T>(), width: n, turned: true };
-            with_factors!(isa, precision, A, B => chunks::<T, A, B, f32>(isa, left, y.panels(), &end));
+            with_factors!(isa, precision, A, B => {
+                chunks::<T, A, B, f32>(isa, left, y.factor().numbers(), &end);
+            });
         });
     })
+}
+
+/// Divides a product of `rows` and `count` panels among the threads: calls `work` with the rows, at most
+/// [`BLOCK`], and the panels of each chunk.
+pub(super) fn for_chunks(
+    rows: usize,
+    count: usize,
+    work: impl Fn(Range<usize>, Range<usize>) + Sync,
+) {
+    // A few blocks for each thread, so that none waits long for the last one.
+    let block = rows / (4 * threads()) / LEAST_BLOCK * LEAST_BLOCK;
+    let block = block.clamp(LEAST_BLOCK, BLOCK);
+    let blocks = rows.div_ceil(block);
+    let groups = if blocks * 2 > CHUNKS {
+        1
+    } else {
+        CHUNKS.div_ceil(blocks.max(1)).min(count)
+    };
+    let width = count.div_ceil(groups.max(1));
+    let groups = count.div_ceil(width);
+    parallel_for(blocks * groups, |chunk| {
+        let (first, group) = (chunk / groups * block, chunk % groups);
+        let panels = group * width..count.min((group + 1) * width);
+        work(first..rows.min(first + block), panels);
+    });
 }
 
 fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
@@ -114,25 +146,14 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
     panels: &Panels,
     end: &End<O>,
 ) {
-    let rows = left.rows();
-    let count = panels.columns / PANEL;
-    let blocks = rows.div_ceil(BLOCK);
-    let groups = if blocks * 2 > CHUNKS {
-        1
-    } else {
-        CHUNKS.div_ceil(blocks.max(1)).min(count)
-    };
-    let width = count.div_ceil(groups.max(1));
-    let groups = count.div_ceil(width);
     let offsets: Vec<usize> = (0..panels.depth / SLICE).map(|i| i * 16 * SLICE).collect();
-    parallel_for(blocks * groups, |chunk| {
-        let (first, group) = (chunk / groups * BLOCK, chunk % groups);
-        let rows = first..rows.min(first + BLOCK);
-        let mut range = group * width..count.min((group + 1) * width);
+    for_chunks(left.rows(), panels.columns / PANEL, |rows, mut range| {
         if end.symmetric {
             range.end = range.end.min(rows.end.div_ceil(PANEL)).max(range.start);
         }
-        let mut scratch = Buffer::arbitrary(BLOCK * panels.depth * size_of::<A>());
+        let first_row = rows.start;
+        let mut scratch =
+            Buffer::arbitrary(rows.len().next_multiple_of(STRIP) * panels.depth * size_of::<A>());
         dispatch(
             isa,
             Chunk {
@@ -143,10 +164,7 @@ fn chunks<T: SimdElement, A: Multiplicand<B>, B: Element, O: SimdElement>(
                 range,
                 offsets: &offsets,
                 scratch: scratch.as_mut_slice::<A>(),
-                end: End {
-                    first_row: first,
-                    ..*end
-                },
+                end: End { first_row, ..*end },
             },
         );
     });

@@ -22,7 +22,8 @@ const LEAST: Duration = Duration::from_millis(2);
 /// best of many short measurements within `patience`.
 ///
 /// The instruction is the tile product of AMX or the product of bf16 pairs where the processor has
-/// them and the precision is bf16, else the fused product and sum of f32. Each thread keeps as many
+/// them and the precision is bf16; for eight bits the same of bytes, or of pairs of 16 bits where there is
+/// none; else the fused product and sum of f32. Each thread keeps as many
 /// independent sums as the processor needs to be busy, all in registers.
 pub fn peak_flops(precision: Precision, patience: Duration) -> f64 {
     let isa = Isa::current();
@@ -68,7 +69,11 @@ impl Kernel for Spin {
         } = self;
         match (isa, precision) {
             #[cfg(target_arch = "x86_64")]
-            (Isa::Amx, Precision::Bf16) => spin_tiles(s, rounds),
+            (Isa::Amx, Precision::Bf16) => tiles(s).spin(rounds),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Amx, Precision::Int8) => tiles(s).spin_codes(rounds),
+            (_, Precision::Int8) if S::GEMM_ROWS == 8 => spin_codes::<S, 16>(s, rounds),
+            (_, Precision::Int8) => spin_codes::<S, 4>(s, rounds),
             // As many sums as `gemm` keeps in registers, or a few more where it keeps few.
             (Isa::Avx512Bf16, Precision::Bf16) => spin_pairs::<S, 16>(s, rounds),
             _ if S::GEMM_ROWS == 8 => spin_numbers::<S, 16>(s, rounds),
@@ -78,12 +83,33 @@ impl Kernel for Spin {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
 #[inline(always)]
-fn spin_tiles<S: Simd>(s: S, rounds: u64) -> u64 {
-    assert!(s.has_tiles(), "a loop over tiles without AMX");
-    // SAFETY: tiles are there where AMX is enabled.
-    unsafe { Tiles::configure() }.spin(rounds)
+fn tiles<S: Simd>(s: S) -> Tiles {
+    Tiles::of(s).expect("a loop over tiles needs AMX")
+}
+
+/// Products of codes into `N` sums.
+#[inline(always)]
+fn spin_codes<S: Simd, const N: usize>(s: S, rounds: u64) -> u64 {
+    let x = s.splat_codes(black_box([[1, 2], [3, 4]]));
+    let y = s.load_codes(black_box(&[0x0102_0304; LANES]));
+    let mut sums = [s.load_ints(black_box(&[0; LANES])); N];
+    let mut i = 0;
+    while i < N {
+        sums[i] = s.load_ints(black_box(&[i as i32; LANES]));
+        i += 1;
+    }
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = s.dot_codes(x, y, *sum);
+        }
+    }
+    let mut total = s.splat(0.0);
+    for sum in sums {
+        total = total + s.numbers(sum);
+    }
+    black_box(total.sum());
+    rounds * flops::linear(N, 4, LANES)
 }
 
 /// Products of pairs into `N` sums.

@@ -3,6 +3,7 @@
 use crate::dtype::with_element;
 use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::ops::{bias_start, length};
+use crate::packed::{Factor, PANEL, codes_per_unit, scale_of};
 use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
 
 /// A tensor of `dtype` from f32 values.
@@ -96,6 +97,7 @@ pub(super) fn operand(x: &Tensor, precision: Precision) -> Vec<f32> {
     match precision {
         Precision::F32 => x.to_vec(),
         Precision::Bf16 => x.to_dtype(DType::Bf16).to_vec(),
+        Precision::Int8 => unreachable!("codes have a product of their own"),
     }
 }
 
@@ -105,23 +107,47 @@ pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
 
 pub(super) fn linear(x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> Tensor {
     let [n, k] = weight.dims();
-    let panels = weight.panels();
-    let matrix = panels.unpack();
-    let column = |j: usize| &matrix[j * panels.depth..][..k];
-    let input = operand(x, weight.precision());
+    let sums: Box<dyn Fn(usize, usize) -> f32> = match weight.factor() {
+        Factor::Numbers(panels) => {
+            let (matrix, depth) = (panels.unpack(), panels.depth);
+            let input = operand(x, weight.precision());
+            Box::new(move |row, column| dot(&input[row * k..][..k], &matrix[column * depth..][..k]))
+        }
+        Factor::Codes(codes) => {
+            let (rows, outputs) = (encode(x), 0..codes.columns);
+            let outputs: Vec<Vec<i8>> = outputs.map(|n| codes.output(n)).collect();
+            Box::new(move |row, column| {
+                let (scale, row) = &rows[row];
+                let products = row.iter().zip(&outputs[column]);
+                let sum: i32 = products.map(|(x, y)| x * i32::from(*y)).sum();
+                sum as f32 * scale * codes.panel_scales(column / PANEL)[column % PANEL]
+            })
+        }
+    };
     let values: Vec<f32> = (0..x.rows() * n)
         .map(|i| {
-            let row = &input[i / n * k..][..k];
-            let j = i % n;
+            let (row, column) = (i / n, i % n);
             if weight.is_swiglu() {
-                let panel = j / 16 * 32 + j % 16;
-                let gate = dot(row, column(panel));
-                return gate * sigmoid(gate) * dot(row, column(panel + 16));
+                let panel = column / 16 * 32 + column % 16;
+                let gate = sums(row, panel);
+                return gate * sigmoid(gate) * sums(row, panel + 16);
             }
-            dot(row, column(j))
+            sums(row, column)
         })
         .collect();
     end(values, x, n, epilogue)
+}
+
+/// Rows as codes, each with what a code of it is worth.
+fn encode(x: &Tensor) -> Vec<(f32, Vec<i32>)> {
+    let values = x.to_vec();
+    let rows = values.chunks_exact(x.last_dim().max(1)).map(|row| {
+        let max = row.iter().fold(0.0_f32, |max, x| x.abs().max(max));
+        let factor = codes_per_unit(max);
+        let codes = row.iter().map(|x| (x * factor).round_ties_even() as i32);
+        (scale_of(row), codes.collect())
+    });
+    rows.collect()
 }
 
 /// Bias, activation, gate and residual.

@@ -60,6 +60,26 @@ pub(crate) trait Simd: Copy {
     /// `sum + x y`, both products of each pair added.
     fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Self::V) -> Self::V;
 
+    /// Sixteen whole numbers.
+    type Ints: Copy;
+
+    /// Four codes in each lane, as factors of [`Simd::dot_codes`].
+    type Codes: Copy;
+
+    fn load_ints(self, x: &[i32; LANES]) -> Self::Ints;
+
+    /// The nearest numbers.
+    fn numbers(self, x: Self::Ints) -> Self::V;
+
+    /// Signed codes, four in each lane.
+    fn load_codes(self, x: &[i32; LANES]) -> Self::Codes;
+
+    /// The same four unsigned codes in each lane.
+    fn splat_codes(self, x: [[u8; 2]; 2]) -> Self::Codes;
+
+    /// `sum` and the products of four unsigned and four signed codes of each lane, exactly.
+    fn dot_codes(self, x: Self::Codes, y: Self::Codes, sum: Self::Ints) -> Self::Ints;
+
     /// Turns a square of pairs: pair `j` of line `i` becomes pair `i` of line `j`.
     #[inline(always)]
     fn turn(self, lines: &mut [[bf16; 2 * LANES]; LANES]) {
@@ -92,6 +112,14 @@ pub(crate) trait Vector:
         for ((pair, even), odd) in out.as_chunks_mut::<2>().0.iter_mut().zip(even).zip(odd) {
             *pair = [*even, *odd];
         }
+    }
+
+    /// Whole numbers from 0 to 255; NaN as any.
+    #[inline(always)]
+    fn store_bytes(self, out: &mut [u8; LANES]) {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        *out = lanes.map(|x| x as u8);
     }
 
     /// `self * x + y`, rounded once where the processor can.

@@ -10,6 +10,19 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::{FORMAT, Header};
 
+/// Of so many clips of a shard, the last is set aside.
+const ASIDE: usize = 50;
+
+/// What clips of a cache are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nearly all: to learn from.
+    Training,
+    /// One in fifty: never learned from, so that what is measured on it tells learning from knowing by
+    /// heart.
+    Unseen,
+}
+
 /// A clip of the cache.
 #[derive(Clone, Copy)]
 pub struct Cached<'a> {
@@ -65,6 +78,25 @@ pub enum CacheError {
         /// Frames that a batch asks for.
         frames: usize,
     },
+}
+
+impl Part {
+    /// How many clips of a shard with `clips` are of this part.
+    fn count(self, clips: usize) -> usize {
+        let unseen = clips / ASIDE;
+        match self {
+            Self::Training => clips - unseen,
+            Self::Unseen => unseen,
+        }
+    }
+
+    /// Where in a shard the clip `i` of this part is.
+    fn index(self, i: usize) -> usize {
+        match self {
+            Self::Training => i + i / (ASIDE - 1),
+            Self::Unseen => i * ASIDE + ASIDE - 1,
+        }
+    }
 }
 
 impl Shard {
@@ -209,12 +241,13 @@ impl Cache {
         self.shards.iter().map(|shard| shard.headers.len()).sum()
     }
 
-    /// Draws `count` clips of one shape, each with at least `frames` latent frames.
+    /// Draws `count` clips of one shape and part, each with at least `frames` latent frames.
     ///
     /// # Errors
     /// When there is none.
     pub fn draw(
         &self,
+        part: Part,
         frames: usize,
         count: usize,
         rng: &mut Rng,
@@ -224,7 +257,7 @@ impl Cache {
             .iter()
             .filter(|s| s.shape[0] >= frames)
             .collect();
-        let Some(first) = pick(&long, rng) else {
+        let Some(first) = pick(&long, part, rng) else {
             return Err(CacheError::Empty {
                 folder: self.folder.display().to_string(),
                 frames: frames.saturating_sub(1) * kinora_models::native::LATENT_STRIDE + 1,
@@ -233,19 +266,37 @@ impl Cache {
         let shape = first.shard.shape;
         let alike = |shard: &&&Shard| shard.shape[1..] == shape[1..];
         let alike: Vec<&Shard> = long.iter().filter(alike).copied().collect();
-        Ok((0..count).filter_map(|_| pick(&alike, rng)).collect())
+        Ok((0..count).filter_map(|_| pick(&alike, part, rng)).collect())
     }
 }
 
-/// Any clip of some shards, all alike.
-fn pick<'a>(shards: &[&'a Shard], rng: &mut Rng) -> Option<Cached<'a>> {
-    let total: usize = shards.iter().map(|shard| shard.headers.len()).sum();
+/// Any clip of a part of some shards, all alike.
+fn pick<'a>(shards: &[&'a Shard], part: Part, rng: &mut Rng) -> Option<Cached<'a>> {
+    let count = |shard: &Shard| part.count(shard.headers.len());
+    let total: usize = shards.iter().map(|shard| count(shard)).sum();
     let mut index = (total > 0).then(|| rng.below(total))?;
     for shard in shards {
-        if index < shard.headers.len() {
+        if index < count(shard) {
+            let index = part.index(index);
             return Some(Cached { shard, index });
         }
-        index -= shard.headers.len();
+        index -= count(shard);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clip_is_of_one_part() {
+        for clips in [1, 49, 50, 120, 250] {
+            let of = |part: Part| (0..part.count(clips)).map(move |i| part.index(i));
+            let mut indices: Vec<usize> = of(Part::Training).chain(of(Part::Unseen)).collect();
+            indices.sort_unstable();
+            assert_eq!(indices, (0..clips).collect::<Vec<_>>(), "{clips} clips");
+            assert_eq!(of(Part::Unseen).count(), clips / 50);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use kinora_filmset::Stage;
 use kinora_filmset::program::Aspect;
 use kinora_models::native::{Encoder, LATENT_STRIDE};
 use kinora_nn::tokenizer::WordTokenizer;
-use kinora_tensor::Tensor;
+use kinora_tensor::{Tensor, parallel_map, threads};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::Serialize;
@@ -23,6 +23,9 @@ use crate::files::replace;
 const STRIDE: usize = 16;
 /// The number that the first clip of a cache is drawn with: far from those that are looked at.
 const FIRST_SEED: u64 = 10_000_000;
+/// Ways to say what a clip shows, beside its caption. A caption of forty words is a clip's own: with one
+/// alone a model can learn which clip it belongs to instead of what it says.
+const PHRASINGS: usize = 3;
 
 /// What to write.
 pub struct Arguments {
@@ -45,6 +48,7 @@ struct Written<'a> {
     said: Said<'a>,
     #[serde(flatten)]
     subject: Option<Subject>,
+    phrasings: Vec<String>,
 }
 
 /// Writes the shards that are not there yet; calls `done` with the path of each.
@@ -64,7 +68,7 @@ pub fn write(
         let name = format!("{}-{frames}-{number:05}.safetensors", arguments.aspect);
         let path = folder.join(name);
         if !path.exists() {
-            let first = FIRST_SEED + number * arguments.shard;
+            let first = first_seed(&arguments.source) + number * arguments.shard;
             let seeds = first..first + arguments.shard;
             let bytes = shard(&arguments.source, seeds, encoder, tokenizer)?;
             replace(&path, &bytes)?;
@@ -72,6 +76,13 @@ pub fn write(
         done(&path);
     }
     Ok(())
+}
+
+/// The number that the first clip of this shape and length is drawn with. Each has its own: the same
+/// programs in all of them would be fewer scenes to learn from.
+fn first_seed(source: &Source) -> u64 {
+    let aspect = source.recipe.aspect.map_or(0, |aspect| aspect as u64);
+    (u64::from(source.frames()) << 40) + (aspect << 36) + FIRST_SEED
 }
 
 fn shard(
@@ -83,13 +94,15 @@ fn shard(
     let examples: Vec<Example> = seeds.map(|seed| source.draw(seed)).collect();
     let (mut latents, mut cover) = (Vec::new(), Vec::new());
     let mut dims = [0; 4];
-    for example in &examples {
-        let size = half(example.program.aspect);
-        let (film, masks) = film(example);
-        let encoded = encoder.encode(&film);
-        dims = encoded.dims();
-        latents.extend(encoded.to_vec().into_iter().map(f16::from_f32));
-        cover.extend(covered(&masks, size).into_iter().map(f16::from_f32));
+    for examples in examples.chunks(threads()) {
+        let films = parallel_map(examples.len(), |i| film(&examples[i]));
+        for (example, (film, masks)) in examples.iter().zip(films) {
+            let encoded = encoder.encode(&film);
+            dims = encoded.dims();
+            latents.extend(encoded.to_vec().into_iter().map(f16::from_f32));
+            let size = half(example.program.aspect);
+            cover.extend(covered(&masks, size).into_iter().map(f16::from_f32));
+        }
     }
     let headers: Vec<Written> = examples
         .iter()
@@ -99,6 +112,7 @@ fn shard(
                 kind: subject.kind,
                 color: subject.color,
             }),
+            phrasings: source.phrasings(example, PHRASINGS),
         })
         .collect();
     let bytes =
@@ -158,4 +172,32 @@ fn covered(masks: &[bool], (width, height): (u32, u32)) -> Vec<f32> {
     }
     let all = (LATENT_STRIDE * STRIDE * STRIDE) as f32;
     counts.into_iter().map(|count| count as f32 / all).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kinora_filmset::script::Split;
+
+    use super::*;
+
+    #[test]
+    fn caches_of_a_million_clips_share_no_scene_between_lengths_and_shapes() {
+        let aspects = [
+            Aspect::Wide,
+            Aspect::Tall,
+            Aspect::Square,
+            Aspect::Classic,
+            Aspect::Portrait,
+        ];
+        let lengths = [1, 9, 25, 97, 193, 481];
+        let sources = lengths.iter().flat_map(|&frames| {
+            aspects.map(|aspect| Source::new(frames, Some(aspect), Split::Train))
+        });
+        let firsts: BTreeSet<u64> = sources.map(|source| first_seed(&source)).collect();
+        assert_eq!(firsts.len(), aspects.len() * lengths.len());
+        let firsts: Vec<u64> = firsts.into_iter().collect();
+        assert!(firsts.windows(2).all(|pair| pair[1] - pair[0] > 1_000_000));
+    }
 }

@@ -110,6 +110,16 @@ impl Source {
             frames,
         }
     }
+
+    /// Other ways to say what an example shows.
+    pub fn phrasings(&self, example: &Example, count: usize) -> Vec<String> {
+        let mut rng = Rng::new(mix(example.seed) ^ 0x7068_7261_7365);
+        let mut phrase = |_| {
+            let style = Style::mixed(&mut rng);
+            caption(&example.program, style, self.recipe.split, &mut rng).text
+        };
+        (0..count).map(&mut phrase).collect()
+    }
 }
 
 impl Example {

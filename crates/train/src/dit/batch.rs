@@ -6,7 +6,7 @@ use kinora_tensor::Tensor;
 
 use super::plan::Bucket;
 use super::texts::Texts;
-use crate::cache::{Cache, CacheError, Subject};
+use crate::cache::{Cache, CacheError, Part, Subject};
 
 /// What a latent that a subject covers counts, against one of the background, above and below two noise
 /// levels, and in between. Where noise still hides the subject's place a large weight makes it likelier
@@ -53,18 +53,19 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Draws clips and noise.
+    /// Draws clips of a part of the cache, and noise.
     ///
     /// # Errors
     /// When the cache holds no clip that is long enough.
     pub fn draw(
         cache: &Cache,
+        part: Part,
         texts: &mut Texts,
         bucket: Bucket,
         rng: &mut Rng,
     ) -> Result<Self, CacheError> {
         let t = bucket.latent_frames();
-        let clips = cache.draw(t, bucket.clips, rng)?;
+        let clips = cache.draw(part, t, bucket.clips, rng)?;
         let [_, h, w, c] = clips[0].shape();
         let clean: Vec<f32> = clips.iter().flat_map(|clip| clip.latents(t)).collect();
         let dims = [clips.len(), t, h, w, c];
@@ -77,8 +78,8 @@ impl Batch {
             texts: clips
                 .iter()
                 .map(|clip| {
-                    let said = !rng.chance(TEXT_DROPOUT);
-                    texts.read(if said { &clip.header().caption } else { "" })
+                    let shown = !rng.chance(TEXT_DROPOUT);
+                    texts.read(if shown { clip.header().said(rng) } else { "" })
                 })
                 .collect(),
             subjects: clips.iter().map(|clip| clip.header().subject).collect(),

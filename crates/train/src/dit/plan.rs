@@ -78,6 +78,17 @@ impl Plan {
         self.0.iter().map(|(_, steps)| steps).sum()
     }
 
+    /// The buckets of all phases, each length once, as it comes first.
+    pub fn lengths(&self) -> Vec<Bucket> {
+        let mut lengths: Vec<Bucket> = Vec::new();
+        for bucket in self.0.iter().flat_map(|(buckets, _)| buckets) {
+            if lengths.iter().all(|known| known.frames != bucket.frames) {
+                lengths.push(*bucket);
+            }
+        }
+        lengths
+    }
+
     /// What step `step` takes, counted from 0.
     pub fn bucket(&self, mut step: u64) -> Option<Bucket> {
         for (lengths, steps) in &self.0 {
@@ -112,6 +123,8 @@ mod tests {
         let expected = [Some(1), Some(1), Some(1), Some(25), Some(1), None];
         assert_eq!(frames, expected);
         assert_eq!(plan.steps(), 5);
+        let lengths: Vec<_> = plan.lengths().iter().map(|b| (b.frames, b.clips)).collect();
+        assert_eq!(lengths, [(1, 48), (25, 12)]);
         let bucket: Bucket = "97x4".parse().unwrap();
         assert_eq!(bucket.latent_frames(), 13);
     }

@@ -20,13 +20,15 @@ use super::samples::Samples;
 use super::settings::{Arguments, Settings};
 use super::texts::Texts;
 use super::trainer::{Losses, Trainer};
-use crate::cache::Cache;
+use crate::cache::{Cache, Part};
 use crate::eval::model::{self, Codec};
 use crate::log::Log;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Steps between two looks for new shards.
 const REFRESH: u64 = 100;
+/// Batches of each length that are measured on clips set aside.
+const UNSEEN_BATCHES: usize = 4;
 
 /// Trains until the plan is done or time is up.
 ///
@@ -63,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         let step = trainer.steps();
         let mut rng = Rng::new(mix(settings.seed) ^ mix(step));
-        let batch = Batch::draw(&cache, &mut texts, bucket, &mut rng)?;
+        let batch = Batch::draw(&cache, Part::Training, &mut texts, bucket, &mut rng)?;
         let factor = trapezoid(
             step,
             settings.plan.steps(),
@@ -91,6 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             means.clear();
         }
         if step.is_multiple_of(settings.grid_every) {
+            log.write(step, &unseen(&trainer, &cache, &mut texts, &settings)?)?;
             samples.draw(&trainer, &mut texts, folder)?;
             log.draw()?;
         }
@@ -118,6 +121,27 @@ pub fn export(run: &Path, from: &Path, output: &Path) -> Result<()> {
     let config = model::config(from)?;
     let trainer = Trainer::resume(&run.join(CHECKPOINT), config, Precision::F32, 1)?;
     trainer.export(from, output)
+}
+
+/// What the averaged weights make of clips that training never takes, by the frames of a clip. Clips and
+/// noise are the same each time while the cache is, so that a curve shows the weights alone.
+fn unseen(
+    trainer: &Trainer,
+    cache: &Cache,
+    texts: &mut Texts,
+    settings: &Settings,
+) -> Result<Vec<(String, f64)>> {
+    let mut metrics = Vec::new();
+    for bucket in settings.plan.lengths() {
+        let mut rng = Rng::new(mix(settings.seed));
+        let mut draw = || Batch::draw(cache, Part::Unseen, texts, bucket, &mut rng);
+        let batches: Result<Vec<Batch>, _> = (0..UNSEEN_BATCHES).map(|_| draw()).collect();
+        // A small cache has set none aside.
+        let Ok(batches) = batches else { continue };
+        let velocity = trainer.measure(&batches)?;
+        metrics.push((format!("unseen velocity {}", bucket.frames), velocity));
+    }
+    Ok(metrics)
 }
 
 /// The checkpoint of the run, or the weights that it begins from.

@@ -136,6 +136,32 @@ impl Trainer {
         Ok(losses)
     }
 
+    /// The velocity's loss of the averaged weights, a mean over batches.
+    ///
+    /// # Errors
+    /// Never for parameters that a model was loaded from before.
+    pub fn measure(&self, batches: &[Batch]) -> Result<f64> {
+        let file = WeightFile::of_tensors("the averaged weights", self.averaged().clone());
+        let model = Transformer::load(&file.weights(self.precision), &self.config)?;
+        let mut sum = 0.0;
+        for batch in batches {
+            let whole = Whole::new(batch, self.config.transformer.patch_size);
+            let texts: Vec<&TextStates> = batch.texts.iter().collect();
+            let conditioning = model.condition_all(&texts);
+            let predicted = model.forward_all(&whole.noisy, &batch.sigma, &conditioning);
+            let errors = Errors::new(
+                &predicted.clean,
+                &batch.clean,
+                &batch.sigma,
+                &whole.weight,
+                &self.channels,
+                whole.frames,
+            );
+            sum += errors.velocity().value;
+        }
+        Ok(sum / batches.len() as f64)
+    }
+
     /// Losses of a batch, and the gradients of all parameters.
     ///
     /// # Errors
@@ -218,10 +244,7 @@ impl Tracked {
             transformer: Transformer::load(&weights, &trainer.config)?,
             head: PackedWeight::new(&leaves[HEAD[0]], Precision::F32),
             leaves,
-            dtype: match trainer.precision {
-                Precision::F32 => DType::F32,
-                Precision::Bf16 => DType::Bf16,
-            },
+            dtype: trainer.precision.activations(),
         })
     }
 

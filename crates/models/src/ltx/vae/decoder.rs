@@ -12,7 +12,7 @@ use super::fold::{unfold, unpatchify};
 use super::stream::Stream;
 use super::tiling::Tiling;
 use super::time::{Part, Past, Queue, TimeConv};
-use super::{Scaling, activations};
+use super::Scaling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;
@@ -207,7 +207,7 @@ impl Decoder {
         };
         Ok(Self {
             scaling: Scaling::load(weights, config)?,
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             spatial_ratio: config.spatial_ratio(),
             patch_size: config.patch_size,
             timestep_scale: timestep

@@ -7,7 +7,7 @@ use super::super::vae_config::{DownLevel, DownsampleType, VaeConfig};
 use super::blocks::{BlockOptions, ResnetBlock, Resnets, activate};
 use super::fold::{fold, patchify};
 use super::time::{StridedConv, TimeConv};
-use super::{Scaling, activations};
+use super::Scaling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;
@@ -145,7 +145,7 @@ impl Encoder {
         let load = |(i, level)| Level::load(&at.at("down_blocks").at(i), level, &options);
         Ok(Self {
             scaling: Scaling::load(weights, config)?,
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             patch_size: config.patch_size,
             latent_channels: config.latent_channels,
             stem: TimeConv::load(&at.at("conv_in"), first, pixels, causal)?,

@@ -25,7 +25,7 @@ pub use stream::Stream;
 pub use tiling::Tiling;
 
 use kinora_nn::{Weights, WeightsError};
-use kinora_tensor::{DType, Precision, Tensor};
+use kinora_tensor::{DType, Tensor};
 
 use super::vae_config::VaeConfig;
 
@@ -55,13 +55,5 @@ impl Scaling {
         let inverse: Vec<f32> = self.factor.as_f32().iter().map(|x| 1.0 / x).collect();
         let inverse = Tensor::from_f32(&inverse, self.factor.shape());
         latents.sub(&self.mean).mul(&inverse)
-    }
-}
-
-/// Feature maps follow the weights: they are bound by memory, so bf16 where that is allowed.
-fn activations(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::Bf16,
     }
 }

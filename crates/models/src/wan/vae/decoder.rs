@@ -7,7 +7,7 @@ use kinora_nn::{Conv, Conv3d, Weights, WeightsError};
 use kinora_tensor::{DType, Tensor, Unary};
 
 use super::blocks::{Cache, CausalConv, Head, Middle, ResidualBlock, Slots};
-use super::{Place, Statistics, VaeConfig, activations, load_blocks};
+use super::{Place, Statistics, VaeConfig, load_blocks};
 
 /// Normalised latents to frames.
 ///
@@ -170,7 +170,7 @@ impl Decoder {
         Ok(Self {
             config: config.clone(),
             statistics: Statistics::new(config),
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             post_quant: Conv3d::load(&weights.at("conv2"), z, z, [1, 1])?,
             stem: CausalConv::load(&at.at("conv1"), widest, z, 3, &mut slots)?,
             middle: Middle::load(&at.at("middle"), widest, &mut slots)?,

@@ -4,7 +4,7 @@ use kinora_nn::{Conv, Conv3d, Weights, WeightsError};
 use kinora_tensor::{Conv as ConvOptions, DType, Pad, Tensor};
 
 use super::blocks::{Cache, CausalConv, Head, Middle, ResidualBlock, Slots, remember};
-use super::{Place, Statistics, VaeConfig, activations, load_blocks};
+use super::{Place, Statistics, VaeConfig, load_blocks};
 
 /// Frames to normalised latents.
 ///
@@ -154,7 +154,7 @@ impl Encoder {
         Ok(Self {
             config: config.clone(),
             statistics: Statistics::new(config),
-            dtype: activations(weights.precision()),
+            dtype: weights.precision().activations(),
             stem: CausalConv::load(
                 &at.at("conv1"),
                 widths[0],

@@ -16,7 +16,7 @@ pub use encoder::Encoder;
 pub use tiles::Tiling;
 
 use kinora_nn::{Weights, WeightsError};
-use kinora_tensor::{DType, Precision, Tensor};
+use kinora_tensor::Tensor;
 
 use super::vae_config::VaeConfig;
 
@@ -118,12 +118,4 @@ fn load_blocks(
         blocks::ResidualBlock::load(&place.block(level, i), input, output, slots)
     };
     (0..count).map(block).collect()
-}
-
-/// Feature maps follow the weights: they are bound by memory, so bf16 where that is allowed.
-fn activations(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::Bf16,
-    }
 }

@@ -8,10 +8,11 @@
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128,
     _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps,
-    _mm256_cvtepu16_epi32, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_packus_epi32,
-    _mm256_permute4x64_epi64, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps,
+    _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_max_ps, _mm256_min_ps,
+    _mm256_mul_ps, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_round_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi16, _mm256_slli_epi32, _mm256_srai_epi16,
+    _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -40,6 +41,8 @@ pub(super) struct Numbers(__m256, __m256);
 impl Simd for Avx2 {
     type V = Numbers;
     type Pairs = (Numbers, Numbers);
+    type Ints = (__m256i, __m256i);
+    type Codes = [(__m256i, __m256i); 2];
 
     const GEMM_ROWS: usize = 4;
 
@@ -93,6 +96,59 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Numbers) -> Numbers {
         x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
+    }
+
+    #[inline(always)]
+    fn load_ints(self, x: &[i32; LANES]) -> Self::Ints {
+        let x = x.as_ptr();
+        // SAFETY: `self` proves AVX2; sixteen numbers are readable.
+        unsafe {
+            [x, x.add(8)]
+                .map(|x| _mm256_loadu_si256(x.cast::<__m256i>()))
+                .into()
+        }
+    }
+
+    #[inline(always)]
+    fn numbers(self, x: Self::Ints) -> Numbers {
+        // SAFETY: `self` proves AVX2.
+        unsafe { Numbers(_mm256_cvtepi32_ps(x.0), _mm256_cvtepi32_ps(x.1)) }
+    }
+
+    /// Codes at even and at odd places, sixteen bits each.
+    #[inline(always)]
+    fn load_codes(self, x: &[i32; LANES]) -> Self::Codes {
+        let (low, high) = self.load_ints(x);
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let even = |x| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x));
+            [
+                (even(low), even(high)),
+                (_mm256_srai_epi16::<8>(low), _mm256_srai_epi16::<8>(high)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn splat_codes(self, [[a, b], [c, d]]: [[u8; 2]; 2]) -> Self::Codes {
+        // SAFETY: `self` proves AVX2.
+        let splat =
+            |low, high| unsafe { _mm256_set1_epi32(i32::from(low) | i32::from(high) << 16) };
+        let (even, odd) = (splat(a, c), splat(b, d));
+        [(even, even), (odd, odd)]
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, x: Self::Codes, y: Self::Codes, sum: Self::Ints) -> Self::Ints {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let low = _mm256_add_epi32(sum.0, _mm256_madd_epi16(x[0].0, y[0].0));
+            let high = _mm256_add_epi32(sum.1, _mm256_madd_epi16(x[0].1, y[0].1));
+            (
+                _mm256_add_epi32(low, _mm256_madd_epi16(x[1].0, y[1].0)),
+                _mm256_add_epi32(high, _mm256_madd_epi16(x[1].1, y[1].1)),
+            )
+        }
     }
 }
 

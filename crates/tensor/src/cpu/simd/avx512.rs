@@ -6,14 +6,16 @@
 )]
 
 use std::arch::x86_64::{
-    __m256bh, __m256i, __m512, __m512bh, __m512i, _MM_FROUND_TO_NEAREST_INT, _mm256_loadu_si256,
-    _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32,
-    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_div_ps, _mm512_dpbf16_ps,
-    _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutex2var_epi32, _mm512_reduce_add_ps,
-    _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
+    __m128i, __m256bh, __m256i, __m512, __m512bh, __m512i, _MM_FROUND_TO_NEAREST_INT,
+    _mm_storeu_si128, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_castsi512_si256,
+    _mm512_cvtepi32_epi8, _mm512_cvtepi32_epi16, _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32,
+    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_dpbf16_ps,
+    _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_madd_epi16, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_or_si512, _mm512_permutex2var_epi32, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi16,
+    _mm512_slli_epi32, _mm512_srai_epi16, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
     _mm512_sub_ps,
 };
 use std::ops::{Add, Div, Mul, Sub};
@@ -22,7 +24,7 @@ use half::bf16;
 
 use super::{Kernel, LANES, Simd, Vector};
 
-/// The proof of AVX-512 F, BW, VL and DQ, and with `BF16` of its BF16 extension.
+/// The proof of AVX-512 F, BW, VL and DQ, and with `BF16` of its extensions BF16 and VNNI.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512<const BF16: bool> {
     tiles: bool,
@@ -40,8 +42,8 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 /// Runs a kernel compiled for AVX-512 with BF16.
 ///
 /// # Safety
-/// The processor has AVX-512 F, BW, VL, DQ and BF16, and with `tiles` AMX that is enabled.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")]
+/// The processor has AVX-512 F, BW, VL, DQ, BF16 and VNNI, and with `tiles` AMX that is enabled.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma")]
 pub(super) unsafe fn run_bf16<K: Kernel>(kernel: K, tiles: bool) -> K::Output {
     kernel.run(Avx512::<true> { tiles })
 }
@@ -64,6 +66,15 @@ impl<const BF16: bool> Pairs<BF16> {
             )
         }
     }
+}
+
+/// Sixty-four codes, four in each lane; exists only where [`Avx512`] does.
+#[derive(Clone, Copy)]
+pub(super) struct Codes<const BF16: bool> {
+    /// As they are stored where the processor multiplies bytes, else those at even places, sixteen bits each.
+    all_or_even: __m512i,
+    /// Those at odd places.
+    odd: __m512i,
 }
 
 /// Sixteen numbers; exists only where [`Avx512`] does.
@@ -89,6 +100,8 @@ impl<const BF16: bool> Numbers<BF16> {
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = Numbers<BF16>;
     type Pairs = Pairs<BF16>;
+    type Ints = __m512i;
+    type Codes = Codes<BF16>;
 
     const GEMM_ROWS: usize = 8;
 
@@ -146,6 +159,58 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             } else {
                 let (x, y) = (x.widen(), y.widen());
                 x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn load_ints(self, x: &[i32; LANES]) -> __m512i {
+        // SAFETY: `self` proves AVX-512; sixteen numbers are readable.
+        unsafe { _mm512_loadu_si512(x.as_ptr().cast::<__m512i>()) }
+    }
+
+    #[inline(always)]
+    fn numbers(self, x: __m512i) -> Self::V {
+        // SAFETY: `self` proves AVX-512.
+        Numbers(unsafe { _mm512_cvtepi32_ps(x) })
+    }
+
+    #[inline(always)]
+    fn load_codes(self, x: &[i32; LANES]) -> Self::Codes {
+        let all = self.load_ints(x);
+        // SAFETY: `self` proves AVX-512.
+        unsafe {
+            let even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(all));
+            Codes {
+                all_or_even: if BF16 { all } else { even },
+                odd: _mm512_srai_epi16::<8>(all),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn splat_codes(self, [[a, b], [c, d]]: [[u8; 2]; 2]) -> Self::Codes {
+        let even = i32::from(a) | i32::from(c) << 16;
+        let all = i32::from_ne_bytes([a, b, c, d]);
+        // SAFETY: `self` proves AVX-512.
+        unsafe {
+            Codes {
+                all_or_even: _mm512_set1_epi32(if BF16 { all } else { even }),
+                odd: _mm512_set1_epi32(i32::from(b) | i32::from(d) << 16),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, x: Self::Codes, y: Self::Codes, sum: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512, with `BF16` also VNNI.
+        unsafe {
+            if BF16 {
+                _mm512_dpbusd_epi32(sum, x.all_or_even, y.all_or_even)
+            } else {
+                let even = _mm512_madd_epi16(x.all_or_even, y.all_or_even);
+                let odd = _mm512_madd_epi16(x.odd, y.odd);
+                _mm512_add_epi32(_mm512_add_epi32(sum, even), odd)
             }
         }
     }
@@ -263,6 +328,15 @@ impl<const BF16: bool> Vector for Numbers<BF16> {
                 _mm512_or_si512(_mm512_srli_epi32::<16>(even), odd)
             };
             _mm512_storeu_si512(out.as_mut_ptr().cast::<__m512i>(), bits);
+        }
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, out: &mut [u8; LANES]) {
+        // SAFETY: a value of this type proves AVX-512; sixteen bytes are writable.
+        unsafe {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0));
+            _mm_storeu_si128(out.as_mut_ptr().cast::<__m128i>(), bytes);
         }
     }
 

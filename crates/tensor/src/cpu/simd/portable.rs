@@ -19,6 +19,8 @@ pub(super) struct Numbers([f32; LANES]);
 impl Simd for Portable {
     type V = Numbers;
     type Pairs = (Numbers, Numbers);
+    type Ints = [i32; LANES];
+    type Codes = [[i32; LANES]; 4];
 
     const GEMM_ROWS: usize = 4;
 
@@ -59,6 +61,33 @@ impl Simd for Portable {
     #[inline(always)]
     fn dot(self, x: Self::Pairs, y: Self::Pairs, sum: Numbers) -> Numbers {
         x.1.mul_add(y.1, x.0.mul_add(y.0, sum))
+    }
+
+    #[inline(always)]
+    fn load_ints(self, x: &[i32; LANES]) -> Self::Ints {
+        *x
+    }
+
+    #[inline(always)]
+    fn numbers(self, x: Self::Ints) -> Numbers {
+        Numbers(x.map(|x| x as f32))
+    }
+
+    #[inline(always)]
+    fn load_codes(self, x: &[i32; LANES]) -> Self::Codes {
+        from_fn(|k| x.map(|quad| i32::from(quad.to_ne_bytes()[k] as i8)))
+    }
+
+    #[inline(always)]
+    fn splat_codes(self, x: [[u8; 2]; 2]) -> Self::Codes {
+        from_fn(|k| [i32::from(x[k / 2][k % 2]); LANES])
+    }
+
+    #[inline(always)]
+    fn dot_codes(self, x: Self::Codes, y: Self::Codes, sum: Self::Ints) -> Self::Ints {
+        from_fn(|i| {
+            sum[i] + x[0][i] * y[0][i] + x[1][i] * y[1][i] + x[2][i] * y[2][i] + x[3][i] * y[3][i]
+        })
     }
 }
 
