@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use kinora_media::ClipReader;
 use serde_json::{Value, json};
 use support::{Folder, tiny_model, write_model};
 
@@ -297,6 +298,32 @@ fn default_names_count_up_and_named_files_are_kept() {
 }
 
 #[test]
+fn eight_bits_make_nearly_the_same_clip() {
+    let folder = Folder::new();
+    let [whole, eight] = ["bf16", "int8"].map(|weights| {
+        let file = format!("{weights}.mp4");
+        let fixed = ["--seconds", "1", "--steps", "4", "--seed", "3"];
+        let asked = ["--weights", weights, "--output", &file];
+        let prompt = ["generate", "a red sailboat on a calm sea at dawn"];
+        let made = folder.kinora(&[&prompt[..], &fixed, &asked].concat());
+        assert_eq!(made.code, 0, "{}", made.err);
+        let recipe: Value = serde_json::from_str(&folder.kinora(&["recipe", &file]).out).unwrap();
+        assert_eq!(recipe["effective"]["dtype"], weights);
+        let mut clip = ClipReader::open(folder.0.join(file)).expect("a clip");
+        std::iter::from_fn(|| clip.next_frame().expect("a picture"))
+            .flatten()
+            .collect::<Vec<u8>>()
+    });
+    let difference = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b)).powi(2);
+    let mean = whole.iter().zip(&eight).map(difference).sum::<f64>() / whole.len() as f64;
+    assert!(
+        mean > 0.0 && mean.sqrt() < 4.0,
+        "off by {} of 255",
+        mean.sqrt()
+    );
+}
+
+#[test]
 fn the_recipe_tells_how_a_clip_was_made() {
     let folder = Folder::new();
     let more = [
@@ -461,7 +488,7 @@ fn what_cannot_be_measured_is_explained() {
     bench(&["text", "--draft"], "--draft", "--preset");
     bench(
         &["ops", "--dtype", "f16"],
-        "known are f32 and bf16",
+        "known are bf16, f32 and int8",
         "--help",
     );
     bench(&["ops", "--threads", "0"], "invalid value '0'", "--help");

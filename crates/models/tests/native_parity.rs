@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 
 /// Largest error allowed, relative to the largest value: f32 sums in another order.
 const F32_BOUND: f32 = 2e-5;
-/// The same for bf16 matrices (8 bits of mantissa through a dozen layers).
+/// The same for bf16 matrices (8 bits of mantissa through a dozen layers), and for blocks in eight bits.
 const BF16_BOUND: f32 = 4e-2;
 
 fn config() -> Config {
@@ -130,6 +130,11 @@ fn transformer_in_f32() {
 #[test]
 fn transformer_in_bf16() {
     transformer(Precision::Bf16, BF16_BOUND);
+}
+
+#[test]
+fn transformer_in_eight_bits() {
+    transformer(Precision::Int8, BF16_BOUND);
 }
 
 #[test]

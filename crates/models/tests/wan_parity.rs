@@ -77,6 +77,12 @@ fn transformer_in_bf16() {
 }
 
 #[test]
+fn transformer_in_eight_bits() {
+    check_forward("original", Precision::Int8, "one", &[937.0]);
+    check_forward("original", Precision::Int8, "token", &[0.0, 623.0, 623.0]);
+}
+
+#[test]
 fn one_row_of_padding_stands_for_all() {
     let file = weights("transformer", "original");
     let model = transformer(&file, Precision::F32);

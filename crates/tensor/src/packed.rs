@@ -7,7 +7,7 @@
 
 mod codes;
 
-pub(crate) use codes::{CODE_LIMIT, CODE_OFFSET, Codes, Line, codes_per_unit, scale_of};
+pub(crate) use codes::{CODE_LIMIT, CODE_OFFSET, Codes, Line, code, codes_per_unit, scale_of};
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

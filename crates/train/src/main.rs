@@ -318,7 +318,7 @@ fn evaluate(arguments: &eval::run::Arguments) -> anyhow::Result<()> {
         return eval::run::run(arguments, eval::run::Models::default());
     };
     let codec = eval::model::Codec::load(folder)?;
-    let generator = eval::model::Generator::new(folder)?;
+    let generator = eval::model::Generator::new(folder, arguments.dtype)?;
     let name = folder
         .file_name()
         .unwrap_or(folder.as_os_str())

@@ -304,7 +304,9 @@ impl VideoModel for Opened {
         let is_guided = clip.guidance > 1.0;
         let texts = [clip.prompt.clone(), clip.negative.clone()];
         let texts = &texts[..=usize::from(is_guided)];
-        let states = parts.text.encode(texts, tokens, padding, self.dtype.whole())?;
+        let states = parts
+            .text
+            .encode(texts, tokens, padding, self.dtype.whole())?;
         let model = self.transformer()?;
         let condition = |states: &Tensor| model.condition(states, &vec![true; states.shape()[0]]);
         let size = clip.framing.native;

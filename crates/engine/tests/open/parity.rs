@@ -16,9 +16,10 @@ const LATENTS_BOUND: f32 = 1e-3;
 /// Largest mean error of the frames in f32, which are in [0, 1].
 const FRAMES_BOUND: f32 = 1.0 / 255.0;
 
-/// The same in bf16.
-const BF16_LATENTS_BOUND: f32 = 0.02;
-const BF16_FRAMES_BOUND: f32 = 0.01;
+/// The same in bf16 and in eight bits.
+const LATENTS_BOUND_ROUNDED: f32 = 0.02;
+const FRAMES_BOUND_ROUNDED: f32 = 0.01;
+const ROUNDED: [Dtype; 2] = [Dtype::Bf16, Dtype::Int8];
 
 const PROMPT: &str = "A red sailboat on a calm sea at golden hour, slow push in";
 const NEGATIVE: &str = "rain, text";
@@ -284,19 +285,21 @@ fn a_lora_changes_the_clip_by_its_factor_and_the_hash_tells() {
 }
 
 #[test]
-fn bf16_stays_near_the_reference() {
+fn bf16_and_eight_bits_stay_near_the_reference() {
     // Weights are exact in bf16; activations meet them rounded, five steps long.
-    for case in [&OLD, &WAN] {
-        let [latents, frames] = case.errors(Dtype::Bf16);
+    for (case, dtype) in [&OLD, &WAN]
+        .into_iter()
+        .flat_map(|c| ROUNDED.map(|d| (c, d)))
+    {
+        let [latents, frames] = case.errors(dtype);
+        let what = format!("{} in {dtype:?}", case.model);
         assert!(
-            latents <= BF16_LATENTS_BOUND,
-            "{}: latents off by {latents}",
-            case.model
+            latents <= LATENTS_BOUND_ROUNDED,
+            "{what}: latents off by {latents}"
         );
         assert!(
-            frames <= BF16_FRAMES_BOUND,
-            "{}: frames off by {frames}",
-            case.model
+            frames <= FRAMES_BOUND_ROUNDED,
+            "{what}: frames off by {frames}"
         );
     }
 }

@@ -74,6 +74,11 @@ fn in_bf16() {
 }
 
 #[test]
+fn in_eight_bits() {
+    all_cases(Precision::Int8, BF16_BOUND);
+}
+
+#[test]
 fn block_by_block() {
     let reference = open("transformer");
     for blocks in 0..2 {

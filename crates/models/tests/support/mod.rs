@@ -38,21 +38,19 @@ pub fn read<const N: usize>(file: &WeightFile, name: &str, shape: [usize; N]) ->
 /// Checks against the bound of a precision.
 #[track_caller]
 pub fn assert_parity(what: &str, ours: &Tensor, reference: &Tensor, precision: Precision) {
-    match precision {
-        Precision::F32 => assert_close(what, ours, reference, F32_BOUND),
-        Precision::Bf16 => {
-            assert_eq!(ours.shape(), reference.shape(), "{what}");
-            let power = |x: &Tensor| {
-                x.to_vec()
-                    .iter()
-                    .map(|&x| f64::from(x).powi(2))
-                    .sum::<f64>()
-            };
-            let error =
-                (power(&ours.to_dtype(reference.dtype()).sub(reference)) / power(reference)).sqrt();
-            assert!(error <= BF16_BOUND, "{what}: off by {error} on average");
-        }
-    }
+    let bound = match precision {
+        Precision::F32 => return assert_close(what, ours, reference, F32_BOUND),
+        Precision::Bf16 | Precision::Int8 => BF16_BOUND,
+    };
+    assert_eq!(ours.shape(), reference.shape(), "{what}");
+    let power = |x: &Tensor| {
+        x.to_vec()
+            .iter()
+            .map(|&x| f64::from(x).powi(2))
+            .sum::<f64>()
+    };
+    let error = (power(&ours.to_dtype(reference.dtype()).sub(reference)) / power(reference)).sqrt();
+    assert!(error <= bound, "{what}: off by {error} on average");
 }
 
 #[track_caller]

@@ -176,6 +176,23 @@ impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
     }
 }
 
+/// Calls a kernel for all rows of a strip: as many rows and halves of a panel at once as the sums of which
+/// fit in registers.
+macro_rules! for_rows {
+    ($kernel:ident, $s:expr, $a:expr, $panel:expr, $first_row:expr, $sums:expr) => {
+        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
+            let from = $first_row + row;
+            if S::GEMM_ROWS == 8 {
+                $kernel::<S, 8, 2>($s, $a, $panel, (from, row, 0), $sums);
+            } else {
+                $kernel::<S, 4, 1>($s, $a, $panel, (from, row, 0), $sums);
+                $kernel::<S, 4, 1>($s, $a, $panel, (from, row, 1), $sums);
+            }
+        }
+    };
+}
+pub(super) use for_rows;
+
 /// The left factor of instruction sets that multiply bf16.
 #[cfg(target_arch = "x86_64")]
 impl Multiply<Self> for bf16 {
@@ -199,14 +216,7 @@ impl Multiply<Self> for bf16 {
             tiles.multiply(a, first_row, panel, sums);
             return;
         }
-        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            if S::GEMM_ROWS == 8 {
-                rows_pairs::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
-            } else {
-                rows_pairs::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
-                rows_pairs::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
-            }
-        }
+        for_rows!(rows_pairs, s, a, panel, first_row, sums);
     }
 }
 
@@ -224,14 +234,7 @@ impl Multiply<bf16> for f32 {
         panel: &[bf16],
         sums: &mut Sums,
     ) {
-        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            if S::GEMM_ROWS == 8 {
-                rows_bf16::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
-            } else {
-                rows_bf16::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
-                rows_bf16::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
-            }
-        }
+        for_rows!(rows_bf16, s, a, panel, first_row, sums);
     }
 }
 
@@ -249,14 +252,7 @@ impl Multiply<Self> for f32 {
         panel: &[Self],
         sums: &mut Sums,
     ) {
-        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            if S::GEMM_ROWS == 8 {
-                rows_f32::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
-            } else {
-                rows_f32::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
-                rows_f32::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
-            }
-        }
+        for_rows!(rows_f32, s, a, panel, first_row, sums);
     }
 }
 

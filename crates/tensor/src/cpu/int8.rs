@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::amx::Tiles;
-use super::gemm::{Finish, Multiply, Operand, Product, STRIP, Sums, Tile, put};
+use super::gemm::{Finish, Multiply, Operand, Product, STRIP, Sums, Tile, for_rows, put};
 use super::linear::{BLOCK, End, for_chunks};
 use super::simd::{Kernel, LANES, Simd, SimdElement, Vector, dispatch};
 use crate::Tensor;
@@ -169,28 +169,23 @@ impl Multiply<Line> for Pair {
     #[inline(always)]
     fn multiply<S: Simd>(
         s: S,
-        _machine: &Self::Machine,
+        machine: &Self::Machine,
         a: &Operand<Self>,
         first_row: usize,
         panel: &[Line],
         sums: &mut Sums,
     ) {
         #[cfg(target_arch = "x86_64")]
-        if let Some(tiles) = _machine {
+        if let Some(tiles) = machine {
             tiles.multiply_codes(a, first_row, panel, sums);
             for sum in &mut *sums.data {
                 *sum = sum.to_bits() as i32 as f32;
             }
             return;
         }
-        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            if S::GEMM_ROWS == 8 {
-                rows_codes::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
-            } else {
-                rows_codes::<S, 4, 1>(s, a, panel, (first_row + row, row, 0), sums);
-                rows_codes::<S, 4, 1>(s, a, panel, (first_row + row, row, 1), sums);
-            }
-        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let () = machine;
+        for_rows!(rows_codes, s, a, panel, first_row, sums);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::dtype::with_element;
 use crate::ops::{Activation, Attention, Conv, Epilogue, Heads, Modulation, Norm, Unary};
 use crate::ops::{bias_start, length};
-use crate::packed::{Factor, PANEL, codes_per_unit, scale_of};
+use crate::packed::{Factor, PANEL, code, codes_per_unit, scale_of};
 use crate::{ConvWeight, DType, Element, PackedWeight, Precision, Tensor};
 
 /// A tensor of `dtype` from f32 values.
@@ -144,7 +144,7 @@ fn encode(x: &Tensor) -> Vec<(f32, Vec<i32>)> {
     let rows = values.chunks_exact(x.last_dim().max(1)).map(|row| {
         let max = row.iter().fold(0.0_f32, |max, x| x.abs().max(max));
         let factor = codes_per_unit(max);
-        let codes = row.iter().map(|x| (x * factor).round_ties_even() as i32);
+        let codes = row.iter().map(|x| i32::from(code(x * factor)));
         (scale_of(row), codes.collect())
     });
     rows.collect()

@@ -92,7 +92,7 @@ fn pack_output(values: &[f32], n: usize, panel: &mut [Line]) {
     let per_unit = codes_per_unit(greatest(values));
     let mut sum = 0;
     for (quad, values) in values.as_chunks::<4>().0.iter().enumerate() {
-        let codes = values.map(|x| (x * per_unit).round_ties_even() as i8);
+        let codes = values.map(|x| code(x * per_unit));
         sum += codes.iter().map(|&code| i32::from(code)).sum::<i32>();
         let (line, lane) = place(quad, n);
         panel[line].0[lane] = i32::from_ne_bytes(codes.map(|code| code as u8));
@@ -109,6 +109,12 @@ fn place(quad: usize, n: usize) -> (usize, usize) {
         Codes::HEAD + slice + n / LINE * LINE + quad % LINE,
         n % LINE,
     )
+}
+
+/// The nearest whole number, ties to even, of one that is no greater than [`CODE_LIMIT`].
+pub(crate) fn code(x: f32) -> i8 {
+    // 1.5 * 2^23 drops the fraction and leaves the number in the lowest bits.
+    (x + 12_582_912.0).to_bits() as i8
 }
 
 fn greatest(values: &[f32]) -> f32 {

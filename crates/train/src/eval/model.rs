@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use kinora_engine::{Cancel, Engine, Output, Request};
+use kinora_engine::{Cancel, Dtype, Engine, ModelOptions, Output, Request};
 use kinora_measure::Clip;
 use kinora_models::native::{Config, Decoder, Encoder};
 use kinora_nn::WeightFile;
@@ -105,20 +105,22 @@ fn half_size(clip: &Clip) -> Tensor {
 pub struct Generator {
     engine: Engine,
     model: String,
+    dtype: Dtype,
     folder: PathBuf,
 }
 
 impl Generator {
-    /// Prepares to generate with the model in `folder`.
+    /// Prepares to generate with the model in `folder`, its weights in a precision.
     ///
     /// # Errors
     /// The temporary folder cannot be made.
-    pub fn new(folder: &Path) -> Result<Self> {
+    pub fn new(folder: &Path, dtype: Dtype) -> Result<Self> {
         let scratch = std::env::temp_dir().join(format!("kinora-eval-{}", std::process::id()));
         fs::create_dir_all(&scratch)?;
         Ok(Self {
             engine: Engine::new(),
             model: folder.display().to_string(),
+            dtype,
             folder: scratch,
         })
     }
@@ -136,6 +138,10 @@ impl Generator {
             seconds: Some(f64::from(prompt.program.seconds())),
             seed: Some(prompt.seed),
             model: Some(self.model.clone()),
+            options: ModelOptions {
+                dtype: Some(self.dtype),
+                ..ModelOptions::default()
+            },
             ..Request::default()
         };
         let frames = self.folder.join("frames.safetensors");

@@ -8,6 +8,7 @@ use crate::eval::{
     table::{self, Evaluation, Section},
 };
 use anyhow::{Context, Result, ensure};
+use kinora_engine::Dtype;
 use kinora_filmset::{
     program::{FPS, Program},
     render,
@@ -52,6 +53,14 @@ pub struct Arguments {
     /// Folder of a native model: also evaluate its codec and what it generates
     #[arg(long, value_name = "FOLDER")]
     pub model: Option<PathBuf>,
+    /// Precision of that model's weights: bf16, f32, or int8 for the transformer's blocks
+    #[arg(
+        long,
+        visible_alias = "weights",
+        value_name = "TYPE",
+        default_value = "bf16"
+    )]
+    pub dtype: Dtype,
     /// Also study what fewer steps, an edited clause and a negative do, over so many prompts
     #[arg(long, value_name = "PROMPTS", default_value_t = 0)]
     pub studies: u64,

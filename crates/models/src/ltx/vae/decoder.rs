@@ -7,12 +7,12 @@ use kinora_tensor::{DType, Tensor};
 
 use super::super::timestep::TimestepEmbedder;
 use super::super::vae_config::{UpLevel, VaeConfig};
+use super::Scaling;
 use super::blocks::{BlockOptions, Draws, ResnetBlock, ResnetState, Resnets, activate};
 use super::fold::{unfold, unpatchify};
 use super::stream::Stream;
 use super::tiling::Tiling;
 use super::time::{Part, Past, Queue, TimeConv};
-use super::Scaling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;

@@ -4,10 +4,10 @@ use kinora_nn::{Weights, WeightsError};
 use kinora_tensor::{DType, Tensor};
 
 use super::super::vae_config::{DownLevel, DownsampleType, VaeConfig};
+use super::Scaling;
 use super::blocks::{BlockOptions, ResnetBlock, Resnets, activate};
 use super::fold::{fold, patchify};
 use super::time::{StridedConv, TimeConv};
-use super::Scaling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;
