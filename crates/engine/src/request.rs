@@ -234,12 +234,11 @@ impl Dtype {
         }
     }
 
-    /// Bytes of a weight.
+    /// Bytes of a weight at the most: one of eight bits is read in bf16.
     pub(crate) fn size_bytes(self) -> u64 {
         match self {
             Self::F32 => 4,
-            Self::Bf16 => 2,
-            Self::Int8 => 1,
+            Self::Bf16 | Self::Int8 => 2,
         }
     }
 }

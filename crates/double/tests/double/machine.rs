@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use tempfile::{TempDir, tempdir};
 use crate::stage::{Stage, body, id_of};
 use crate::truth::{self, database};
 
-/// Holds the lock that every writer needs, as another program would, for so long.
-fn lock(data: &Path, time: Duration) {
+/// Holds the lock that every writer needs, as another program would, for so long; says when it has it.
+fn lock(data: &Path, time: Duration, held: &Sender<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -24,6 +25,7 @@ fn lock(data: &Path, time: Duration) {
             .begin_with("BEGIN IMMEDIATE")
             .await
             .expect("the lock");
+        held.send(()).expect("somebody waits");
         sleep(time);
         lock.rollback().await.expect("unlocked");
         database.close().await;
@@ -41,9 +43,10 @@ fn a_locked_database_is_waited_for_or_told_and_loses_nothing() {
     for (seconds, statuses) in [(2, [200, 200]), (9, [503, 200])] {
         let running = studio.create("a dog fault=slow:300", 4);
         studio.wait(&running, &["in_progress"]);
+        let (held, is_held) = channel();
         let answers = scope(|scope| {
-            scope.spawn(|| lock(data.path(), Duration::from_secs(seconds)));
-            sleep(Duration::from_millis(300));
+            scope.spawn(|| lock(data.path(), Duration::from_secs(seconds), &held));
+            is_held.recv().expect("the lock");
             [(); 2].map(|()| studio.post(&body("a cat", 2)))
         });
         for ((status, answer), expected) in answers.iter().zip(statuses) {
