@@ -185,7 +185,10 @@ impl Factor {
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
         match precision {
-            Precision::Int8 => Self::Codes(Codes::pack(columns, depth, fill)),
+            // More inputs could leave 32 bits; no published layer is near.
+            Precision::Int8 if depth <= Codes::MOST_INPUTS => {
+                Self::Codes(Codes::pack(columns, depth, fill))
+            }
             precision => Self::Numbers(Panels::pack(columns, depth, precision, fill)),
         }
     }

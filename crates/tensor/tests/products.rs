@@ -225,6 +225,23 @@ fn eight_bits_are_near_the_product_and_the_same_everywhere() {
 }
 
 #[test]
+fn the_longest_sums_of_eight_bits_do_not_overflow_and_longer_ones_are_bf16() {
+    for k in [1 << 16, (1 << 16) + 1] {
+        let ones = Tensor::from_fn(&[1, k], |_| 1.0);
+        let weight = PackedWeight::new(&ones, Precision::Int8);
+        for isa in Isa::available() {
+            let y = with_isa(isa, || ones.linear(&weight, None)).to_vec();
+            assert!(
+                (y[0] / k as f32 - 1.0).abs() < 1e-5,
+                "{}: {}",
+                isa.name(),
+                y[0]
+            );
+        }
+    }
+}
+
+#[test]
 fn eight_bits_hide_no_fault() {
     let weight = PackedWeight::new(&random(&[5, 40], DType::F32, 2), Precision::Int8);
     for spoilt in [f32::NAN, f32::INFINITY] {

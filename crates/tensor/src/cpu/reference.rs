@@ -110,7 +110,7 @@ pub(super) fn linear(x: &Tensor, weight: &PackedWeight, epilogue: &Epilogue) -> 
     let sums: Box<dyn Fn(usize, usize) -> f32> = match weight.factor() {
         Factor::Numbers(panels) => {
             let (matrix, depth) = (panels.unpack(), panels.depth);
-            let input = operand(x, weight.precision());
+            let input = operand(x, panels.precision());
             Box::new(move |row, column| dot(&input[row * k..][..k], &matrix[column * depth..][..k]))
         }
         Factor::Codes(codes) => {

@@ -27,6 +27,8 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
+    /// The sums of so many products of the greatest codes fit in 32 bits.
+    pub(super) const MOST_INPUTS: usize = 1 << 16;
     /// Lines of a panel before its tiles.
     pub(crate) const HEAD: usize = 2 * Self::SCALES;
     /// Lines of a panel before its scales.
