@@ -37,8 +37,8 @@ NEGATIVE = "rain, text"
 VOCABULARY = 300
 
 
-def tokenizer(folder: Path) -> T5Tokenizer:
-    """Without a character map, which is large and tested where the tokenizer is."""
+def vocabulary(folder: Path) -> Path:
+    """Trains one without a character map, which is large and tested where the tokenizer is."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([line for line in PROSE if line.isascii()]),
@@ -56,8 +56,9 @@ def tokenizer(folder: Path) -> T5Tokenizer:
         num_threads=1,
         minloglevel=2,
     )
-    (folder / "spiece.model").write_bytes(model.getvalue())
-    return T5Tokenizer.from_pretrained(folder, extra_ids=0)
+    spiece = folder / "spiece.model"
+    spiece.write_bytes(model.getvalue())
+    return spiece
 
 
 def text_encoder(width: int, is_umt5: bool, seed: int):
@@ -166,8 +167,8 @@ def wan_directory(name: str, vae: dict, words, spiece: Path | None, shift: float
 def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
-        words = tokenizer(Path(place))
-        spiece = Path(place) / "spiece.model"
+        spiece = vocabulary(Path(place))
+        words = T5Tokenizer.from_pretrained(place, extra_ids=0)
         ltx_directory("ltx-0.9.0", LTXPipeline, "0.9.0", "scheduler-0.9.0", words, spiece)
         ltx_directory("ltx-0.9.5", LTXConditionPipeline, "0.9.5", "scheduler-0.9.5", words, None)
         wan_directory("wan-2.1", wan.VAE21, words, None, 3.0)
