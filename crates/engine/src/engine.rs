@@ -1,7 +1,7 @@
 //! The engine: models by name, jobs from requests, clips from jobs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, Job};
 use crate::model::{Family, ModelInfo, Reading, VideoModel};
 use crate::native::Native;
-use crate::open;
+use crate::open::{self, Embeddings};
 use crate::pipeline::{Clip, Output, Run, Timings};
 use crate::plan;
 use crate::progress::{Cancel, Progress, Stage, Update};
@@ -27,9 +27,10 @@ pub const DEFAULT_MODEL: &str = "kinora-1";
 
 /// Everything between a request and a clip. One engine runs one clip at a time and keeps the
 /// weights of the last model.
-#[derive(Default)]
 pub struct Engine {
     loaded: Mutex<Option<Loaded>>,
+    /// Texts that open models have encoded.
+    known: Embeddings,
 }
 
 #[derive(Clone)]
@@ -39,10 +40,29 @@ struct Loaded {
     model: Arc<dyn VideoModel>,
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Engine {
     /// An engine with the models inside the program; no weights are read yet.
     pub fn new() -> Self {
-        Self::default()
+        Self::knowing(Embeddings::of_user())
+    }
+
+    /// An engine that keeps what text encoders of open models say in `folder` and not in the user's
+    /// cache ([`crate::CACHE_VARIABLE`]); nowhere when there is none.
+    pub fn with_cache(folder: Option<PathBuf>) -> Self {
+        Self::knowing(Embeddings::at(folder))
+    }
+
+    fn knowing(known: Embeddings) -> Self {
+        Self {
+            loaded: Mutex::default(),
+            known,
+        }
     }
 
     /// Every model that can be named.
@@ -71,7 +91,7 @@ impl Engine {
             _ => {
                 let place = given.unwrap_or(Path::new(name));
                 let name = given.map(|_| name);
-                match open::open(place, name, files)? {
+                match open::open(place, name, files, &self.known)? {
                     Some(family) => return Ok(family),
                     None => Bundle::folder(place, name),
                 }

@@ -156,12 +156,17 @@ pub struct ModelFiles {
     /// Where the model of the request's name lies; without one the name is that of a model inside the
     /// program, or a path itself.
     pub place: Option<PathBuf>,
+    /// The expert for low noise, where [`Self::place`] or the model's name is the file of the one for
+    /// high noise.
+    pub transformer_2: Option<PathBuf>,
     /// The VAE of a file that holds the transformer alone.
     pub vae: Option<PathBuf>,
     /// The text encoder of such a file.
     pub text_encoder: Option<PathBuf>,
     /// The tokenizer of such a file: `tokenizer.json` or `spiece.model`.
     pub tokenizer: Option<PathBuf>,
+    /// Folders of models that are here, whose parts complete a file that lacks them.
+    pub others: Vec<PathBuf>,
     /// Low-rank adaptations of the transformer, each with its factor.
     pub loras: Vec<(PathBuf, f64)>,
 }
@@ -170,6 +175,7 @@ impl ModelFiles {
     /// The first option that names a part of a model.
     pub(crate) fn first_part(&self) -> Option<&'static str> {
         let parts = [
+            ("--transformer-2", self.transformer_2.is_some()),
             ("--vae", self.vae.is_some()),
             ("--text-encoder", self.text_encoder.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),

@@ -316,15 +316,20 @@ pub struct OpenModel {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub image_noise_scale: Option<f64>,
 
+    /// Expert for low noise, where --model is the file of the one for high noise (Wan 2.2 A14B)
+    /// [default: the file beside it that is named alike]
+    #[arg(long, value_name = "FILE")]
+    pub transformer_2: Option<PathBuf>,
+
     /// VAE of a file that holds a transformer alone
     #[arg(long, value_name = "FILE")]
     pub vae: Option<PathBuf>,
 
-    /// Text encoder of a file that holds a transformer alone
+    /// Text encoder of such a file
     #[arg(long, value_name = "FILE")]
     pub text_encoder: Option<PathBuf>,
 
-    /// Tokenizer of a file that holds a transformer alone: tokenizer.json or spiece.model
+    /// Tokenizer of such a file: tokenizer.json or spiece.model
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
 

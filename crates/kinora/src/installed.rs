@@ -30,6 +30,11 @@ pub fn here() -> Vec<Installed> {
         .unwrap_or_default()
 }
 
+/// The folders of every model that was pulled.
+pub fn folders() -> Vec<PathBuf> {
+    here().into_iter().map(|model| model.folder).collect()
+}
+
 /// Every published model, pulled or not, for a studio to offer.
 pub fn published() -> Vec<Published> {
     let here = here();

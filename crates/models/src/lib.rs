@@ -1,6 +1,7 @@
 //! Model families, one folder each. A family knows its layers and its config, never sigmas or
 //! samplers, and never where its files come from.
 
+mod describe;
 pub mod ltx;
 pub mod native;
 pub mod t5;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use kinora_models::wan::{
     DECODER_KEYS, Decoder, DetectError, ENCODER_KEYS, Encoder, FROM_DIFFUSERS, PRESETS, Preset,
-    Transformer, VAE_FROM_DIFFUSERS, VAE_PRESETS, VaePreset,
+    Transformer, TransformerConfig, VAE_FROM_DIFFUSERS, VAE_PRESETS, VaeConfig, transformer_of,
+    vae_of,
 };
 use kinora_nn::{Rule, WeightFile};
 use kinora_tensor::Precision;
@@ -51,10 +52,10 @@ fn published_transformers_load() {
             let weights = file.weights(Precision::Bf16);
             Transformer::load(&weights, &config).expect("nothing is missing");
             file.finish().expect("nothing is unread");
-            let detected = Preset::detect(&weights).expect("a variant");
-            // One expert of the pair has the shapes of the older model.
-            let name = preset.name.replace("wan2.2-t2v-a14b", "wan2.1-t2v-14b");
-            assert_eq!(detected.name, name);
+            let detected = transformer_of(&file).expect("a transformer");
+            let described = TransformerConfig::from_json(&detected.config);
+            assert_eq!(described.expect("a description"), config);
+            assert_eq!(detected.vae.name, preset.vae.name);
         }
     }
 }
@@ -72,8 +73,10 @@ fn published_vaes_load() {
             assert!(file.finish().is_err(), "the encoder is still unread");
             Encoder::load(&weights, &config).expect("nothing is missing");
             file.finish().expect("nothing is unread");
-            let detected = VaePreset::detect(&weights).expect("a variant");
-            assert_eq!(detected.name, preset.name);
+            let detected = vae_of(&file).expect("a VAE");
+            let described = VaeConfig::from_json(&detected.config);
+            assert_eq!(described.expect("a description"), config);
+            assert_eq!(detected.vae.name, preset.name);
         }
         let file = file(preset.name, "original", &[]);
         Encoder::load(&file.weights(Precision::Bf16), &config).expect("nothing is missing");
@@ -114,37 +117,35 @@ fn other_files_are_told_apart() {
             .map(|(name, shape)| ((*name).to_owned(), shape.to_vec()));
         WeightFile::shapes_only("other", rows)
     };
-    let detect = |file: &WeightFile| Preset::detect(&file.weights(Precision::F32)).err();
-    let message = |file: &WeightFile| detect(file).expect("no variant").to_string();
+    let refusal = |file: &WeightFile| transformer_of(file).expect_err("no transformer");
     let ltx = of(&[("patchify_proj.weight", &[2048, 128])]);
-    assert!(
-        message(&ltx).contains("no transformer of Wan"),
-        "{}",
-        message(&ltx)
-    );
+    let message = refusal(&ltx).to_string();
+    assert!(message.contains("no transformer of Wan"), "{message}");
 
-    let image = of(&[
-        ("patch_embedding.weight", &[5120, 36, 1, 2, 2]),
-        ("blocks.0.self_attn.norm_q.weight", &[5120]),
-    ]);
-    let expected = DetectError::Transformer {
-        hidden_size: 5120,
-        in_channels: 36,
-        num_layers: 1,
+    let wide = |[inputs, outputs]: [usize; 2], hidden: usize| {
+        of(&[
+            ("patch_embedding.weight", &[hidden, inputs, 1, 2, 2]),
+            ("blocks.0.self_attn.norm_q.weight", &[hidden]),
+            ("blocks.0.ffn.0.weight", &[64, hidden]),
+            ("text_embedding.0.weight", &[hidden, 4096]),
+            ("time_embedding.0.weight", &[hidden, 256]),
+            ("head.head.weight", &[4 * outputs, hidden]),
+        ])
     };
-    assert_eq!(detect(&image), Some(expected));
+    let [inputs, outputs] = [36, 16];
+    let image = DetectError::ImageToVideo { inputs, outputs };
+    assert_eq!(refusal(&wide([inputs, outputs], 5120)), image);
+    let odd = DetectError::Heads { hidden_size: 100 };
+    assert_eq!(refusal(&wide([16, 16], 100)), odd);
+    let latents = |part, channels| DetectError::Latents { part, channels };
+    let found = refusal(&wide([12, 12], 5120));
+    assert_eq!(found, latents("transformer", 12));
 
     let vae = of(&[
         ("decoder.conv1.weight", &[384, 4, 3, 3, 3]),
         ("decoder.middle.0.residual.0.gamma", &[384, 1, 1, 1]),
+        ("encoder.conv1.weight", &[96, 3, 3, 3, 3]),
     ]);
-    let error = VaePreset::detect(&vae.weights(Precision::F32)).expect_err("no variant");
-    assert_eq!(
-        error,
-        DetectError::Vae {
-            z_dim: 4,
-            width: 384
-        }
-    );
-    assert!(VaePreset::detect(&image.weights(Precision::F32)).is_err());
+    assert_eq!(vae_of(&vae).expect_err("no VAE"), latents("VAE", 4));
+    assert!(vae_of(&wide([16, 16], 5120)).is_err());
 }

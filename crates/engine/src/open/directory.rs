@@ -103,7 +103,9 @@ pub(crate) fn read(root: &Path) -> Result<Source> {
 }
 
 /// The key maps of a pipeline's transformer and VAE.
-fn rules(class: &str) -> std::result::Result<(&'static [Rule], &'static [Rule]), String> {
+pub(super) fn rules(
+    class: &str,
+) -> std::result::Result<(&'static [Rule], &'static [Rule]), String> {
     match class {
         "LTXPipeline" | "LTXImageToVideoPipeline" | "LTXConditionPipeline" => {
             Ok((ltx::FROM_DIFFUSERS, &[]))

@@ -19,6 +19,7 @@ const MOST_PROMPTS: usize = 64;
 const STATES: &str = "states";
 
 /// The cache. What it cannot read or write it forgets: it only saves time.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Embeddings {
     folder: Option<PathBuf>,
 }
@@ -31,12 +32,9 @@ impl Embeddings {
         }
     }
 
-    /// A cache in `folder`.
-    #[cfg(test)]
-    fn at(folder: &Path) -> Self {
-        Self {
-            folder: Some(folder.to_path_buf()),
-        }
+    /// A cache in `folder`; without one nothing is kept.
+    pub(crate) fn at(folder: Option<PathBuf>) -> Self {
+        Self { folder }
     }
 
     /// The states `[rows, width]` of what `print` identifies, computed when they are not known.
@@ -112,7 +110,7 @@ mod tests {
     #[test]
     fn a_prompt_is_encoded_once_and_a_damaged_file_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Embeddings::at(folder.path());
+        let cache = Embeddings::at(Some(folder.path().to_path_buf()));
         let get = |text: &str, value: f32| {
             let computed = || Ok::<_, Infallible>(states(value));
             cache.get(print(text), [2, 3], computed).unwrap().to_vec()[0] as i32
@@ -127,7 +125,7 @@ mod tests {
     #[test]
     fn the_cache_does_not_grow_without_end() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Embeddings::at(folder.path());
+        let cache = Embeddings::at(Some(folder.path().to_path_buf()));
         for i in 0..MOST_PROMPTS + 3 {
             let computed = || Ok::<_, Infallible>(states(0.0));
             let _ = cache.get(print(&i.to_string()), [2, 3], computed).unwrap();

@@ -14,6 +14,7 @@ use kinora_models::ltx::{
 };
 use kinora_tensor::{DType, Tensor};
 
+use super::embeddings::Embeddings;
 use super::packed_bytes;
 use super::scheduler::Scheduler;
 use super::source::{Name, Source};
@@ -62,8 +63,8 @@ struct Parts {
 }
 
 impl Ltx {
-    /// Reads the descriptions.
-    pub(crate) fn open(source: Source) -> Result<Self> {
+    /// Reads the descriptions. Texts that are encoded are kept in `known`.
+    pub(crate) fn open(source: Source, known: Embeddings) -> Result<Self> {
         let transformer = TransformerConfig::from_json(source.config(Name::Transformer)?)
             .map_err(|error| source.failed(Name::Transformer.folder(), error))?;
         let vae = VaeConfig::from_json(source.config(Name::Vae)?)
@@ -85,7 +86,7 @@ impl Ltx {
                 source.numbers(Name::Transformer)?,
                 source.numbers(Name::Vae)?,
             ],
-            text: Text::open(&source)?,
+            text: Text::open(&source, known)?,
             pipeline,
             transformer,
             vae,

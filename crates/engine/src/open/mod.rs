@@ -26,11 +26,13 @@ use crate::request::{Dtype, ModelFiles};
 use source::Source;
 
 pub use embeddings::CACHE_VARIABLE;
+pub(crate) use embeddings::Embeddings;
 pub(crate) use ltx::stream as ltx_stream;
 
 pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 
 /// Opens the model at a path, called after it unless it has a name; `None` when there is no open model.
+/// Texts that it encodes are kept in `known`.
 ///
 /// # Errors
 /// [`Error::Model`] for a model that Kinora does not run, or files that do not fit each other;
@@ -39,6 +41,7 @@ pub(crate) fn open(
     path: &Path,
     name: Option<&str>,
     files: &ModelFiles,
+    known: &Embeddings,
 ) -> Result<Option<Arc<dyn Family>>> {
     let mut source = if directory::is_at(path) {
         if let Some(name) = files.first_part() {
@@ -59,7 +62,7 @@ pub(crate) fn open(
         name.clone_into(&mut source.name);
     }
     source.loras.clone_from(&files.loras);
-    family(source).map(Some)
+    family(source, known).map(Some)
 }
 
 /// A published model of a shape, as its descriptions have it: it plans and cannot be run. `None` for
@@ -68,14 +71,17 @@ pub(crate) fn open(
 /// # Errors
 /// [`Error::Model`] for a mistake of ours in a description.
 pub(crate) fn described(shape: &str) -> Result<Option<Arc<dyn Family>>> {
-    published::described(shape).map(family).transpose()
+    let source = published::described(shape);
+    let family = source.map(|source| family(source, &Embeddings::default()));
+    family.transpose()
 }
 
-fn family(source: Source) -> Result<Arc<dyn Family>> {
+fn family(source: Source, known: &Embeddings) -> Result<Arc<dyn Family>> {
+    let known = known.clone();
     Ok(if source.class == "WanPipeline" {
-        Arc::new(wan::Wan::open(source)?)
+        Arc::new(wan::Wan::open(source, known)?)
     } else {
-        Arc::new(ltx::Ltx::open(source)?)
+        Arc::new(ltx::Ltx::open(source, known)?)
     })
 }
 

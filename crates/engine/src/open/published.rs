@@ -71,10 +71,11 @@ fn of_wan(&(name, [numbers, vae_numbers]): &(&str, [u64; 2])) -> Option<Source> 
     if preset.boundary_ratio.is_some() {
         parts.push((Name::Transformer2, preset.transformer, numbers));
     }
-    let scheduler = wan_scheduler(preset);
+    let expand_timesteps = wan::expands_timesteps(preset.vae);
+    let scheduler = wan_scheduler(expand_timesteps);
     Some(Source {
         boundary_ratio: preset.boundary_ratio,
-        expand_timesteps: preset.expand_timesteps,
+        expand_timesteps,
         ..source(name, "WanPipeline", scheduler, t5::UMT5_XXL, &parts)
     })
 }

@@ -57,7 +57,7 @@ pub(crate) struct Source {
     pub(crate) parts: BTreeMap<Name, Weighty>,
     /// How many weights the parts have, of a model that is described and not there.
     pub(crate) numbers: BTreeMap<Name, u64>,
-    /// `tokenizer.json`, `spiece.model`, or a folder with one of them.
+    /// `tokenizer.json`, `spiece.model`, a folder with one of them, or weights with one inside.
     pub(crate) tokenizer: PathBuf,
     /// `scheduler_config.json`.
     pub(crate) scheduler: String,
@@ -125,9 +125,11 @@ impl Source {
         }
         let mut unmatched = Vec::new();
         if matches!(name, Name::Transformer | Name::Transformer2) {
+            let (tables, _) = super::directory::rules(&self.class)
+                .map_err(|reason| self.failed(name.folder(), reason))?;
             for (path, strength) in &self.loras {
                 let lora = Lora::open(path).map_err(failed)?;
-                let merged = file.with_lora(&lora, *strength as f32, &part.rules.concat());
+                let merged = file.with_lora(&lora, *strength as f32, &[tables]);
                 let (changed, report) = merged.map_err(failed)?;
                 unmatched.extend(report.unmatched);
                 file = changed;
@@ -195,7 +197,15 @@ impl Source {
     /// # Errors
     /// [`Error::Model`] when it is missing or damaged.
     pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
-        Tokenizer::open(&self.tokenizer).map_err(|error| self.failed("tokenizer", chain(&error)))
+        let failed = |error: &dyn std::error::Error| self.failed("tokenizer", chain(error));
+        if weight_files(&self.tokenizer).is_empty() {
+            return Tokenizer::open(&self.tokenizer).map_err(|error| failed(&error));
+        }
+        let file = open(&self.tokenizer).map_err(|error| failed(&error))?;
+        let found = Tokenizer::in_weights(&file);
+        let found =
+            found.ok_or_else(|| self.failed("tokenizer", "the weights bring none along"))?;
+        found.map_err(|error| failed(&error))
     }
 
     /// What all files look like and how they are described.
@@ -262,12 +272,12 @@ pub(crate) fn failed(model: &str, part: &str, reason: impl std::fmt::Display) ->
     }
 }
 
-/// Opens a weight file, or a folder of one or of shards.
+/// Opens a weight file, or a folder of one, whatever its name, or of shards.
 pub(crate) fn open(place: &Path) -> std::result::Result<WeightFile, WeightsError> {
-    if place.is_dir() {
-        WeightFile::open_folder(place)
-    } else {
-        WeightFile::open(place)
+    match &weight_files(place)[..] {
+        [one] if place.is_dir() => WeightFile::open(one),
+        _ if place.is_dir() => WeightFile::open_folder(place),
+        _ => WeightFile::open(place),
     }
 }
 

@@ -24,16 +24,18 @@ pub(crate) enum Padding {
 pub(crate) struct Text {
     source: Source,
     config: Config,
+    known: Embeddings,
 }
 
 impl Text {
-    /// Reads the description; no weights yet.
-    pub(crate) fn open(source: &Source) -> Result<Self> {
+    /// Reads the description; no weights yet. What is encoded is kept in `known`.
+    pub(crate) fn open(source: &Source, known: Embeddings) -> Result<Self> {
         let config = Config::from_json(source.config(Name::TextEncoder)?)
             .map_err(|error| source.failed(Name::TextEncoder.folder(), error))?;
         Ok(Self {
             source: source.clone(),
             config,
+            known,
         })
     }
 
@@ -65,7 +67,6 @@ impl Text {
             let reason = format!("it has {ids} ids, the text encoder {rows}");
             return Err(self.source.failed("tokenizer", reason));
         }
-        let cache = Embeddings::of_user();
         let states = texts.iter().map(|text| {
             let mut ids = tokenizer.encode_at_most(text, max_tokens);
             let tokens = ids.len();
@@ -74,7 +75,7 @@ impl Text {
             }
             let print = self.fingerprint(&ids, dtype)?;
             let shape = [ids.len(), self.config.d_model];
-            let states = cache.get(print, shape, || self.states(&ids, dtype))?;
+            let states = self.known.get(print, shape, || self.states(&ids, dtype))?;
             Ok(states.slice(0..tokens))
         });
         states.collect()
@@ -92,7 +93,9 @@ impl Text {
         let mut print = self
             .source
             .fingerprint(Fingerprint::default(), Name::TextEncoder)?;
-        print.text(&format!("{ids:?} {dtype:?}"));
+        // Another version may compute otherwise.
+        let version = env!("CARGO_PKG_VERSION");
+        print.text(&format!("{version} {ids:?} {dtype:?}"));
         Ok(print)
     }
 }

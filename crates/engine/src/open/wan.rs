@@ -12,6 +12,7 @@ use kinora_models::wan::{
 use kinora_nn::Weights;
 use kinora_tensor::Tensor;
 
+use super::embeddings::Embeddings;
 use super::packed_bytes;
 use super::scheduler::Scheduler;
 use super::source::{Name, Source};
@@ -65,8 +66,8 @@ struct Parts {
 }
 
 impl Wan {
-    /// Reads the descriptions.
-    pub(crate) fn open(source: Source) -> Result<Self> {
+    /// Reads the descriptions. Texts that are encoded are kept in `known`.
+    pub(crate) fn open(source: Source, known: Embeddings) -> Result<Self> {
         let config = |name: Name| {
             TransformerConfig::from_json(source.config(name)?)
                 .map_err(|error| source.failed(name.folder(), error))
@@ -93,7 +94,7 @@ impl Wan {
             numbers[0] = numbers[0].max(source.numbers(Name::Transformer2)?);
         }
         let parts = Parts {
-            text: Text::open(&source)?,
+            text: Text::open(&source, known)?,
             transformer,
             low,
             vae,

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use kinora_engine::{
-    Engine, Error, Given, ModelFiles, ModelOptions, Output, Request, Size, needs, published_needs,
+    Error, Given, ModelFiles, ModelOptions, Output, Request, Size, needs, published_needs,
 };
 use serde_json::{Map, Value, json};
 
 use crate::support::Folder;
-use crate::{fixtures, make};
+use crate::{engine, fixtures, make};
 
 fn request(model: &Path) -> Request {
     Request {
@@ -84,7 +84,7 @@ fn the_smallest_clips_are_made_and_sizes_are_snapped_and_said() {
             frames: Some(11),
             ..request
         };
-        let job = Engine::new().resolve(&odd).unwrap();
+        let job = engine().resolve(&odd).unwrap();
         let notes = job.notes.join("; ");
         assert!(
             notes.contains("64x32") && notes.contains("frames, the nearest to 11"),
@@ -138,7 +138,7 @@ fn options_that_a_model_has_no_use_for_are_refused() {
         },
         ..rising
     };
-    let job = Engine::new().resolve(&falling).unwrap();
+    let job = engine().resolve(&falling).unwrap();
     assert_eq!(job.recipe.effective.steps, 2, "as many steps as timesteps");
     refused(
         &with(ModelOptions {
@@ -328,6 +328,9 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
         refused(&whole, &["text_encoder", "--text-encoder"]);
 
         fs::create_dir(folder.0.join("text_encoder")).unwrap();
+        let encoder = "../models/src/t5/presets/t5_v1_1_xxl.json";
+        let encoder = Path::new(env!("CARGO_MANIFEST_DIR")).join(encoder);
+        fs::copy(encoder, folder.0.join("text_encoder/config.json")).unwrap();
         hollow(
             &folder.0.join("text_encoder/model.safetensors"),
             &["shared.weight 32128 4096"],
@@ -338,7 +341,7 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
             tokenizer,
             ..ModelFiles::default()
         };
-        let job = Engine::new().resolve(&Request { files, ..whole }).unwrap();
+        let job = engine().resolve(&Request { files, ..whole }).unwrap();
         let effective = &job.recipe.effective;
         assert_eq!(job.recipe.model, "ltx-video");
         assert_eq!(effective.decode_timestep.is_some(), told, "{vae}");
@@ -359,7 +362,7 @@ fn a_single_file_of_ltx_video_is_told_by_its_tensors() {
             ..ModelFiles::default()
         };
         let name = file.display().to_string();
-        let family = Engine::new().family(Some(&name), &files).unwrap();
+        let family = engine().family(Some(&name), &files).unwrap();
         let here = needs(&*family).unwrap();
         let told = published_needs(&format!("ltx-2b-{vae}")).unwrap().unwrap();
         assert_eq!(here.len(), 3);
@@ -403,7 +406,7 @@ fn a_model_is_given_only_pictures_that_it_can_use() {
 #[test]
 fn one_of_two_experts_is_planned_for() {
     let weights = |model: &str| {
-        let job = Engine::new().resolve(&request(&fixtures().join(model)));
+        let job = engine().resolve(&request(&fixtures().join(model)));
         let parts = job.unwrap().plan.denoise;
         let transformer = parts.iter().find(|part| part.name == "transformer");
         transformer.unwrap().bytes

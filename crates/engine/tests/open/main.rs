@@ -2,6 +2,7 @@
 
 mod files;
 mod parity;
+mod single;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,8 +15,13 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/open")
 }
 
+/// One that remembers no text: a text encoder that has changed must be seen.
+fn engine() -> Engine {
+    Engine::with_cache(None)
+}
+
 fn make(request: &Request, output: &Output) -> Result<Clip> {
-    let engine = Engine::new();
+    let engine = engine();
     let job = engine.resolve(request)?;
     engine.run(request, &job, output, &mut (), &Cancel::default())
 }

@@ -118,9 +118,11 @@ fn request(arguments: &Generate) -> Result<Request> {
         },
         files: ModelFiles {
             place: installed::place(arguments.model.as_deref())?,
+            transformer_2: open.transformer_2.clone(),
             vae: open.vae.clone(),
             text_encoder: open.text_encoder.clone(),
             tokenizer: open.tokenizer.clone(),
+            others: installed::folders(),
             loras: open.loras.clone(),
         },
     })

@@ -9,6 +9,7 @@
 //! blocks of each version in its own way: see [`keys`].
 
 mod config;
+mod detect;
 pub mod keys;
 pub mod pipeline;
 pub mod presets;
@@ -19,6 +20,7 @@ mod vae;
 mod vae_config;
 
 pub use config::{ConfigError, TransformerConfig};
+pub use detect::{transformer_of, vae_of};
 pub use keys::FROM_DIFFUSERS;
 pub use rope::TimeRule;
 pub use transformer::{Conditioning, Positions, Transformer};

@@ -18,35 +18,6 @@ pub const SCHEDULER_090: &str = include_str!("presets/scheduler-0.9.0.json");
 /// The scheduler of 0.9.5 and later: not shifted.
 pub const SCHEDULER_095: &str = include_str!("presets/scheduler-0.9.5.json");
 
-/// The configuration of a transformer under its original names, without a prefix: by the number of
-/// its blocks. `has` says whether there is a tensor. `None` when it is no transformer of LTX-Video.
-pub fn transformer_of(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    let block = |i: usize| has(&format!("transformer_blocks.{i}.scale_shift_table"));
-    if !has("patchify_proj.weight") || !has("caption_projection.linear_1.weight") {
-        return None;
-    }
-    match (block(27), block(28), block(47), block(48)) {
-        (true, false, ..) => Some(TRANSFORMER_2B),
-        (.., true, false) => Some(TRANSFORMER_13B),
-        _ => None,
-    }
-}
-
-/// The configuration of a VAE under the names that it asks for: by the blocks it has. `has` says
-/// whether there is a tensor. `None` when it is no VAE of LTX-Video.
-pub fn vae_of(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    if !has("decoder.up_blocks.2.upsamplers.0.conv.conv.weight") || !has("latents_mean") {
-        return None;
-    }
-    if has("encoder.down_blocks.3.downsamplers.0.conv.conv.weight") {
-        Some(VAE_095)
-    } else if has("decoder.scale_shift_table") {
-        Some(VAE_091)
-    } else {
-        Some(VAE_090)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{TransformerConfig, VaeConfig};

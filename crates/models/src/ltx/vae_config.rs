@@ -162,7 +162,7 @@ impl VaeConfig {
     }
 
     /// Whether the encoder is that of 0.9.5 and later.
-    fn is_095(&self) -> bool {
+    pub fn is_095(&self) -> bool {
         self.down_block_types
             .last()
             .is_some_and(|class| class == "LTXVideo095DownBlock3D")

@@ -1,7 +1,9 @@
 //! The configuration of a T5 or UMT5 encoder, as transformers writes it into `config.json`.
 
+use std::fmt;
+
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// `config.json` of google/t5-v1_1-xxl's encoder, the text encoder of LTX-Video.
 pub const T5_V1_1_XXL: &str = include_str!("presets/t5_v1_1_xxl.json");
@@ -16,6 +18,15 @@ pub enum Variant {
     T5,
     /// Every layer has its own.
     Umt5,
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::T5 => "T5",
+            Self::Umt5 => "UMT5",
+        })
+    }
 }
 
 /// The function between the matrices of a feed-forward layer.
@@ -194,6 +205,37 @@ impl Config {
         };
         config.check_sizes()?;
         Ok(config)
+    }
+
+    /// A `config.json` that reads as this.
+    pub fn to_json(&self) -> String {
+        let activation = match self.feed_forward.activation {
+            Activation::Relu => "relu",
+            Activation::Silu => "silu",
+            Activation::GeluTanh => "gelu_new",
+        };
+        let gated = if self.feed_forward.gated {
+            "gated-"
+        } else {
+            ""
+        };
+        json!({
+            "model_type": match self.variant {
+                Variant::T5 => "t5",
+                Variant::Umt5 => "umt5",
+            },
+            "vocab_size": self.vocab_size,
+            "d_model": self.d_model,
+            "d_kv": self.d_kv,
+            "d_ff": self.d_ff,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "relative_attention_num_buckets": self.relative_attention_num_buckets,
+            "relative_attention_max_distance": self.relative_attention_max_distance,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "feed_forward_proj": format!("{gated}{activation}"),
+        })
+        .to_string()
     }
 
     /// Width of all heads together, which need not be that of the stream.

@@ -7,6 +7,7 @@
 
 mod attention;
 mod config;
+mod detect;
 mod keys;
 mod presets;
 mod transformer;
@@ -14,8 +15,9 @@ mod vae;
 mod vae_config;
 
 pub use config::{ConfigError, TransformerConfig};
+pub use detect::{DetectError, Detected, transformer_of, vae_of};
 pub use keys::{FROM_DIFFUSERS, VAE_FROM_DIFFUSERS};
-pub use presets::{DetectError, PRESETS, Preset, VAE_PRESETS, VaePreset};
+pub use presets::{BOUNDARY_RATIO, PRESETS, Preset, VAE_PRESETS, VaePreset, expands_timesteps};
 pub use transformer::{Conditioning, Transformer};
 pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Tiling};
 pub use vae_config::VaeConfig;

@@ -3,7 +3,8 @@
 use kinora_models::ltx::keys::{TRANSFORMER_OF_FILE, VAE_OF_FILE, original_vae};
 use kinora_models::ltx::presets;
 use kinora_models::ltx::{
-    Decoder, Encoder, FROM_DIFFUSERS, Transformer, TransformerConfig, VaeConfig,
+    Decoder, Encoder, FROM_DIFFUSERS, Transformer, TransformerConfig, VaeConfig, transformer_of,
+    vae_of,
 };
 use kinora_nn::WeightFile;
 use kinora_tensor::Precision;
@@ -33,11 +34,10 @@ fn list(name: &str) -> WeightFile {
 }
 
 fn transformer(file: &WeightFile, preset: &str, tensors: usize) {
-    assert_eq!(
-        presets::transformer_of(|name| file.shape(name).is_some()),
-        Some(preset)
-    );
     let config = TransformerConfig::from_json(preset).expect("a preset");
+    let detected = transformer_of(file).expect("a transformer");
+    let detected = TransformerConfig::from_json(&detected).expect("a description");
+    assert_eq!(detected, config);
     assert_eq!(file.names().count(), tensors);
     Transformer::load(&file.weights(Precision::Bf16), &config).expect("nothing is missing");
     file.finish().expect("nothing is unread");
@@ -57,11 +57,12 @@ fn transformers() {
 }
 
 fn vae(file: &WeightFile, preset: &str) {
-    assert_eq!(
-        presets::vae_of(|name| file.shape(name).is_some()),
-        Some(preset)
-    );
     let config = VaeConfig::from_json(preset).expect("a preset");
+    let detected = vae_of(file).expect("a VAE");
+    assert_eq!(
+        VaeConfig::from_json(&detected).expect("a description"),
+        config
+    );
     let weights = file.weights(Precision::Bf16);
     Decoder::load(&weights, &config).expect("nothing is missing");
     file.finish_without(&["encoder."])

@@ -9,6 +9,7 @@
 
 mod added;
 mod charsmap;
+mod embedded;
 mod error;
 mod json;
 mod sentencepiece;
