@@ -35,6 +35,8 @@ pub struct Progress<'a> {
 pub enum Sampler {
     /// First order, one call of the model a step.
     Euler,
+    /// The same with fresh noise in each step.
+    EulerFresh,
     /// Second order, two calls a step (one in the last).
     Heun,
     /// Second order from the previous step's estimate, one call a step.
@@ -48,6 +50,7 @@ impl Sampler {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Euler => "euler",
+            Self::EulerFresh => "euler-fresh",
             Self::Heun => "heun",
             Self::Dpm => "dpm-2m",
             Self::UniPc => "unipc",
@@ -61,16 +64,19 @@ impl fmt::Display for Sampler {
     }
 }
 
-/// Runs the named sampler; see [`euler`] for the arguments.
+/// Runs the named sampler; see [`euler`] for the arguments, and [`euler_fresh`] for `noised`, which the
+/// others do not call.
 pub fn sample(
     sampler: Sampler,
     noise: Tensor,
     schedule: &Schedule,
     velocity: impl FnMut(&Tensor, f64) -> Tensor,
+    noised: impl FnMut(&Tensor, f64) -> Tensor,
     on_step: impl FnMut(&Progress) -> ControlFlow<()>,
 ) -> Option<Tensor> {
     match sampler {
         Sampler::Euler => euler(noise, schedule, velocity, on_step),
+        Sampler::EulerFresh => euler_fresh(noise, schedule, velocity, noised, on_step),
         Sampler::Heun => heun(noise, schedule, velocity, on_step),
         Sampler::Dpm => dpm(noise, schedule, velocity, on_step),
         Sampler::UniPc => unipc(noise, schedule, velocity, on_step),
@@ -83,6 +89,11 @@ mod tests {
 
     const MEAN: f64 = 0.7;
     const DEVIATION: f64 = 0.4;
+
+    /// No sampler here asks for fresh noise.
+    fn never(_: &Tensor, _: f64) -> Tensor {
+        unreachable!("no fresh noise")
+    }
 
     /// The exact velocity when data are normal: `E[noise - x0 | x]`.
     fn velocity(x: &Tensor, sigma: f64) -> Tensor {
@@ -101,7 +112,7 @@ mod tests {
         let noise = Tensor::from_fn(&[9], |i| i as f32 * 0.5 - 2.0);
         let schedule = Schedule::shifted(steps, 1.0);
         let on_step = |_: &Progress| ControlFlow::Continue(());
-        let data = sample(sampler, noise.clone(), &schedule, velocity, on_step).unwrap();
+        let data = sample(sampler, noise.clone(), &schedule, velocity, never, on_step).unwrap();
         let exact = noise
             .as_f32()
             .iter()
@@ -144,7 +155,7 @@ mod tests {
             let constant = |_: &Tensor, _: f64| Tensor::from_f32(&[0.25, -0.5], &[2]);
             let on_step = |_: &Progress| ControlFlow::Continue(());
             let schedule = Schedule::shifted(5, 2.0);
-            let data = sample(sampler, noise, &schedule, constant, on_step).unwrap();
+            let data = sample(sampler, noise, &schedule, constant, never, on_step).unwrap();
             for (got, want) in data.as_f32().iter().zip([0.75, -0.5]) {
                 assert!((got - want).abs() < 1e-5, "{sampler}: {got} for {want}");
             }
@@ -167,10 +178,17 @@ mod tests {
                 called += 1;
                 velocity(x, sigma)
             };
-            let data = sample(sampler, noise.clone(), &schedule, counted, |progress| {
-                seen.push(progress.step.index);
-                ControlFlow::Continue(())
-            });
+            let data = sample(
+                sampler,
+                noise.clone(),
+                &schedule,
+                counted,
+                never,
+                |progress| {
+                    seen.push(progress.step.index);
+                    ControlFlow::Continue(())
+                },
+            );
             assert!(data.is_some());
             assert_eq!(
                 (called, seen),
@@ -178,7 +196,7 @@ mod tests {
                 "{sampler}"
             );
 
-            let stopped = sample(sampler, noise, &schedule, velocity, |progress| {
+            let stopped = sample(sampler, noise, &schedule, velocity, never, |progress| {
                 assert!(progress.step.index <= 2, "no step after the stop");
                 if progress.step.index == 2 {
                     ControlFlow::Break(())

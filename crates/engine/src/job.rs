@@ -360,7 +360,10 @@ fn effective(
         shift: defaults.shift,
         dtype: options.dtype.unwrap_or_default(),
         guidance_2,
-        timesteps: options.timesteps.clone(),
+        timesteps: options.timesteps.clone().or_else(|| {
+            let own = defaults.timesteps.filter(|_| request.steps.is_none());
+            own.map(<[f64]>::to_vec)
+        }),
         text_tokens: options.text_tokens.or(defaults.text_tokens),
         decode_timestep: options.decode_timestep.or(defaults.decode_timestep),
         decode_noise_scale: options.decode_noise_scale.or(defaults.decode_noise_scale),

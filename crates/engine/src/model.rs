@@ -77,6 +77,9 @@ pub struct Defaults {
     pub steps: u32,
     /// Denoising steps of a draft.
     pub draft_steps: u32,
+    /// Timesteps that take the place of the steps, of models that were distilled into them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timesteps: Option<&'static [f64]>,
     /// Guidance scale.
     pub guidance: f64,
     /// Noise levels between which guidance works.

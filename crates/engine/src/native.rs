@@ -86,6 +86,7 @@ impl Native {
                 steps: 20,
                 draft_steps: 8,
                 guidance: 3.0,
+                timesteps: None,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
                 guidance_2: None,

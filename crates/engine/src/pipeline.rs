@@ -18,7 +18,7 @@ use crate::given::{self, Held, Replay};
 use crate::guided::Guided;
 use crate::job::Job;
 use crate::model::{Sampling, VideoModel};
-use crate::noise::Gaussian;
+use crate::noise::{Gaussian, mix};
 use crate::picture::{Picture, develop, fit, to_rgb};
 use crate::progress::{Cancel, Preview, Progress, Stage, Update};
 use crate::recipe::Recipe;
@@ -26,6 +26,8 @@ use crate::size::Size;
 use crate::stills::Stills;
 use crate::timing::is_zero;
 
+/// Told apart from the seed's noise that a clip begins with.
+const FRESH_STREAM: u64 = 0x66_7265_7368;
 /// Widest side of a preview in pixels.
 const PREVIEW_SIDE: u32 = 160;
 
@@ -292,7 +294,19 @@ impl Run<'_> {
             }
         };
         let velocity = |x: &Tensor, sigma: f64| guided.velocity(x, sigma);
-        let latents = samplers::sample(sampler, held.place(noise), &schedule, velocity, on_step);
+        let mut fresh = Gaussian::new(mix(effective.seed ^ FRESH_STREAM));
+        let noised = |clean: &Tensor, level: f64| {
+            let noise = Tensor::from_fn(clean.shape(), |_| fresh.next());
+            held.place(&clean.combine((1.0 - level) as f32, &noise, level as f32))
+        };
+        let latents = samplers::sample(
+            sampler,
+            held.place(noise),
+            &schedule,
+            velocity,
+            noised,
+            on_step,
+        );
         entered?;
         self.timings.reused_steps += guided.reused();
         latents.ok_or(crate::Error::Cancelled)

@@ -3,7 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use kinora_diffusion::{Guidance, Sampler, Schedule, sample};
+use kinora_diffusion::samplers::unipc;
+use kinora_diffusion::{Guidance, Schedule};
 use kinora_models::wan::{
     Conditioning, Decoder, Encoder, Transformer, TransformerConfig, VaeConfig, is_high_noise,
     timestep,
@@ -50,7 +51,7 @@ fn run(
     let count = schedule.steps().len();
     let steps = read(expected, &format!("{case}.steps"), [count, t, h, w, c]);
     let noise = read(expected, &format!("{case}.init"), shape);
-    let latents = sample(Sampler::UniPc, noise, schedule, velocity, |progress| {
+    let latents = unipc(noise, schedule, velocity, |progress| {
         let i = progress.step.index;
         let reference = steps.slice(i..i + 1).reshape(&shape);
         assert_close(

@@ -11,8 +11,8 @@ use crate::schedule::Schedule;
 /// First-order sampler that keeps only the clean estimate of a step and noises it anew:
 /// `x = (1 - next) x0 + next noise`. Some distilled models are trained for it.
 ///
-/// `fresh` gives noise of the latents' shape, once a step but for the last. The other arguments and
-/// shapes are as for [`euler`](super::euler).
+/// `noised` gives a clean estimate that level of noise, once a step but for the last. The other
+/// arguments and shapes are as for [`euler`](super::euler).
 ///
 /// Reference: `FlowMatchEulerDiscreteScheduler.step` with `stochastic_sampling`, diffusers
 /// `schedulers/scheduling_flow_match_euler_discrete.py`.
@@ -20,7 +20,7 @@ pub fn euler_fresh(
     noise: Tensor,
     schedule: &Schedule,
     mut velocity: impl FnMut(&Tensor, f64) -> Tensor,
-    mut fresh: impl FnMut() -> Tensor,
+    mut noised: impl FnMut(&Tensor, f64) -> Tensor,
     mut on_step: impl FnMut(&Progress) -> ControlFlow<()>,
 ) -> Option<Tensor> {
     let mut x = noise;
@@ -28,7 +28,7 @@ pub fn euler_fresh(
         let v = velocity(&x, step.sigma);
         let x0 = denoised(&x, &v, step.sigma);
         x = if step.next > 0.0 {
-            x0.combine((1.0 - step.next) as f32, &fresh(), step.next as f32)
+            noised(&x0, step.next)
         } else {
             x0.clone()
         };
@@ -55,16 +55,16 @@ mod tests {
         // then x0 = 4.5 - 0.5 * 2 = 3.5.
         let constant = |value: f32| Tensor::from_f32(&[value], &[1]);
         let (mut drawn, mut seen) = (0, Vec::new());
-        let fresh = || {
+        let noised = |x0: &Tensor, level: f64| {
             drawn += 1;
-            constant(8.0)
+            x0.combine((1.0 - level) as f32, &constant(8.0), level as f32)
         };
         let schedule = Schedule::shifted(2, 1.0);
         let x = euler_fresh(
             constant(3.0),
             &schedule,
             |_, _| constant(2.0),
-            fresh,
+            noised,
             |progress| {
                 seen.push(progress.x.as_f32()[0]);
                 ControlFlow::Continue(())

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use kinora_diffusion::Sampler;
 use kinora_diffusion::schedule::{FlowMatchConfig, linear_quadratic};
 use kinora_models::ltx::pipeline::{
-    DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS, GUIDANCE_SCALE, Pipeline, STEPS, frame_timesteps,
-    noised_condition,
+    DECODE_NOISE_SCALE, DECODE_TIMESTEP, DISTILLED_TIMESTEPS, FPS, GUIDANCE_SCALE, Pipeline, STEPS,
+    frame_timesteps, noised_condition,
 };
 use kinora_models::ltx::{
     Conditioning, DecodeOptions, Decoder, Encoder, Positions, Stream, Transformer,
@@ -71,10 +71,7 @@ impl Ltx {
             .map_err(|error| source.failed(Name::Vae.folder(), error))?;
         let scheduler = Scheduler::from_json(&source.scheduler);
         let schedule = match scheduler.map_err(|error| source.failed("scheduler", error))? {
-            Scheduler::Euler(schedule) if !schedule.stochastic_sampling => schedule,
-            Scheduler::Euler(_) => {
-                return Err(source.failed("scheduler", "stochastic_sampling is not known here"));
-            }
+            Scheduler::Euler(schedule) => schedule,
             Scheduler::UniPc { .. } => {
                 let reason = "LTX-Video is sampled by FlowMatchEulerDiscreteScheduler";
                 return Err(source.failed("scheduler", reason));
@@ -93,9 +90,18 @@ impl Ltx {
             schedule,
             source,
         };
+        let mut notes = parts.source.lora_notes()?;
+        if parts.is_distilled() {
+            notes.push(format!(
+                "{} is called distilled: {} timesteps of its own and no guidance, unless --steps and \
+                 --guidance say otherwise",
+                parts.source.name,
+                DISTILLED_TIMESTEPS.len()
+            ));
+        }
         Ok(Self {
             info: parts.info()?,
-            notes: parts.source.lora_notes()?,
+            notes,
             parts: Arc::new(parts),
         })
     }
@@ -105,6 +111,7 @@ impl Parts {
     fn info(&self) -> Result<ModelInfo> {
         let source = &self.source;
         let is_told_time = self.vae.timestep_conditioning;
+        let distilled = self.is_distilled().then_some(DISTILLED_TIMESTEPS);
         Ok(ModelInfo {
             name: source.name.clone(),
             about: about(&self.transformer),
@@ -122,7 +129,8 @@ impl Parts {
             defaults: Defaults {
                 steps: STEPS as u32,
                 draft_steps: STEPS as u32 / 2,
-                guidance: GUIDANCE_SCALE,
+                guidance: distilled.map_or(GUIDANCE_SCALE, |_| 1.0),
+                timesteps: distilled,
                 guidance_interval: (0.0, 1.0),
                 shift: self.schedule.shift,
                 guidance_2: None,
@@ -132,6 +140,12 @@ impl Parts {
                 image_noise_scale: Some(self.pipeline.image_noise_scale()).filter(|&s| s > 0.0),
             },
         })
+    }
+
+    /// Whether the model is one that few fixed timesteps were distilled into: nothing but the name that
+    /// such models are published under tells it.
+    fn is_distilled(&self) -> bool {
+        self.source.name.to_lowercase().contains("distilled")
     }
 
     fn ratio(&self) -> [usize; 2] {
@@ -186,7 +200,11 @@ impl Family for Ltx {
         })?;
         let is_dynamic = asked.timesteps.is_none() && self.parts.pipeline == Pipeline::Text;
         Ok(Sampling {
-            sampler: Sampler::Euler,
+            sampler: if config.stochastic_sampling {
+                Sampler::EulerFresh
+            } else {
+                Sampler::Euler
+            },
             schedule,
             shift: if is_dynamic {
                 config.shift_of(tokens)

@@ -311,13 +311,12 @@ impl Parts<'_> {
         let failed = |error: &dyn std::fmt::Display| self.failed("text_encoder", error);
         let file = self.open(place, "text_encoder")?;
         let rules = t5::layout(&file).ok_or_else(|| failed(&"it holds no T5 or UMT5"))?;
-        let config = match std::fs::read_to_string(place.join("config.json")) {
-            Ok(json) => t5::Config::from_json(&json).map_err(|error| failed(&error))?,
-            Err(_) => {
-                let file = file.with_rules(&[rules]);
-                t5::Config::from_shapes(&file.weights(Precision::F32))
-                    .ok_or_else(|| failed(&"its tensors are not those of a whole T5 or UMT5"))?
-            }
+        let config = if let Ok(json) = std::fs::read_to_string(place.join("config.json")) {
+            t5::Config::from_json(&json).map_err(|error| failed(&error))?
+        } else {
+            let file = file.with_rules(&[rules]);
+            t5::Config::from_shapes(&file.weights(Precision::F32))
+                .ok_or_else(|| failed(&"its tensors are not those of a whole T5 or UMT5"))?
         };
         let text = Weighty {
             place: place.to_path_buf(),

@@ -135,6 +135,7 @@ impl Parts {
                 steps: if has_pair { PAIR_STEPS } else { STEPS },
                 draft_steps: STEPS / 2,
                 guidance: if has_pair { PAIR_GUIDANCE } else { GUIDANCE },
+                timesteps: None,
                 guidance_interval: (0.0, 1.0),
                 shift: self.scheduler.shift(),
                 guidance_2: has_pair.then_some(PAIR_GUIDANCE_2),

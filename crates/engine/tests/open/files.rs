@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use kinora_engine::{
     Error, Given, ModelFiles, ModelOptions, Output, Request, Size, needs, published_needs,
 };
+use kinora_media::ClipReader;
 use serde_json::{Map, Value, json};
 
 use crate::support::Folder;
 use crate::{engine, fixtures, make};
 
-fn request(model: &Path) -> Request {
+pub(crate) fn request(model: &Path) -> Request {
     Request {
         prompt: "a dog on a beach".into(),
         model: Some(model.display().to_string()),
@@ -29,7 +30,7 @@ fn request(model: &Path) -> Request {
 }
 
 /// A copy of a fixture that a test may damage.
-fn copy(model: &str, folder: &Folder) -> PathBuf {
+pub(crate) fn copy(model: &str, folder: &Folder) -> PathBuf {
     let to = folder.0.join(model);
     copy_folder(&fixtures().join(model), &to);
     to
@@ -65,7 +66,13 @@ fn refused(request: &Request, words: &[&str]) {
 
 #[test]
 fn the_smallest_clips_are_made_and_sizes_are_snapped_and_said() {
-    for model in ["ltx-0.9.0", "wan-2.1"] {
+    for model in [
+        "ltx-0.9.0",
+        "ltx-0.9.5",
+        "wan-2.1",
+        "wan-2.2-pair",
+        "wan-2.2-5b",
+    ] {
         let folder = Folder::new();
         let request = request(&fixtures().join(model));
         let output = Output {
@@ -78,6 +85,13 @@ fn the_smallest_clips_are_made_and_sizes_are_snapped_and_said() {
             (32, 32, 9),
             "{model}"
         );
+        let mut film = ClipReader::open(&output.path).unwrap();
+        let mut shown = 0;
+        while let Some(frame) = film.next_frame().unwrap() {
+            assert_eq!(frame.len(), 32 * 32 * 3, "{model}");
+            shown += 1;
+        }
+        assert_eq!(shown, 9, "{model}");
 
         let odd = Request {
             size: Some(Size::new(70, 33)),

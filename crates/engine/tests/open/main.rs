@@ -1,5 +1,6 @@
 //! Open models from the files that people have.
 
+mod choices;
 mod files;
 mod parity;
 mod single;

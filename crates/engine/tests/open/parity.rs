@@ -8,6 +8,7 @@ use kinora_engine::{Dtype, Given, ModelFiles, ModelOptions, Output, Request, Siz
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
+use crate::files::copy;
 use crate::support::Folder;
 use crate::{fixtures, make};
 
@@ -36,7 +37,7 @@ pub(crate) fn array(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
 }
 
 /// The init latents of a fixture as a file for `init_latents`.
-fn init(folder: &Folder, golden: &Path) -> PathBuf {
+pub(crate) fn init(folder: &Folder, golden: &Path) -> PathBuf {
     let (shape, values) = array(golden, "init");
     let bytes: Vec<u8> = values
         .iter()
@@ -52,6 +53,7 @@ fn init(folder: &Folder, golden: &Path) -> PathBuf {
     path
 }
 
+#[derive(Clone, Copy)]
 struct Case {
     model: &'static str,
     size: Size,
@@ -178,6 +180,30 @@ const WAN: Case = Case {
     picture: false,
 };
 
+const NEW: Case = Case {
+    model: "ltx-0.9.5",
+    decode: Some((0.05, 0.0)),
+    ..OLD
+};
+const PAIR: Case = Case {
+    model: "wan-2.2-pair",
+    guidance_2: Some(2.5),
+    ..WAN
+};
+const SMALL: Case = Case {
+    model: "wan-2.2-5b",
+    size: Size::new(96, 64),
+    ..WAN
+};
+
+/// The case that begins with a picture.
+const fn pictured(case: Case) -> Case {
+    Case {
+        picture: true,
+        ..case
+    }
+}
+
 #[test]
 fn ltx_video_of_the_first_version() {
     check(&OLD);
@@ -185,11 +211,7 @@ fn ltx_video_of_the_first_version() {
 
 #[test]
 fn ltx_video_with_the_condition_pipeline() {
-    check(&Case {
-        model: "ltx-0.9.5",
-        decode: Some((0.05, 0.0)),
-        ..OLD
-    });
+    check(&NEW);
 }
 
 #[test]
@@ -199,48 +221,27 @@ fn wan_of_the_first_version() {
 
 #[test]
 fn wan_with_two_experts() {
-    check(&Case {
-        model: "wan-2.2-pair",
-        guidance_2: Some(2.5),
-        ..WAN
-    });
+    check(&PAIR);
 }
 
 #[test]
 fn wan_with_the_vae_of_the_second_version() {
-    check(&Case {
-        model: "wan-2.2-5b",
-        size: Size::new(96, 64),
-        ..WAN
-    });
+    check(&SMALL);
 }
 
 #[test]
 fn ltx_video_begins_with_a_picture() {
-    check(&Case {
-        picture: true,
-        ..OLD
-    });
+    check(&pictured(OLD));
 }
 
 #[test]
 fn ltx_video_with_the_condition_pipeline_begins_with_a_picture() {
-    check(&Case {
-        model: "ltx-0.9.5",
-        decode: Some((0.05, 0.0)),
-        picture: true,
-        ..OLD
-    });
+    check(&pictured(NEW));
 }
 
 #[test]
 fn wan_of_the_second_version_begins_with_a_picture() {
-    check(&Case {
-        model: "wan-2.2-5b",
-        size: Size::new(96, 64),
-        picture: true,
-        ..WAN
-    });
+    check(&pictured(SMALL));
 }
 
 /// A LoRA of rank 1 on one layer, in diffusers' names.
@@ -293,10 +294,17 @@ fn a_lora_changes_the_clip_by_its_factor_and_the_hash_tells() {
 #[test]
 fn bf16_and_eight_bits_stay_near_the_reference() {
     // Weights are exact in bf16; activations meet them rounded, five steps long.
-    for (case, dtype) in [&OLD, &WAN]
-        .into_iter()
-        .flat_map(|c| ROUNDED.map(|d| (c, d)))
-    {
+    let cases = [
+        &OLD,
+        &NEW,
+        &WAN,
+        &PAIR,
+        &SMALL,
+        &pictured(OLD),
+        &pictured(NEW),
+        &pictured(SMALL),
+    ];
+    for (case, dtype) in cases.into_iter().flat_map(|c| ROUNDED.map(|d| (c, d))) {
         let [latents, frames] = case.errors(dtype);
         let what = format!("{} in {dtype:?}", case.model);
         assert!(
@@ -308,4 +316,36 @@ fn bf16_and_eight_bits_stay_near_the_reference() {
             "{what}: frames off by {frames}"
         );
     }
+}
+
+/// Writes the weights of a folder as two shards and their index, as `save_pretrained` does it.
+fn shard(folder: &Path) {
+    let whole = folder.join("diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&whole).unwrap();
+    let mut tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let rest = tensors.split_off(tensors.len() / 2);
+    let mut places = serde_json::Map::new();
+    for (n, tensors) in [tensors, rest].into_iter().enumerate() {
+        let name = format!("diffusion_pytorch_model-0000{}-of-00002.safetensors", n + 1);
+        let place = |(tensor, _): &(String, TensorView)| (tensor.clone(), name.as_str().into());
+        places.extend(tensors.iter().map(place));
+        let shard = safetensors::serialize(tensors, None).unwrap();
+        fs::write(folder.join(name), shard).unwrap();
+    }
+    let index = serde_json::json!({"weight_map": places}).to_string();
+    let name = "diffusion_pytorch_model.safetensors.index.json";
+    fs::write(folder.join(name), index).unwrap();
+    fs::remove_file(whole).unwrap();
+}
+
+#[test]
+fn a_directory_in_shards_is_the_same_model() {
+    let folder = Folder::new();
+    let model = copy(WAN.model, &folder);
+    for part in ["transformer", "vae"] {
+        shard(&model.join(part));
+    }
+    let mut request = WAN.request(Dtype::F32);
+    request.model = Some(model.display().to_string());
+    assert_close("in shards", errors(&request, &WAN.fixture("safetensors")));
 }

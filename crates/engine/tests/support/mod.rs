@@ -47,6 +47,7 @@ impl Default for Double {
                 steps: 4,
                 draft_steps: 2,
                 guidance: 2.0,
+                timesteps: None,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
                 guidance_2: None,

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use kinora_diffusion::samplers::Progress;
-use kinora_diffusion::{Guidance, Sampler, Schedule, sample};
+use kinora_diffusion::samplers::{Progress, euler};
+use kinora_diffusion::{Guidance, Schedule};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_filmset::script::random::Rng;
@@ -118,7 +118,7 @@ impl Samples {
         let schedule = Schedule::shifted(STEPS, SHIFT);
         let noise = Tensor::from_f32(&noise, &dims);
         let go_on = |_: &Progress| ControlFlow::Continue(());
-        let latents = sample(Sampler::Euler, noise, &schedule, velocity, go_on);
+        let latents = euler(noise, &schedule, velocity, go_on);
         latents.expect("nobody stops a sample")
     }
 }
