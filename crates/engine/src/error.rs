@@ -119,6 +119,18 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A part that a file of a model lacks and that is nowhere else, or is not the right one.
+    #[error("model {model}: {part}: {reason}")]
+    Part {
+        /// The model.
+        model: String,
+        /// The part.
+        part: String,
+        /// What is wrong.
+        reason: String,
+        /// The option that names another one.
+        option: &'static str,
+    },
     /// `KINORA_CPU` names an instruction set that is unknown or missing here.
     #[error("KINORA_CPU: {message}")]
     Processor {
@@ -197,6 +209,7 @@ impl Error {
             | Self::Value { .. }
             | Self::Size { .. }
             | Self::Seconds { .. }
+            | Self::Part { .. }
             | Self::Processor { .. }
             | Self::UnknownModel { .. } => Kind::Usage,
             Self::Cancelled => Kind::Cancelled,
@@ -217,6 +230,7 @@ impl Error {
             Self::Coverage { .. } => "coverage_too_low",
             Self::Memory { .. } => "not_enough_memory",
             Self::Model { .. } => "model_damaged",
+            Self::Part { .. } => "missing_part",
             Self::Processor { .. } => "invalid_processor",
             Self::Array { .. } => "invalid_file",
             Self::Measure { .. } => "not_measurable",
@@ -246,6 +260,7 @@ impl Error {
             Self::Coverage { .. } => "`kinora prompt` shows what each word does; without --strict the clip is made all the same".into(),
             Self::Memory { .. } => "a smaller --size or fewer --seconds needs less; so does closing other programs".into(),
             Self::Model { .. } => "the files are not those that were published: build or install the model again".into(),
+            Self::Part { option, .. } => format!("name the right one with {option}"),
             Self::Processor { known, .. } => format!("this machine has {known}; without KINORA_CPU the fastest is taken"),
             Self::Array { .. } => "the file must be safetensors as --save-latents or --save-frames writes them".into(),
             Self::Measure { hint, .. } => (*hint).into(),

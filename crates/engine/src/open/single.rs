@@ -122,10 +122,8 @@ impl Parts<'_> {
                 Ok(self.ltx_vae(place)?.map(|vae| vae.config))
             })?,
         };
-        let vae = self.ltx_vae(&place)?.ok_or_else(|| {
-            let reason = "the file holds no VAE of LTX-Video; name one with --vae";
-            self.failed("vae", reason)
-        })?;
+        let vae = self.ltx_vae(&place)?;
+        let vae = vae.ok_or_else(|| self.wrong("vae", "it is none of LTX-Video", "--vae"))?;
         let (class, scheduler) = ltx_pipeline(&vae.config);
         let part = Weighty {
             place: self.file.to_path_buf(),
@@ -181,7 +179,7 @@ impl Parts<'_> {
         let (vae, preset) = self.wan_vae(&place)?;
         if preset.name != needed.name {
             let reason = format!("it is {}, the model needs {}", preset.name, needed.name);
-            return Err(self.failed("vae", reason));
+            return Err(self.wrong("vae", reason, "--vae"));
         }
         let low = self.low_noise()?;
         let low = low.map(|file| self.expert(file, &found)).transpose()?;
@@ -223,7 +221,7 @@ impl Parts<'_> {
             }
         }
         let error = refused.expect("two layouts were tried");
-        Err(self.failed("vae", error))
+        Err(self.wrong("vae", error, "--vae"))
     }
 
     /// The expert for low noise of a pair: the one that the user names, or the file beside this one
@@ -244,15 +242,16 @@ impl Parts<'_> {
             return Ok(Some(other));
         }
         let reason = format!(
-            "its name says that it is one of two experts: --model takes the one for high noise, \
-             and `{}` is not beside it; name the one for low noise with --transformer-2",
+            "the model's name says that it is one of two experts: --model takes the one for high \
+             noise, and `{}` is not beside it",
             name.replace(high, low)
         );
-        Err(self.failed("transformer_2", reason))
+        Err(self.wrong("transformer_2", reason, "--transformer-2"))
     }
 
     fn expert(&self, file: PathBuf, first: &wan::Detected) -> Result<Weighty> {
-        let failed = |error: &dyn std::fmt::Display| self.failed("transformer_2", error);
+        let failed =
+            |error: &dyn std::fmt::Display| self.wrong("transformer_2", error, "--transformer-2");
         let rules = self.wan_rules(&file)?;
         let found = wan::transformer_of(&self.wan_transformer(&file, &rules)?)
             .map_err(|error| failed(&error))?;
@@ -302,7 +301,7 @@ impl Parts<'_> {
             Ok(text)
         } else {
             let reason = format!("it is a {variant}, the model needs a {needed}");
-            Err(self.failed("text_encoder", reason))
+            Err(self.wrong("text_encoder", reason, "--text-encoder"))
         }
     }
 
@@ -353,7 +352,7 @@ impl Parts<'_> {
         &self,
         part: &str,
         given: Option<&Path>,
-        option: &str,
+        option: &'static str,
         fits: impl Fn(&Path) -> Result<Option<String>>,
     ) -> Result<PathBuf> {
         if let Some(given) = given {
@@ -377,21 +376,28 @@ impl Parts<'_> {
             None => Ok(place.clone()),
             Some((another, _)) => {
                 let reason = format!(
-                    "the file has none, and {} and {} are not the same; name one with {option}",
+                    "the file has none, and {} and {} are not the same",
                     place.display(),
                     another.display()
                 );
-                Err(self.failed(part, reason))
+                Err(self.wrong(part, reason, option))
             }
         }
     }
 
-    fn nowhere(&self, part: &str, option: &str) -> Error {
-        let reason = format!(
-            "the file has none, there is none beside it, and no installed model has one that fits; \
-             name one with {option}"
-        );
-        self.failed(part, reason)
+    fn nowhere(&self, part: &str, option: &'static str) -> Error {
+        let reason =
+            "the file has none, there is none beside it, and no installed model has one that fits";
+        self.wrong(part, reason, option)
+    }
+
+    fn wrong(&self, part: &str, reason: impl std::fmt::Display, option: &'static str) -> Error {
+        Error::Part {
+            model: self.name.clone(),
+            part: part.into(),
+            reason: reason.to_string(),
+            option,
+        }
     }
 
     fn no_pair(&self) -> Error {
