@@ -80,3 +80,19 @@ fn every_seed_is_read_or_refused_as_it_is_meant() {
     assert_eq!(read(spiece, |bytes| Tokenizer::from_spiece(bytes, 4)), 4);
     assert_eq!(read(json, Tokenizer::from_json), 6);
 }
+
+/// The densest that the formats can say: pieces of two and of four bytes, entries of eight.
+#[test]
+fn the_densest_files_stay_below_the_ceiling() {
+    let _alone = alone();
+    let whole = &files("spiece", "model")[2];
+    for piece in [&[0x0a, 0][..], &[0x0a, 2, 0x18, 3], &[0x0a, 2, 0x18, 4]] {
+        let bytes = [whole, &piece.repeat(100_000)[..]].concat();
+        let read = bounded(bytes.len(), || Tokenizer::from_spiece(&bytes, 4).is_ok());
+        assert!(read);
+    }
+    let vocab = "[\"\",0],".repeat(100_000);
+    let json = format!(r#"{{"model":{{"unk_id":0,"vocab":[{vocab}["</s>",0]]}}}}"#);
+    let read = bounded(json.len(), || Tokenizer::from_json(json.as_bytes()).is_ok());
+    assert!(read);
+}
