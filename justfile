@@ -25,9 +25,12 @@ page:
 train *ARGS:
     cargo run --release --package kinora-train -- {{ARGS}}
 
-# Rewrites the parity fixtures of the native model (needs oracle/requirements.txt).
+# Rewrites all parity fixtures: the native model's and the open models' (needs oracle/requirements.txt).
 fixtures:
     cd oracle && python fixtures.py
+    cd oracle && for script in files t5 ltx ltx_keys wan directories pictures; do \
+        python -m open_models.$script || exit 1; \
+    done
 
 # The pinned official SDKs against the real binary; installs them under target/sdk.
 conformance:

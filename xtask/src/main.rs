@@ -1,6 +1,7 @@
 //! Chores of the repository. `cargo xtask tidy` checks what the compiler cannot: which room may
-//! know which, where `unsafe` may stand, and that files stay readable.
+//! know which, where `unsafe` may stand, and that files stay readable and fixtures small.
 
+mod fixtures;
 mod graph;
 mod sources;
 
@@ -29,6 +30,7 @@ fn tidy() -> Result<()> {
         .expect("xtask lies in the workspace");
     let mut findings = graph::check(root)?;
     findings.extend(sources::check(root)?);
+    findings.extend(fixtures::check(root)?);
     if findings.is_empty() {
         println!("tidy");
         return Ok(());

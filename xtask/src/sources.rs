@@ -64,7 +64,7 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
 }
 
 /// Files that git tracks, relative to the root.
-fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
+pub fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])
         .current_dir(root)

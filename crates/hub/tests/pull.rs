@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use kinora_hub::{Hub, HubError, Installed, Phase, Pull, installed, installed_variant};
-use support::{Server, TINY, WEIGHTS, header, sha256};
+use support::{Server, TINY, WEIGHTS, client, header, sha256};
 
 fn pull(hub: &Hub, models: &Path) -> Result<Installed, HubError> {
     Pull::plan(hub, &TINY, models)?.run(hub, |_| ControlFlow::Continue(()))
@@ -16,7 +16,7 @@ fn pull(hub: &Hub, models: &Path) -> Result<Installed, HubError> {
 /// The error of a pull whose files are not installed.
 fn refused(server: &Server, token: Option<&str>) -> HubError {
     let models = tempfile::tempdir().unwrap();
-    let error = pull(&server.hub(token), models.path()).unwrap_err();
+    let error = pull(&client(server, token), models.path()).unwrap_err();
     assert!(installed(models.path()).is_empty());
     assert!(!models.path().join("tiny").join(WEIGHTS).exists());
     error
@@ -24,8 +24,8 @@ fn refused(server: &Server, token: Option<&str>) -> HubError {
 
 #[test]
 fn a_model_is_planned_downloaded_and_listed() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let hub = server.hub(None);
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let hub = client(&server, None);
     let plan = Pull::plan(&hub, &TINY, models.path()).unwrap();
     assert_eq!(plan.files().len(), 3, "README.md is not wanted");
     assert_eq!((plan.bytes(), plan.bytes_left()), (3_000_010, 3_000_010));
@@ -56,8 +56,8 @@ fn a_model_is_planned_downloaded_and_listed() {
 
 #[test]
 fn what_is_there_is_not_downloaded_again() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let hub = server.hub(None);
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let hub = client(&server, None);
     pull(&hub, models.path()).unwrap();
     assert_eq!(
         Pull::plan(&hub, &TINY, models.path()).unwrap().bytes_left(),
@@ -73,8 +73,8 @@ fn what_is_there_is_not_downloaded_again() {
 
 #[test]
 fn a_new_version_replaces_the_old_one() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let hub = server.hub(None);
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let hub = client(&server, None);
     pull(&hub, models.path()).unwrap();
     server
         .state()
@@ -89,9 +89,9 @@ fn a_new_version_replaces_the_old_one() {
 
 #[test]
 fn a_cut_connection_is_taken_up_where_it_ended() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     server.state().cut = Some(1_100_000);
-    pull(&server.hub(None), models.path()).unwrap();
+    pull(&client(&server, None), models.path()).unwrap();
     let ranges: Vec<Option<String>> = server
         .downloads()
         .iter()
@@ -109,7 +109,7 @@ fn a_cut_connection_is_taken_up_where_it_ended() {
 
 #[test]
 fn a_connection_that_brings_nothing_is_given_up() {
-    let server = Server::start();
+    let server = support::start();
     server.state().cut = Some(0);
     let error = refused(&server, None);
     assert!(
@@ -128,23 +128,23 @@ fn a_connection_that_brings_nothing_is_given_up() {
 
 #[test]
 fn a_hub_that_ignores_ranges_is_read_from_the_beginning() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     server.state().ignores_ranges = true;
     let part = models.path().join("tiny").join(format!("{WEIGHTS}.part"));
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     fs::write(&part, [1; 500]).unwrap();
-    pull(&server.hub(None), models.path()).unwrap();
+    pull(&client(&server, None), models.path()).unwrap();
     assert_eq!(header(&server.downloads()[0], "range"), Some("bytes=500-"));
 }
 
 #[test]
 fn a_part_of_another_version_is_thrown_away() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     let part = models.path().join("tiny").join(format!("{WEIGHTS}.part"));
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     for length in [500, 4_000_000] {
         fs::write(&part, vec![1; length]).unwrap();
-        let model = pull(&server.hub(None), models.path()).unwrap();
+        let model = pull(&client(&server, None), models.path()).unwrap();
         assert_eq!(
             model.files[2].sha256,
             sha256(&server.state().files[WEIGHTS])
@@ -157,7 +157,7 @@ fn a_part_of_another_version_is_thrown_away() {
 
 #[test]
 fn a_wrong_digest_is_refused() {
-    let server = Server::start();
+    let server = support::start();
     server
         .state()
         .listed
@@ -169,7 +169,7 @@ fn a_wrong_digest_is_refused() {
 
 #[test]
 fn refusals_say_what_to_do() {
-    let server = Server::start();
+    let server = support::start();
     for (status, token, reason) in [
         (401, None, "refused (401); it wants a token"),
         (
@@ -192,9 +192,9 @@ fn refusals_say_what_to_do() {
 
 #[test]
 fn a_hub_that_is_busy_is_asked_again() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     server.state().status = Some((503, 2));
-    pull(&server.hub(None), models.path()).unwrap();
+    pull(&client(&server, None), models.path()).unwrap();
     server.state().status = Some((500, 9));
     let error = refused(&server, None);
     assert!(
@@ -210,8 +210,10 @@ fn no_hub_no_repository_no_file() {
     let error = pull(&hub, models.path()).unwrap_err();
     assert!(matches!(error, HubError::Network { .. }), "{error}");
 
-    let server = Server::start();
-    let error = server.hub(None).list("someone/else", "main").unwrap_err();
+    let server = support::start();
+    let error = client(&server, None)
+        .list("someone/else", "main")
+        .unwrap_err();
     assert!(matches!(error, HubError::NotFound { .. }), "{error}");
     server
         .state()
@@ -223,7 +225,7 @@ fn no_hub_no_repository_no_file() {
 
 #[test]
 fn a_list_that_lies_is_refused() {
-    let server = Server::start();
+    let server = support::start();
     for (list, reason) in [
         ("<html>", "cannot be read"),
         (
@@ -251,8 +253,8 @@ fn a_list_that_lies_is_refused() {
 
 #[test]
 fn a_file_longer_than_listed_is_refused() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let hub = server.hub(None);
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let hub = client(&server, None);
     let plan = Pull::plan(&hub, &TINY, models.path()).unwrap();
     server
         .state()
@@ -269,8 +271,8 @@ fn a_file_longer_than_listed_is_refused() {
 
 #[test]
 fn a_stopped_download_goes_on_later() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let hub = server.hub(None);
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let hub = client(&server, None);
     let plan = Pull::plan(&hub, &TINY, models.path()).unwrap();
     let error = plan.run(&hub, |progress| {
         if progress.file == WEIGHTS && progress.file_bytes > 0 {
@@ -294,11 +296,11 @@ fn a_stopped_download_goes_on_later() {
 
 #[test]
 fn a_token_goes_to_the_hub_and_no_further() {
-    let (server, store) = (Server::start(), Server::start());
+    let (server, store) = (support::start(), support::start());
     let elsewhere = store.address.replace("127.0.0.1", "localhost");
     server.state().redirect = Some(elsewhere);
     let models = tempfile::tempdir().unwrap();
-    pull(&server.hub(Some(" secret\n")), models.path()).unwrap();
+    pull(&client(&server, Some(" secret\n")), models.path()).unwrap();
     for request in &server.state().requests {
         assert_eq!(header(request, "authorization"), Some("Bearer secret"));
     }
@@ -309,19 +311,19 @@ fn a_token_goes_to_the_hub_and_no_further() {
 
 #[test]
 fn two_downloads_of_one_file_do_not_meet() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     let part = models.path().join("tiny").join(format!("{WEIGHTS}.part"));
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     let other = fs::File::create(&part).unwrap();
     other.lock().unwrap();
-    let error = pull(&server.hub(None), models.path()).unwrap_err();
+    let error = pull(&client(&server, None), models.path()).unwrap_err();
     assert!(matches!(error, HubError::Busy { .. }), "{error}");
 }
 
 #[test]
 fn a_damaged_file_is_found() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
-    let model = pull(&server.hub(None), models.path()).unwrap();
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
+    let model = pull(&client(&server, None), models.path()).unwrap();
     let path = model.folder.join(WEIGHTS);
     let mut data = fs::read(&path).unwrap();
     data[1_000_000] ^= 1;
@@ -336,11 +338,11 @@ fn a_damaged_file_is_found() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_as_such() {
-    let (server, models) = (Server::start(), tempfile::tempdir().unwrap());
+    let (server, models) = (support::start(), tempfile::tempdir().unwrap());
     let part = models.path().join("tiny").join(format!("{WEIGHTS}.part"));
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/full", &part).unwrap();
-    let error = pull(&server.hub(None), models.path()).unwrap_err();
+    let error = pull(&client(&server, None), models.path()).unwrap_err();
     assert!(
         matches!(
             error,

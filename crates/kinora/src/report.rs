@@ -51,6 +51,7 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let known = error.downcast_ref::<Error>();
+    let hub = error.downcast_ref::<HubError>();
     if let Some(Error::Cancelled) = known {
         eprintln!("stopped: the clip in progress was not written");
         return ExitCode::from(INTERRUPTED);
@@ -64,7 +65,7 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         }
         hint(&error.hint());
     }
-    if let Some(text) = error.downcast_ref::<HubError>().and_then(HubError::hint) {
+    if let Some(text) = hub.and_then(HubError::hint) {
         hint(text);
     }
     if let Some(error) = error.downcast_ref::<ProvenanceError>() {
@@ -76,11 +77,21 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         hint(error.hint());
     }
-    ExitCode::from(match known.map(Error::kind) {
+    let kind = known.map(Error::kind).or_else(|| hub.map(kind_of));
+    ExitCode::from(match kind {
         Some(Kind::Usage) => USAGE,
         Some(Kind::Cancelled) => INTERRUPTED,
         Some(Kind::Failure) | None => FAILURE,
     })
+}
+
+/// Whose mistake an error of a hub is.
+fn kind_of(error: &HubError) -> Kind {
+    match error {
+        HubError::UnknownVariant { .. } | HubError::Endpoint { .. } => Kind::Usage,
+        HubError::Stopped => Kind::Cancelled,
+        _ => Kind::Failure,
+    }
 }
 
 /// A panic outside of any job.

@@ -1,5 +1,7 @@
 //! The command line as a user meets it: the built binary, its words, files and exit codes.
 
+#[path = "cli/models.rs"]
+mod models;
 mod support;
 
 use std::fs;
@@ -495,58 +497,8 @@ fn what_cannot_be_measured_is_explained() {
 }
 
 #[test]
-fn the_memory_that_models_tells_is_that_of_the_plan() {
+fn completions_and_benchmarks_are_printed() {
     let folder = Folder::new();
-    let json = |arguments: &[&str]| -> Value {
-        let outcome = folder.kinora(arguments);
-        assert_eq!(outcome.code, 0, "{}", outcome.err);
-        serde_json::from_str(&outcome.out).expect("JSON")
-    };
-    let models = json(&["models", "--json"]);
-    let Some(told) = models["models"][0]["memory"].as_array() else {
-        return; // a build without weights
-    };
-    for need in told {
-        let resolution = need["resolution"].as_str().expect("text");
-        let plan = json(&[
-            "generate",
-            "a boat",
-            "--resolution",
-            resolution,
-            "--plan",
-            "--json",
-        ]);
-        let sum = |stage: &str| -> u64 {
-            let parts = plan[stage].as_array().into_iter().flatten();
-            parts
-                .map(|part| part["bytes"].as_u64().expect("a number"))
-                .sum()
-        };
-        let stages = ["text", "denoise", "decode"].map(sum);
-        let peak = sum("resident") + stages.into_iter().max().unwrap_or_default();
-        assert_eq!(need["peak_bytes"], peak, "{resolution}");
-    }
-}
-
-#[test]
-fn models_completions_and_benchmarks_are_printed() {
-    let folder = Folder::new();
-    let models = folder.kinora(&["models", "--json"]);
-    let json: Value = serde_json::from_str(&models.out).expect("JSON");
-    for model in ["models", "published"].map(|kind| &json[kind]) {
-        for model in model.as_array().expect("a list") {
-            let memory = model["memory"].as_array().expect("a list");
-            let names: Vec<_> = memory.iter().map(|need| &need["resolution"]).collect();
-            assert_eq!(names, ["480p", "720p", "1080p"], "{model}");
-            assert_eq!(memory[0]["seconds"], 4.0, "{model}");
-        }
-    }
-    let listed = folder.kinora(&["models"]).out;
-    assert_eq!(
-        listed.matches("memory for 4 s: ").count(),
-        json["published"].as_array().map_or(0, Vec::len)
-            + json["models"].as_array().map_or(0, Vec::len)
-    );
     let script = folder.kinora(&["completions", "bash"]);
     assert!(script.out.contains("kinora__subcmd__generate") || script.out.contains("_kinora()"));
     let model = tiny_model();

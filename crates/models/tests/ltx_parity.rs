@@ -1,5 +1,7 @@
 //! LTX-Video reproduces diffusers: tensors that `oracle/open_models/ltx.py` wrote.
 
+#[path = "support/close.rs"]
+mod close;
 #[path = "ltx/fixture.rs"]
 mod fixture;
 #[path = "ltx/keys.rs"]

@@ -1,7 +1,11 @@
 //! The Rust model reproduces the named intermediates of its mirror in `PyTorch` (`oracle/fixtures.py`).
 
+#[path = "support/close.rs"]
+mod close;
+
 use std::path::Path;
 
+use close::assert_close;
 use kinora_models::native::{Config, Decoder, Encoder, TextEncoder, TextStates, Transformer, Word};
 use kinora_nn::WeightFile;
 use kinora_tensor::{DType, Precision, Tensor};
@@ -25,22 +29,6 @@ fn read<const N: usize>(file: &WeightFile, name: &str, shape: [usize; N]) -> Ten
     file.weights(Precision::F32)
         .tensor(name, shape)
         .expect("a named intermediate")
-}
-
-#[track_caller]
-fn assert_close(what: &str, ours: &Tensor, reference: &Tensor, bound: f32) {
-    assert_eq!(ours.shape(), reference.shape(), "{what}");
-    let (ours, reference) = (ours.to_vec(), reference.to_vec());
-    let scale = reference.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    let error = ours
-        .iter()
-        .zip(&reference)
-        .fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
-    assert!(
-        error <= bound * scale,
-        "{what}: off by {error}, allowed {} of {scale}",
-        bound * scale
-    );
 }
 
 /// The numbers of the words, NaN where a word is none: weights may not hold that, so the file is read
@@ -189,4 +177,12 @@ fn decoder_streams_latent_frames_one_by_one() {
 #[test]
 fn decoder_in_bf16() {
     decoder(Precision::Bf16, &[3], BF16_BOUND);
+}
+
+#[test]
+#[should_panic(expected = "off by NaN")]
+fn what_is_no_number_is_close_to_nothing() {
+    let reference = Tensor::from_fn(&[3], |i| i as f32);
+    let ours = Tensor::from_fn(&[3], |i| if i == 1 { f32::NAN } else { i as f32 });
+    assert_close("a NaN among numbers", &ours, &reference, 1.0);
 }

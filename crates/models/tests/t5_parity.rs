@@ -1,13 +1,19 @@
 //! T5 and UMT5 reproduce transformers: streams of tiny random encoders, ids of prompts in many
 //! scripts, and the names of the published files (`oracle/open_models/t5.py`).
 
+#[path = "support/close.rs"]
+mod close;
+#[path = "t5/layouts.rs"]
+mod layouts;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use kinora_models::t5::{self, Config, Encoder, Piece, PieceKind, Tokenizer, bucket, keys};
-use kinora_nn::{Rule, WeightFile};
+use close::assert_close;
+use kinora_models::t5::{self, Config, Encoder, Piece, PieceKind, Tokenizer, bucket};
+use kinora_nn::WeightFile;
 use kinora_tensor::{Precision, Tensor};
 use serde::Deserialize;
 use serde_json::Value;
@@ -75,22 +81,6 @@ impl Fixture {
     }
 }
 
-#[track_caller]
-fn assert_close(what: &str, ours: &Tensor, reference: &Tensor, bound: f32) {
-    assert_eq!(ours.shape(), reference.shape(), "{what}");
-    let (ours, reference) = (ours.to_vec(), reference.to_vec());
-    let scale = reference.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    let error = ours.iter().zip(&reference).map(|(a, b)| (a - b).abs());
-    // Not by `f32::max`, which would pass over a NaN.
-    let error = error.fold(0.0_f32, |m, e| if e <= m { m } else { e });
-    println!("{what}: {}", error / scale);
-    assert!(
-        error <= bound * scale,
-        "{what}: off by {error}, allowed {} of {scale}",
-        bound * scale
-    );
-}
-
 #[test]
 fn t5_without_a_mask_over_padding() {
     let fixture = Fixture::open("t5", 40);
@@ -128,91 +118,6 @@ fn distances_fall_into_the_buckets_of_the_reference() {
             );
         }
     }
-}
-
-/// Names and shapes of a published file, `{}` for the block.
-#[derive(Deserialize)]
-struct Names {
-    apart: BTreeMap<String, Vec<usize>>,
-    first: BTreeMap<String, Vec<usize>>,
-    others: BTreeMap<String, Vec<usize>>,
-    blocks: usize,
-}
-
-impl Names {
-    fn all(&self) -> Vec<(String, Vec<usize>)> {
-        let mut all: Vec<_> = self.apart.clone().into_iter().collect();
-        for i in 0..self.blocks {
-            let block = if i == 0 { &self.first } else { &self.others };
-            let named = |(name, shape): (&String, &Vec<usize>)| {
-                (name.replace("{}", &i.to_string()), shape.clone())
-            };
-            all.extend(block.iter().map(named));
-        }
-        all
-    }
-}
-
-#[test]
-fn every_tensor_of_the_published_files_is_read_once() {
-    let layouts: BTreeMap<String, Names> = json("names.json");
-    assert_eq!(layouts.len(), 5);
-    for (layout, names) in layouts {
-        let (kind, variant) = layout.split_once('_').expect("layout and encoder");
-        let rules: &[Rule] = match kind {
-            "transformers" => keys::FROM_TRANSFORMERS,
-            "gguf" => keys::FROM_GGUF,
-            _ => keys::FROM_WAN,
-        };
-        let file = WeightFile::shapes_only(&layout, names.all());
-        assert_eq!(t5::layout(&file), Some(rules), "{layout}");
-        let preset = if variant == "t5" {
-            t5::T5_V1_1_XXL
-        } else {
-            t5::UMT5_XXL
-        };
-        let config = Config::from_json(preset).expect("the preset");
-        let file = file.with_rules(&[rules]);
-        let weights = file.weights(Precision::Bf16);
-        let detected = Config::from_shapes(&weights);
-        assert_eq!(detected.as_ref(), Some(&config), "{layout}");
-        let encoder = Encoder::load(&weights, &config);
-        encoder
-            .err()
-            .map_or(Ok(()), Err)
-            .expect("every tensor is there");
-        file.finish().expect("every tensor is read");
-    }
-}
-
-#[test]
-fn an_embedding_under_the_name_of_the_stack_alone_is_found() {
-    let layouts: BTreeMap<String, Names> = json("names.json");
-    let mut names = layouts["transformers_umt5"].all();
-    names.retain(|(name, _)| name != "shared.weight");
-    let file = WeightFile::shapes_only("stack", names);
-    assert_eq!(t5::layout(&file), Some(keys::FROM_STACK));
-    let file = file.with_rules(&[keys::FROM_STACK]);
-    let config = Config::from_shapes(&file.weights(Precision::F32)).expect("an encoder");
-    assert!(Encoder::load(&file.weights(Precision::Bf16), &config).is_ok());
-    file.finish().expect("every tensor is read");
-}
-
-#[test]
-fn a_decoder_in_the_file_is_left_alone() {
-    let layouts: BTreeMap<String, Names> = json("names.json");
-    let mut names = layouts["transformers_t5"].all();
-    names.retain(|(name, _)| name != "encoder.embed_tokens.weight");
-    let others = [
-        "decoder.block.0.layer.0.SelfAttention.q.weight",
-        "lm_head.weight",
-    ];
-    names.extend(others.map(|name| (name.to_owned(), vec![4096, 4096])));
-    let file = WeightFile::shapes_only("all of it", names);
-    let file = file.with_rules(&[keys::FROM_TRANSFORMERS]);
-    let config = Config::from_json(t5::T5_V1_1_XXL).expect("the preset");
-    assert!(Encoder::load(&file.weights(Precision::Bf16), &config).is_ok());
-    file.finish().expect("every tensor is read");
 }
 
 /// Prompts, and the ids of each tokenizer as numbers with spaces between.

@@ -48,9 +48,10 @@ struct Published {
     repository: &'static str,
     abilities: Vec<&'static str>,
     installed: bool,
-    /// Bytes of the installed files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
+    /// Bytes of its files: of those that are here, else about those to download.
+    bytes: u64,
+    /// Whether `bytes` is told from the number of weights, in 16 bits.
+    bytes_are_about: bool,
     /// The memory that its clips take.
     memory: Vec<Need>,
 }
@@ -73,7 +74,8 @@ impl Published {
                 .map(|ability| name(*ability))
                 .collect(),
             installed: found.is_some(),
-            bytes: found.map(Installed::bytes),
+            bytes: found.map_or(variant.about_bytes(), Installed::bytes),
+            bytes_are_about: found.is_none(),
         })
     }
 }
@@ -99,11 +101,11 @@ fn memory(
     }
 }
 
-/// Only what Kinora does with the model; some can do more.
+/// What people call an ability.
 fn name(ability: Ability) -> &'static str {
     match ability {
         Ability::TextToVideo => "text to video",
-        Ability::ImageToVideo => "image to video (not yet in Kinora)",
+        Ability::ImageToVideo => "image to video",
     }
 }
 
@@ -129,22 +131,28 @@ pub fn run(arguments: &Models) -> Result<()> {
     }
     super::print("\nPublished models, by `kinora pull NAME`:")?;
     for model in published {
-        let state = model.bytes.map_or_else(String::new, |bytes| {
-            format!("  [installed, {}]", gigabytes(bytes))
-        });
-        super::print(&format!(
-            "{:<26}{} {}, {}{state}\n{:26}{}\n{:26}{}",
-            model.name,
-            model.family,
-            model.parameters,
-            model.about,
-            "",
-            model.licence,
-            "",
-            told(&model.memory)
-        ))?;
+        super::print(&told_published(&model))?;
     }
     Ok(())
+}
+
+/// A published model in a paragraph, its name in the margin.
+fn told_published(model: &Published) -> String {
+    let bytes = gigabytes(model.bytes);
+    let state = if model.installed {
+        format!("installed, {bytes}")
+    } else {
+        format!("not installed, about {bytes} to download")
+    };
+    let lines = [
+        format!("{}, {}, {}", model.family, model.parameters, model.about),
+        format!("licence: {}", model.licence),
+        model.abilities.join(", "),
+        state,
+        told(&model.memory),
+    ];
+    let margin = format!("\n{:26}", "");
+    format!("{:<26}{}", model.name, lines.join(&margin))
 }
 
 /// The memory of clips in one line.

@@ -21,11 +21,12 @@ pub fn run(arguments: &args::Pull) -> Result<()> {
         variant.licence.name, variant.licence.note
     );
     eprintln!("           {}", variant.licence.url);
-    let (size, left) = (gigabytes(plan.bytes()), gigabytes(plan.bytes_left()));
-    eprintln!(
-        "  size     {size} in {} files, {left} to come",
-        plan.files().len()
-    );
+    let (size, files) = (gigabytes(plan.bytes()), plan.files().len());
+    let left = match plan.bytes_left() {
+        0 => "all of it here".to_owned(),
+        left => format!("{} to come", gigabytes(left)),
+    };
+    eprintln!("  size     {size} in {files} files, {left}");
     eprintln!("  into     {}", plan.folder().display());
     if arguments.dry_run {
         return Ok(());

@@ -20,6 +20,25 @@ pub struct Outcome {
     pub err: String,
 }
 
+impl Outcome {
+    /// Runs the binary to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let outcome = Self {
+            code: output.status.code().expect("no signal"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
+        assert!(
+            !outcome.err.contains("panicked"),
+            "panic text: {}",
+            outcome.err
+        );
+        outcome
+    }
+}
+
 /// A folder in which the binary runs, removed at the end.
 pub struct Folder(pub PathBuf);
 
@@ -47,20 +66,7 @@ impl Folder {
     }
 
     pub fn kinora(&self, arguments: &[&str]) -> Outcome {
-        let output = self.command(arguments).output().expect("the binary runs");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        let code = output.status.code().expect("no signal");
-        let outcome = Outcome {
-            code,
-            out: text(output.stdout),
-            err: text(output.stderr),
-        };
-        assert!(
-            !outcome.err.contains("panicked"),
-            "panic text: {}",
-            outcome.err
-        );
-        outcome
+        Outcome::of(&mut self.command(arguments))
     }
 
     /// `kinora generate PROMPT --model TINY --seconds 1 --steps 2` with more arguments.

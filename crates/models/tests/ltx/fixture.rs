@@ -8,6 +8,8 @@ use kinora_nn::WeightFile;
 use kinora_tensor::{Precision, Tensor};
 use serde_json::{Map, Value};
 
+pub use crate::close::assert_close;
+
 /// Largest error allowed, relative to the largest value: f32 sums in another order.
 pub const F32_BOUND: f32 = 2e-5;
 /// The same for bf16 matrices (8 bits of mantissa, weights exact, through a dozen layers).
@@ -40,22 +42,6 @@ pub fn read(file: &WeightFile, name: &str) -> Tensor {
         _ => panic!("{name} is {shape:?}"),
     }
     .expect("a named intermediate")
-}
-
-#[track_caller]
-pub fn assert_close(what: &str, ours: &Tensor, reference: &Tensor, bound: f32) {
-    assert_eq!(ours.shape(), reference.shape(), "{what}");
-    let (ours, reference) = (ours.to_vec(), reference.to_vec());
-    let scale = reference.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    let error = ours
-        .iter()
-        .zip(&reference)
-        .fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
-    assert!(
-        error <= bound * scale,
-        "{what}: off by {error}, allowed {} of {scale}",
-        bound * scale
-    );
 }
 
 /// The weights of a fixture as a file of the original layout: only tensors under `weights.`, which

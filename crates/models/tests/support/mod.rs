@@ -1,10 +1,14 @@
 //! What the parity tests of Wan share.
 #![allow(dead_code, reason = "each test file takes its part")]
 
+mod close;
+
 use std::path::{Path, PathBuf};
 
 use kinora_nn::WeightFile;
 use kinora_tensor::{Precision, Tensor};
+
+pub use close::assert_close;
 
 /// Largest error allowed in f32, relative to the largest value: sums in another order.
 pub const F32_BOUND: f32 = 2e-5;
@@ -51,19 +55,4 @@ pub fn assert_parity(what: &str, ours: &Tensor, reference: &Tensor, precision: P
     };
     let error = (power(&ours.to_dtype(reference.dtype()).sub(reference)) / power(reference)).sqrt();
     assert!(error <= bound, "{what}: off by {error} on average");
-}
-
-#[track_caller]
-pub fn assert_close(what: &str, ours: &Tensor, reference: &Tensor, bound: f32) {
-    assert_eq!(ours.shape(), reference.shape(), "{what}");
-    let (ours, reference) = (ours.to_vec(), reference.to_vec());
-    let scale = reference.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    let error = ours.iter().zip(&reference).map(|(a, b)| (a - b).abs());
-    // Not by `f32::max`, which would pass over a NaN.
-    let error = error.fold(0.0_f32, |m, e| if e <= m { m } else { e });
-    assert!(
-        error <= bound * scale,
-        "{what}: off by {error}, allowed {} of {scale}",
-        bound * scale
-    );
 }

@@ -7,6 +7,17 @@ use super::encoding::Encoding;
 use super::value::Value;
 use super::{WeightsError, gguf, safetensors, scaled};
 
+/// Most axes of a tensor: four in GGUF's own text, five in files of video models.
+pub(super) const MAX_AXES: usize = 6;
+
+/// How many elements a shape has; `None` when a computer cannot count those of its axes that are not
+/// empty, some of which are joined to rows and columns when it is read.
+pub(super) fn elements(shape: &[usize]) -> Option<usize> {
+    let axes = shape.iter().filter(|&&axis| axis > 0);
+    let all = axes.copied().try_fold(1_usize, usize::checked_mul)?;
+    Some(if shape.contains(&0) { 0 } else { all })
+}
+
 /// A tensor of a file.
 pub(super) struct Entry {
     pub(super) part: usize,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::encoding::Encoding;
-use super::entry::{Entry, Header};
+use super::entry::{Entry, Header, MAX_AXES, elements};
 use super::safetensors::check_length;
 use super::value::Value;
 
@@ -15,8 +15,6 @@ use super::value::Value;
 pub(super) const MAGIC: &[u8; 4] = b"GGUF";
 /// Where tensors lie, when the file does not say otherwise.
 const ALIGNMENT: u64 = 32;
-/// Axes of a tensor. Four in the format's text, five in files of video models.
-const MAX_AXES: u32 = 6;
 /// Values of all lists together; a tokenizer has less than a million.
 const MAX_VALUES: usize = 1 << 22;
 /// Lists within lists.
@@ -107,10 +105,10 @@ impl Info {
             offset,
         } = self;
         let wrong = |reason: &str| format!("`{name}` of {dims:?} in {encoding}: {reason}");
-        let elements = dims
-            .iter()
-            .try_fold(1_u64, |n, &d| n.checked_mul(d))
-            .and_then(|n| usize::try_from(n).ok())
+        let axes = dims.iter().rev().map(|&axis| usize::try_from(axis).ok());
+        let (mut shape, count) = axes
+            .collect::<Option<Vec<usize>>>()
+            .and_then(|shape| elements(&shape).map(|count| (shape, count)))
             .ok_or_else(|| wrong("more elements than a computer counts"))?;
         // An unknown type takes no bytes as far as we know; it is refused when it is read.
         let (block, bytes) = encoding.block().unwrap_or((1, 0));
@@ -123,14 +121,13 @@ impl Info {
         let range = start
             .checked_add(offset)
             .and_then(|from| usize::try_from(from).ok())
-            .zip((elements / block).checked_mul(bytes))
+            .zip((count / block).checked_mul(bytes))
             .and_then(|(from, bytes)| Some(from..from.checked_add(bytes)?))
             .filter(|range| range.end <= file)
             .ok_or_else(|| wrong("it does not lie within the file"))?;
-        let mut shape: Vec<usize> = dims.iter().rev().map(|&d| d as usize).collect();
         if let Some(original) = metadata.get(&format!("{ORIGINAL_SHAPE}{name}")) {
             shape = original_shape(original)
-                .filter(|shape| product(shape) == Some(elements))
+                .filter(|shape| elements(shape) == Some(count))
                 .ok_or_else(|| wrong(&format!("its original shape is {original:?}")))?;
         }
         check_length(&name, &encoding, &shape, &range)?;
@@ -141,10 +138,6 @@ impl Info {
 fn original_shape(value: &Value) -> Option<Vec<usize>> {
     let dims = value.as_list()?.iter();
     dims.map(|d| usize::try_from(d.as_u64()?).ok()).collect()
-}
-
-fn product(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))
 }
 
 /// A place in the file.
@@ -247,7 +240,7 @@ impl<'a> Reader<'a> {
     fn info(&mut self) -> Result<Info, String> {
         let name = self.text()?;
         let axes = self.u32()?;
-        if axes > MAX_AXES {
+        if axes as usize > MAX_AXES {
             return Err(format!("`{name}` has {axes} axes"));
         }
         let dims = (0..axes).map(|_| self.u64()).collect::<Result<_, _>>()?;

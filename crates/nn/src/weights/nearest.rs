@@ -10,9 +10,13 @@ pub(super) fn nearest<'n>(
         .min_by_key(|other| (distance(name, other), *other))
 }
 
+/// Bytes of a name that are compared: more than any published name has. A file may hold names of
+/// megabytes, whose every pair of bytes would be looked at.
+const COMPARED: usize = 512;
+
 /// Levenshtein's edit distance in bytes.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let [a, b] = [a, b].map(|name| &name.as_bytes()[..name.len().min(COMPARED)]);
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
-use super::entry::{Entry, Header};
+use super::entry::{Entry, Header, MAX_AXES, elements};
 use super::value::Value;
 
 /// What the header says of one tensor.
@@ -72,7 +72,7 @@ fn entry(name: &str, info: Info, start: usize, file: usize) -> Result<Entry, Str
     Ok(Entry::new(name.to_owned(), encoding, info.shape, range))
 }
 
-/// Checks that a tensor is as long as its shape says. A type that is unknown is refused when the
+/// Checks that a tensor has a shape that can be read and is as long as it says. A type that is unknown is refused when the
 /// tensor is read, and does no harm when it is not.
 pub(super) fn check_length(
     name: &str,
@@ -80,11 +80,13 @@ pub(super) fn check_length(
     shape: &[usize],
     range: &Range<usize>,
 ) -> Result<(), String> {
-    let all = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
-    let needed = match (all, encoding.block()) {
+    if shape.len() > MAX_AXES {
+        return Err(format!("`{name}` has {} axes", shape.len()));
+    }
+    let needed = match (elements(shape), encoding.block()) {
         (Some(_), None) => Some(range.len()),
-        (Some(all), Some((elements, bytes))) if all.is_multiple_of(elements) => {
-            (all / elements).checked_mul(bytes)
+        (Some(all), Some((block, bytes))) if all.is_multiple_of(block) => {
+            (all / block).checked_mul(bytes)
         }
         _ => None,
     };

@@ -51,7 +51,9 @@ pub fn check_equal(file: &WeightFile, truth: &WeightFile) {
         let (ours, theirs) = (read(file, name), read(truth, name));
         assert_eq!(ours.shape(), theirs.shape(), "{name}");
         let pairs = ours.to_vec().into_iter().zip(theirs.to_vec());
-        let wrong = pairs.map(|(a, b)| a - b).position(|off| off.abs() > 0.0);
+        let wrong = pairs
+            .map(|(a, b)| a - b)
+            .position(|off| off.abs() > 0.0 || off.is_nan());
         assert_eq!(wrong, None, "{name}: first element that differs");
     }
 }
