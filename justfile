@@ -28,7 +28,7 @@ train *ARGS:
 # Rewrites all parity fixtures: the native model's and the open models' (needs oracle/requirements.txt).
 fixtures:
     cd oracle && python fixtures.py
-    cd oracle && for script in files t5 ltx ltx_keys wan directories pictures; do \
+    cd oracle && for script in files t5 ltx ltx_keys wan directories pictures single_files; do \
         python -m open_models.$script || exit 1; \
     done
 

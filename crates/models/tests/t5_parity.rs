@@ -292,6 +292,19 @@ fn broken_tokenizers_are_refused() {
     assert!(lowercase.contains("Lowercase"), "{lowercase}");
     let map = message_of(|file| file["normalizer"]["precompiled_charsmap"] = "AAA".into());
     assert!(map.contains("character map"), "{map}");
+    let grown = message_of(|file| {
+        let twice =
+            serde_json::json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
+        file["normalizer"] =
+            serde_json::json!({"type": "Sequence", "normalizers": vec![twice; 20]});
+    });
+    assert!(grown.contains("1048576 times as long"), "{grown}");
+    let everywhere = message_of(|file| {
+        let between =
+            serde_json::json!({"type": "Replace", "pattern": {"String": ""}, "content": "a"});
+        file["normalizer"] = between;
+    });
+    assert!(everywhere.contains("inf times as long"), "{everywhere}");
     let scheme = message_of(|file| {
         file["pre_tokenizer"]["pretokenizers"][1]["prepend_scheme"] = "first".into();
     });

@@ -13,6 +13,9 @@ use super::unigram::{Entry, Unigram};
 use super::words::{Normalizer, Splitter};
 use super::{Tokenizer, TokenizerError};
 
+/// Published normalizers make a text three times as long at most, where each space becomes a mark.
+const MOST_GROWTH: f64 = 64.0;
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -110,6 +113,12 @@ pub(super) fn read(json: &[u8], as_t5: bool) -> Result<Tokenizer, TokenizerError
     let mut normalizers = Vec::new();
     if let Some(spec) = file.normalizer {
         push_normalizer(spec, &mut normalizers)?;
+    }
+    let growth: f64 = normalizers.iter().map(Normalizer::growth).product();
+    // Not a number where nothing is replaced by nothing.
+    if growth.is_nan() || growth > MOST_GROWTH {
+        let what = format!("normalizers that make a text {growth} times as long");
+        return Err(TokenizerError::Unsupported { what });
     }
     let mut splitters = Vec::new();
     if as_t5 {

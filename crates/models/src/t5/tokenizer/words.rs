@@ -43,6 +43,17 @@ impl Splitter {
 }
 
 impl Normalizer {
+    /// By how much a text can grow at most.
+    pub(super) fn growth(&self) -> f64 {
+        let times = |to: &str, from: usize| (to.len() as f64 / from as f64).max(1.0);
+        match self {
+            // Maps hold what they put in place; a published one turns three bytes into 33.
+            Self::Charsmap(_) | Self::Strip { .. } => 1.0,
+            Self::Replace { from, to } => times(to, from.len()),
+            Self::Spaces { to } => times(to, 2),
+        }
+    }
+
     pub(super) fn apply(&self, text: &str) -> String {
         match self {
             Self::Charsmap(map) => map.normalize(text),
