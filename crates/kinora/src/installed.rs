@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use kinora_engine::ModelFiles;
 use kinora_hub::{Installed, VARIANTS, installed, models_dir};
 use kinora_studio::Published;
 
 /// Where the model of a `--model` lies, if it was pulled; else the engine knows the name, or it is a
 /// path itself.
-pub fn place(model: Option<&str>) -> Result<Option<PathBuf>> {
+fn place(model: Option<&str>) -> Result<Option<PathBuf>> {
     let Some(name) = model else {
         return Ok(None);
     };
@@ -30,9 +31,13 @@ pub fn here() -> Vec<Installed> {
         .unwrap_or_default()
 }
 
-/// The folders of every model that was pulled.
-pub fn folders() -> Vec<PathBuf> {
-    here().into_iter().map(|model| model.folder).collect()
+/// Where the model of a `--model` lies, and the models that may complete it.
+pub fn files(model: Option<&str>) -> Result<ModelFiles> {
+    Ok(ModelFiles {
+        place: place(model)?,
+        others: here().into_iter().map(|model| model.folder).collect(),
+        ..ModelFiles::default()
+    })
 }
 
 /// Every published model, pulled or not, for a studio to offer.

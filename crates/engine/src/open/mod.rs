@@ -8,6 +8,7 @@
 
 mod directory;
 mod embeddings;
+mod experts;
 mod fingerprint;
 mod ltx;
 mod published;

@@ -11,6 +11,7 @@ use kinora_models::wan::{self, VaePreset};
 use kinora_nn::{Rule, WeightFile};
 use kinora_tensor::Precision;
 
+use super::experts::{expert_of, low_noise_beside};
 use super::source::{Name, Source, Weighty, failed, name_of, open, weight_files};
 use crate::error::{Error, Result, chain};
 use crate::request::ModelFiles;
@@ -23,13 +24,6 @@ const WAN_SCHEDULER: &str = r#"{"_class_name": "UniPCMultistepScheduler",
 /// The same for the model of 5 billion weights.
 const WAN_5B_SCHEDULER: &str = r#"{"_class_name": "UniPCMultistepScheduler",
     "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 5.0}"#;
-/// What the published files of a pair of experts have in their names, for high and for low noise.
-const EXPERTS: [[&str; 2]; 3] = [
-    ["high_noise", "low_noise"],
-    ["HighNoise", "LowNoise"],
-    ["high-noise", "low-noise"],
-];
-
 /// Whether a path is a weight file, or a folder with just one and no index.
 pub(crate) fn at(path: &Path) -> Option<PathBuf> {
     match &weight_files(path)[..] {
@@ -230,21 +224,17 @@ impl Parts<'_> {
         if let Some(given) = &self.files.transformer_2 {
             return Ok(Some(given.clone()));
         }
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let pair = EXPERTS
-            .iter()
-            .find(|pair| pair.iter().any(|half| name.contains(half)));
-        let Some([high, low]) = pair else {
+        let Some(expert) = expert_of(self.file) else {
             return Ok(None);
         };
-        let other = self.file.with_file_name(name.replace(high, low));
-        if name.contains(high) && other.is_file() {
+        let other = low_noise_beside(self.file);
+        if expert == Name::Transformer && other.is_file() {
             return Ok(Some(other));
         }
+        let other = other.file_name().unwrap_or_default().to_string_lossy();
         let reason = format!(
             "the model's name says that it is one of two experts: --model takes the one for high \
-             noise, and `{}` is not beside it",
-            name.replace(high, low)
+             noise, and `{other}` is not beside it"
         );
         Err(self.wrong("transformer_2", reason, "--transformer-2"))
     }

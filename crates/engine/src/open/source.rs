@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kinora_models::t5::Tokenizer;
 use kinora_nn::{Lora, Rule, WeightFile, Weights, WeightsError};
 
+use super::experts::expert_of;
 use super::fingerprint::Fingerprint;
 use crate::error::{Error, Result, chain};
 use crate::request::Dtype;
@@ -127,7 +128,7 @@ impl Source {
         if matches!(name, Name::Transformer | Name::Transformer2) {
             let (tables, _) = super::directory::rules(&self.class)
                 .map_err(|reason| self.failed(name.folder(), reason))?;
-            for (path, strength) in &self.loras {
+            for (path, strength) in self.loras_of(name) {
                 let lora = Lora::open(path).map_err(failed)?;
                 let merged = file.with_lora(&lora, *strength as f32, &[tables]);
                 let (changed, report) = merged.map_err(failed)?;
@@ -138,6 +139,14 @@ impl Source {
         Ok((file, unmatched))
     }
 
+    /// The LoRAs of a transformer: of a pair, those that are not named for the other expert.
+    fn loras_of(&self, name: Name) -> impl Iterator<Item = &(PathBuf, f64)> {
+        let is_pair = self.has(Name::Transformer2);
+        self.loras.iter().filter(move |(path, _)| {
+            !is_pair || expert_of(path).is_none_or(|expert| expert == name)
+        })
+    }
+
     /// What the user should know of the LoRAs.
     ///
     /// # Errors
@@ -146,7 +155,15 @@ impl Source {
         if self.loras.is_empty() {
             return Ok(Vec::new());
         }
-        let (_, unmatched) = self.merged(Name::Transformer)?;
+        let mut unmatched = Vec::new();
+        for name in [Name::Transformer, Name::Transformer2] {
+            if self.has(name) {
+                unmatched.extend(self.merged(name)?.1);
+            }
+        }
+        // Experts of one shape have the same layers.
+        unmatched.sort_unstable();
+        unmatched.dedup();
         let first = unmatched
             .iter()
             .take(3)

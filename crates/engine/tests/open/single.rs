@@ -444,3 +444,39 @@ fn a_lora_of_any_family_changes_any_layout_alike_and_its_strays_are_told() {
     assert!(changed.iter().all(|latents| *latents == changed[0]));
     assert!(changed[0] != plain);
 }
+
+#[test]
+fn a_lora_named_for_one_expert_leaves_the_other_alone() {
+    let folder = Folder::new();
+    let low = low_noise(&folder.0.join("low.safetensors"));
+    let run = |loras: Vec<(PathBuf, f64)>| {
+        let files = ModelFiles {
+            transformer_2: Some(low.clone()),
+            loras,
+            ..wan_files()
+        };
+        let latents = folder.0.join("latents.safetensors");
+        let output = Output {
+            path: folder.0.join("clip.mp4"),
+            save_latents: Some(latents.clone()),
+            overwrite: true,
+            ..Output::default()
+        };
+        make(&wan(&single("wan-2.1.safetensors"), files), &output).unwrap();
+        array(&latents, "latents").1
+    };
+    let named = |name: &str| {
+        let layer = "diffusion_model.blocks.0.self_attn.q";
+        lora(&folder.0.join(name), layer, ["lora_A", "lora_B"], 128)
+    };
+    let plain = run(Vec::new());
+    let both = run(vec![named("style.safetensors")]);
+    let high = run(vec![named("style_high_noise.safetensors")]);
+    let low = run(vec![named("style_low_noise.safetensors")]);
+    let each = run(vec![
+        named("style_high_noise.safetensors"),
+        named("style_low_noise.safetensors"),
+    ]);
+    assert_eq!(both, each);
+    assert!(plain != high && plain != low && high != low && both != high && both != low);
+}

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kinora_engine::bench::{self, Machine, Part, PartReport, Preset, Times, Wish};
-use kinora_engine::{
-    Cancel, Clip, DEFAULT_MODEL, Engine, Error, ModelFiles, ModelOptions, Output, Request,
-};
+use kinora_engine::{Cancel, Clip, DEFAULT_MODEL, Engine, Error, ModelOptions, Output, Request};
 use serde::Serialize;
 
 use crate::args::{Bench, What};
@@ -103,10 +101,7 @@ fn generate(arguments: &Bench) -> Result<()> {
         prompt: PROMPT.into(),
         seed: Some(1),
         model: arguments.model.clone(),
-        files: ModelFiles {
-            place: installed::place(arguments.model.as_deref())?,
-            ..ModelFiles::default()
-        },
+        files: installed::files(arguments.model.as_deref())?,
         size: arguments.size,
         frames: arguments.frames,
         draft: arguments.draft,

@@ -117,13 +117,12 @@ fn request(arguments: &Generate) -> Result<Request> {
             image_noise_scale: open.image_noise_scale,
         },
         files: ModelFiles {
-            place: installed::place(arguments.model.as_deref())?,
             transformer_2: open.transformer_2.clone(),
             vae: open.vae.clone(),
             text_encoder: open.text_encoder.clone(),
             tokenizer: open.tokenizer.clone(),
-            others: installed::folders(),
             loras: open.loras.clone(),
+            ..installed::files(arguments.model.as_deref())?
         },
     })
 }

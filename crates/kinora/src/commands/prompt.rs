@@ -6,7 +6,7 @@ use anyhow::Result;
 use kinora_engine::model::Reading;
 use kinora_engine::prompt::{Analysis, Level, Strength};
 use kinora_engine::safety::{Moderation, moderate};
-use kinora_engine::{Engine, Error, ModelFiles};
+use kinora_engine::{Engine, Error};
 use serde::Serialize;
 
 use crate::args::Prompt;
@@ -30,10 +30,7 @@ pub fn run(arguments: &Prompt) -> Result<()> {
     }
     let engine = Engine::new();
     let model = arguments.model.as_deref();
-    let files = ModelFiles {
-        place: installed::place(model)?,
-        ..ModelFiles::default()
-    };
+    let files = installed::files(model)?;
     let family = engine.family(model, &files)?;
     let analysis = Analysis::of(&arguments.text, family.knowledge());
     let reading = engine.read(&analysis.text, &*family)?;
