@@ -193,12 +193,15 @@ impl SelfAttention {
             .collect();
         let by_distance = table.gather(&rows).permute([1, 0]); // [h, 2n - 1]
         let by_distance = by_distance.as_f32();
-        let distances = rows.len();
-        let value = |i: usize| {
-            let (head, query, key) = (i / (n * n), i / n % n, i % n);
-            by_distance[head * distances + key + n - 1 - query]
-        };
-        Some(Tensor::from_fn(&[config.num_heads, n, n], value))
+        // The keys of a query are a window of the distances: written whole, as the encoder's tables
+        // have millions of numbers in each block.
+        let mut values = Vec::with_capacity(config.num_heads * n * n);
+        for of_head in by_distance.chunks(rows.len()) {
+            for query in (0..n).rev() {
+                values.extend_from_slice(&of_head[query..query + n]);
+            }
+        }
+        Some(Tensor::from_f32(&values, &[config.num_heads, n, n]))
     }
 
     fn forward(&self, x: &Tensor, bias: Option<&Tensor>, heads: usize) -> Tensor {
