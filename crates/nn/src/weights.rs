@@ -126,11 +126,33 @@ impl<'a> Weights<'a> {
         name: &str,
         shape: [usize; N],
     ) -> Result<Tensor, WeightsError> {
-        let dtype = match self.precision {
+        self.file
+            .tensor(&self.full(name), &shape, self.factor_dtype())
+    }
+
+    /// Some rows of what [`Weights::factor`] reads, in their order. All are checked; those that are
+    /// not asked for are in memory a part at a time.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn factor_rows(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        rows: &[u32],
+    ) -> Result<Tensor, WeightsError> {
+        self.file
+            .rows(&self.full(name), shape, self.factor_dtype(), rows)
+    }
+
+    fn factor_dtype(&self) -> Option<DType> {
+        match self.precision {
             Precision::F32 => None,
             Precision::Bf16 | Precision::Int8 => Some(DType::Bf16),
-        };
-        self.file.tensor(&self.full(name), &shape, dtype)
+        }
     }
 
     fn full(&self, name: impl std::fmt::Display) -> String {

@@ -10,6 +10,7 @@ mod directory;
 mod embeddings;
 mod fingerprint;
 mod ltx;
+mod memory;
 mod published;
 mod scheduler;
 mod single;
@@ -21,8 +22,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Family, Part};
-use crate::request::{Dtype, ModelFiles};
+use crate::model::Family;
+use crate::request::ModelFiles;
 use source::Source;
 
 pub use embeddings::CACHE_VARIABLE;
@@ -77,12 +78,4 @@ fn family(source: Source) -> Result<Arc<dyn Family>> {
     } else {
         Arc::new(ltx::Ltx::open(source)?)
     })
-}
-
-/// Memory of so many weights as layers hold them.
-fn packed_bytes(name: &'static str, numbers: u64, dtype: Dtype) -> Part {
-    Part {
-        name,
-        bytes: numbers * dtype.size_bytes(),
-    }
 }

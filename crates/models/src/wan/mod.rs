@@ -17,7 +17,7 @@ pub use config::{ConfigError, TransformerConfig};
 pub use keys::{FROM_DIFFUSERS, VAE_FROM_DIFFUSERS};
 pub use presets::{DetectError, PRESETS, Preset, VAE_PRESETS, VaePreset};
 pub use transformer::{Conditioning, Transformer};
-pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Tiling};
+pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, TILING};
 pub use vae_config::VaeConfig;
 
 /// Timesteps of the training schedule.

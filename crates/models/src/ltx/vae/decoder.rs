@@ -11,8 +11,8 @@ use super::Scaling;
 use super::blocks::{BlockOptions, Draws, ResnetBlock, ResnetState, Resnets, activate};
 use super::fold::{unfold, unpatchify};
 use super::stream::Stream;
-use super::tiling::Tiling;
 use super::time::{Part, Past, Queue, TimeConv};
+use crate::Tiling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;
@@ -232,7 +232,7 @@ impl Decoder {
         options: DecodeOptions,
         draws: impl FnMut(usize, [usize; 2]) -> Tensor + 'a,
     ) -> Stream<'a> {
-        Stream::new(self, options, Box::new(draws))
+        Stream::new(self, options, draws)
     }
 
     /// Whether the decoder is told a timestep and given noise.
