@@ -46,6 +46,7 @@ pub struct Weights<'a> {
     file: &'a WeightFile,
     prefix: String,
     precision: Precision,
+    packs: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -54,6 +55,7 @@ impl<'a> Weights<'a> {
             file,
             prefix: String::new(),
             precision,
+            packs: false,
         }
     }
 
@@ -84,6 +86,21 @@ impl<'a> Weights<'a> {
     #[must_use]
     pub fn whole(&self) -> Self {
         self.in_precision(self.precision.whole())
+    }
+
+    /// The same place, for layers that pack each weight while they are loaded and not on first use:
+    /// no more than one is in memory as the file has it.
+    #[must_use]
+    pub fn packed(&self) -> Self {
+        Self {
+            packs: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether layers pack their weights while they are loaded.
+    pub(crate) fn packs(&self) -> bool {
+        self.packs
     }
 
     /// Whether there is a tensor `name` here.

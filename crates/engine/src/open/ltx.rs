@@ -308,7 +308,7 @@ impl Opened {
             ..
         } = &*self.parts;
         let transformer = source.read(Name::Transformer, self.dtype, &[], |weights| {
-            Dit::load(weights, config)
+            Dit::load(&weights.packed(), config)
         });
         // What it was packed from is of no use to the steps.
         release_buffers();
@@ -364,7 +364,7 @@ impl VideoModel for Opened {
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
         let encoder = source.read(Name::Vae, self.dtype.whole(), &["decoder."], |weights| {
-            Encoder::load(weights, vae)
+            Encoder::load(&weights.packed(), vae)
         })?;
         Ok(encoder.encode(frames))
     }
@@ -372,7 +372,7 @@ impl VideoModel for Opened {
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
         let Parts { source, vae, .. } = &*self.parts;
         let decoder = source.read(Name::Vae, self.dtype.whole(), &["encoder."], |weights| {
-            Decoder::load(weights, vae)
+            Decoder::load(&weights.packed(), vae)
         })?;
         release_buffers();
         let options = DecodeOptions {

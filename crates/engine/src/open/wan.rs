@@ -301,7 +301,7 @@ struct Opened {
 
 impl Opened {
     fn transformer(&self, name: Name, config: &TransformerConfig) -> Result<Dit> {
-        let load = |weights: &Weights| Dit::load(weights, config);
+        let load = |weights: &Weights| Dit::load(&weights.packed(), config);
         let transformer = self.parts.source.read(name, self.dtype, &[], load);
         // What it was packed from is of no use to the steps.
         release_buffers();
@@ -339,7 +339,7 @@ impl VideoModel for Opened {
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
         let encoder = source.read(Name::Vae, self.dtype.whole(), DECODER_KEYS, |weights| {
-            Encoder::load(weights, vae)
+            Encoder::load(&weights.packed(), vae)
         })?;
         Ok(encoder.encode(frames))
     }
@@ -347,7 +347,7 @@ impl VideoModel for Opened {
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
         let Parts { source, vae, .. } = &*self.parts;
         let decoder = source.read(Name::Vae, self.dtype.whole(), ENCODER_KEYS, |weights| {
-            Decoder::load(weights, vae)
+            Decoder::load(&weights.packed(), vae)
         })?;
         release_buffers();
         Ok(Box::new(Stream::new(decoder, clip.tiles.then_some(TILING))))

@@ -113,7 +113,7 @@ pub fn encode_by_block(
     let mut streams: Vec<Tensor> = prompts.iter().map(embedded).collect::<Result<_, _>>()?;
     let mut biases: Vec<Option<Tensor>> = vec![None; prompts.len()];
     for i in 0..config.num_layers {
-        let block = Block::load(weights, config, i)?;
+        let block = Block::load(&weights.packed(), config, i)?;
         for (x, bias) in streams.iter_mut().zip(&mut biases) {
             *x = block.forward(x, bias, config);
         }
