@@ -256,7 +256,7 @@ impl Family for Ltx {
         let text = text * 2 * config.num_layers * d * number;
         let step = tokens * (STREAMS * d * 4 + (MAPS + 4) * d * number) + text;
         let has_loras = !self.parts.source.loras.is_empty();
-        let reading = memory::reading(4 * d * d, clip.dtype, has_loras);
+        let reading = memory::reading(4 * d * d, 7 * d * d, clip.dtype, has_loras);
         let (name, bytes) = if step > reading {
             ("activations", step)
         } else {
@@ -275,6 +275,8 @@ impl Family for Ltx {
         let mut parts = vec![
             part("vae decoder", rounded + exact * 4),
             part("feature maps", maps * number(dtype)),
+            // Two frames as maps, as patches, turned, and in f32.
+            memory::decoded(tile.unwrap_or(whole), 2 * (3 * number(dtype) + 4)),
         ];
         if tile.is_some() {
             parts.push(memory::mosaic(clip));

@@ -72,7 +72,7 @@ pub(super) fn text_encoder(config: &Config, tokens: usize, dtype: Dtype) -> Vec<
     let (d, inner, ff) = (config.d_model, config.inner_size(), config.d_ff);
     let matrices = if config.feed_forward.gated { 3 } else { 2 };
     let block = 4 * d * inner + matrices * d * ff;
-    // A matrix as it is read, beside its pages of the file.
+    // The largest matrix as it is read, beside its pages of the file.
     let reading = 2 * d * ff.max(inner);
     let stream = tokens * (4 * d + 4 * inner + 3 * ff);
     let positions = 2 * config.num_heads * tokens * tokens;
@@ -83,11 +83,13 @@ pub(super) fn text_encoder(config: &Config, tokens: usize, dtype: Dtype) -> Vec<
     ]
 }
 
-/// Reading a large matrix of a transformer: as the file has it, as it is packed from and, with LoRAs,
-/// their sum in f32.
-pub(super) fn reading(numbers: usize, dtype: Dtype, has_loras: bool) -> usize {
-    let read = 2 * dtype.size_bytes() as usize;
-    numbers * if has_loras { read + 12 } else { read }
+/// Reading the matrices of a transformer. Of the `largest` there are the pages of its file, the numbers
+/// that it is packed from and, with LoRAs, their sum in f32; the memory of the `others`, of other sizes,
+/// waits for reuse.
+pub(super) fn reading(largest: usize, others: usize, dtype: Dtype, has_loras: bool) -> usize {
+    let read = dtype.whole().size_bytes() as usize;
+    let sums = if has_loras { 12 } else { 0 };
+    largest * (2 * read + sums) + others * read
 }
 
 /// The frames of a clip that is decoded in tiles, which are held until all tiles are there, and of a row
@@ -96,4 +98,9 @@ pub(super) fn mosaic(clip: &Effective) -> Part {
     let frames = clip.timing.native_frames as usize;
     let pixels = clip.framing.native.area() * frames * 3 * size_of::<f32>();
     part("frames in tiles", pixels + pixels / 4)
+}
+
+/// Frames on their way out of the decoder, so many bytes for each number of a picture.
+pub(super) fn decoded([height, width]: [usize; 2], bytes: usize) -> Part {
+    part("decoded frames", height * width * 3 * bytes)
 }

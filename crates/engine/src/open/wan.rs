@@ -257,7 +257,7 @@ impl Family for Wan {
         let text = (text + 2) * 2 * config.num_layers * d * number;
         let step = tokens * (STREAMS * d * 4 + (MAPS * d + ffn) * number) + text;
         let has_loras = !self.parts.source.loras.is_empty();
-        let reading = memory::reading(d * ffn, clip.dtype, has_loras);
+        let reading = memory::reading(d * ffn, 7 * d * d, clip.dtype, has_loras);
         let (name, bytes) = if step > reading {
             ("activations", step)
         } else {
@@ -274,6 +274,8 @@ impl Family for Wan {
         let mut parts = vec![
             memory::weights("vae decoder", vae.decoder_weights(), dtype),
             part("feature maps", maps * number(dtype)),
+            // As maps, joined, as patches and clamped.
+            memory::decoded(tile.unwrap_or(whole), 4 * 4 * vae.latent_stride()),
         ];
         if tile.is_some() {
             parts.push(memory::mosaic(clip));

@@ -62,3 +62,33 @@ fn ltx_video() {
     check(&Model::ltx((1, 1), 2, 4), Size::new(512, 320), 9);
     check(&Model::ltx((1, 4), 1, 2), Size::new(512, 320), 9);
 }
+
+#[test]
+#[ignore]
+fn probe() {
+    let arg = |name: &str| std::env::var(name).unwrap();
+    let num = |name: &str| arg(name).parse::<usize>().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let size: Size = arg("SIZE").parse().unwrap();
+    let path = match arg("FAMILY").as_str() {
+        "wan" => Model::wan((1, 6), 1, num("VAE")).write(folder.path()),
+        "ltx" => Model::ltx((1, 4), 1, num("VAE")).write(folder.path()),
+        path => path.into(),
+    };
+    let mut request = request(&path, size, num("FRAMES") as u32);
+    if let Ok(dtype) = std::env::var("DTYPE") {
+        request.options.dtype = Some(dtype.parse().unwrap());
+    }
+    let mib = std::env::var("MIB").ok().map(|mib| mib.parse().unwrap());
+    let m = measure(&request, mib);
+    println!(
+        "{}\nplanned {} {} MiB measured {} {} MiB {:?} {:?}",
+        m.text,
+        m.planned[0] >> 20,
+        m.planned[1] >> 20,
+        m.denoise >> 20,
+        m.decode >> 20,
+        m.notes,
+        m.error
+    );
+}

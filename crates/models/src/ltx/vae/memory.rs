@@ -4,7 +4,7 @@ use super::VaeConfig;
 
 /// Maps of a level that live beside those that its convolutions remember: what a block is given, its
 /// norms with their activations, frames that are joined, and what comes out. Measured.
-const MAPS: usize = 12;
+const MAPS: usize = 23;
 /// Waves of a timestep.
 const WAVES: usize = 256;
 
@@ -100,7 +100,7 @@ impl VaeConfig {
     }
 }
 
-/// Maps that so many blocks remember: three frames of each convolution, and what waits to be added.
+/// Maps that so many blocks remember: two frames of each convolution, and what waits to be added.
 fn remembered(blocks: usize) -> usize {
     8 * blocks
 }
