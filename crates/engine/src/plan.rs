@@ -17,7 +17,7 @@ const ENCODER_FRAMES: usize = 14;
 /// Bits a pixel of encoded video, generously: the stream stays in memory until it is whole.
 const BITS_A_PIXEL: usize = 2;
 /// The program itself, its threads and tables.
-const PROGRAM_BYTES: u64 = 24 << 20;
+const PROGRAM_BYTES: u64 = 20 << 20;
 /// Environment variable that caps what is taken as available, in MiB.
 pub const LIMIT_VARIABLE: &str = "KINORA_MEMORY_MIB";
 

@@ -83,13 +83,12 @@ pub(super) fn text_encoder(config: &Config, tokens: usize, dtype: Dtype) -> Vec<
     ]
 }
 
-/// Reading the matrices of a transformer. Of the `largest` there are the pages of its file, the numbers
-/// that it is packed from and, with LoRAs, their sum in f32; the memory of the `others`, of other sizes,
-/// waits for reuse.
-pub(super) fn reading(largest: usize, others: usize, dtype: Dtype, has_loras: bool) -> usize {
-    let read = dtype.whole().size_bytes() as usize;
+/// Reading the matrices of a transformer, which files have in 16 bits. Of the `largest` there are the pages of
+/// its file, the numbers that it is packed from and, with LoRAs, their sum in f32; the memory of the
+/// `others`, of other sizes, waits for reuse.
+pub(super) fn reading(largest: usize, others: usize, has_loras: bool) -> usize {
     let sums = if has_loras { 12 } else { 0 };
-    largest * (2 * read + sums) + others * read
+    largest * (4 + sums) + others * 2
 }
 
 /// The frames of a clip that is decoded in tiles, which are held until all tiles are there, and of a row

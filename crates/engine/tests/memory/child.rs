@@ -1,47 +1,63 @@
 //! A clip made in a process of its own, whose memory the system tells stage by stage.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kinora_engine::{Cancel, Engine, Output, Plan, Progress, Request, Stage, Update};
+use kinora_engine::bench::peak_memory_bytes;
+use kinora_engine::{
+    Cancel, Engine, LIMIT_VARIABLE, Output, Plan, Progress, Request, Stage, Update,
+};
 use serde::{Deserialize, Serialize};
 
-/// The request of a child, as JSON.
-const REQUEST: &str = "KINORA_TEST_MEMORY";
+/// The request of a child, as JSON, and the folder that its files go to.
+const REQUEST: &str = "KINORA_TEST_MEMORY_REQUEST";
+const FOLDER: &str = "KINORA_TEST_MEMORY_FOLDER";
 /// Before what a child has to say.
 const MARK: &str = "measured: ";
 
-/// The most memory of the stages of a clip, in bytes, and the plan that was made before.
+/// What a child found.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Measured {
-    /// Until latents are denoised.
-    pub denoise: u64,
-    /// After that.
-    pub decode: u64,
+    /// The most memory in bytes before decoding, and while decoding.
+    pub peaks: [u64; 2],
     /// The same two as the plan has them.
     pub planned: [u64; 2],
-    pub text: String,
+    /// The most of the plan.
+    pub planned_peak: u64,
+    /// The plan as people read it.
+    pub plan: String,
     pub notes: Vec<String>,
     /// What went wrong.
     pub error: Option<String>,
 }
 
-/// Makes the clip in a child process, with so much memory available.
-pub fn measure(request: &Request, mib: Option<u64>) -> Measured {
+/// The files of a clip.
+pub fn frames(folder: &Path) -> PathBuf {
+    folder.join("frames.safetensors")
+}
+
+pub fn latents(folder: &Path) -> PathBuf {
+    folder.join("latents.safetensors")
+}
+
+/// Makes a clip in `folder` in a child process, with so much memory available.
+pub fn measure(request: &Request, folder: &Path, mib: Option<u64>) -> Measured {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "child::child", "--nocapture", "--test-threads=1"]);
     child.env(REQUEST, serde_json::to_string(request).unwrap());
-    child.env("KINORA_CACHE", "");
+    child.env(FOLDER, folder);
+    // A text encoder that is not run takes no memory.
+    child.env(kinora_engine::CACHE_VARIABLE, "");
     if let Some(mib) = mib {
-        child.env(kinora_engine::LIMIT_VARIABLE, mib.to_string());
+        child.env(LIMIT_VARIABLE, mib.to_string());
     }
     let output = child.output().unwrap();
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout);
+    let [text, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     let told = text
         .split_once(MARK)
-        .map(|(_, told)| told.lines().next().unwrap());
-    let told = told.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+        .and_then(|(_, told)| told.lines().next());
+    let told = told.unwrap_or_else(|| panic!("a child has failed: {text}{errors}"));
     serde_json::from_str(told).unwrap()
 }
 
@@ -52,64 +68,64 @@ fn child() {
         return;
     };
     let request: Request = serde_json::from_str(&request).unwrap();
-    println!("{MARK}{}", serde_json::to_string(&run(&request)).unwrap());
+    let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
+    println!(
+        "{MARK}{}",
+        serde_json::to_string(&run(&request, &folder)).unwrap()
+    );
 }
 
-fn run(request: &Request) -> Measured {
+fn run(request: &Request, folder: &Path) -> Measured {
     let engine = Engine::new();
     let job = engine.resolve(request).unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let output = Output {
-        path: folder.path().join("clip.mp4"),
+        path: folder.join("clip.mp4"),
+        save_frames: Some(frames(folder)),
+        save_latents: Some(latents(folder)),
+        overwrite: true,
         ..Output::default()
     };
     let mut watch = Watch::default();
     let made = engine.run(request, &job, &output, &mut watch, &Cancel::default());
     watch.reached(None);
     Measured {
-        denoise: watch.denoise,
-        decode: watch.decode,
+        peaks: watch.peaks,
         planned: stages(&job.plan),
-        text: job.plan.to_string(),
+        planned_peak: job.plan.peak_bytes(),
+        plan: job.plan.to_string(),
         notes: job.notes.clone(),
         error: made.err().map(|error| error.to_string()),
     }
 }
 
-/// The most of a plan until latents are denoised, and after.
+/// The most of a plan before decoding, and while decoding.
 fn stages(plan: &Plan) -> [u64; 2] {
-    let of = |decodes: bool| {
-        let mut stage = Plan { ..plan.clone() };
-        if decodes {
-            (stage.picture, stage.text, stage.denoise) = Default::default();
-        } else {
-            stage.decode.clear();
-        }
-        stage.peak_bytes()
+    let before = Plan {
+        decode: Vec::new(),
+        ..plan.clone()
     };
-    [of(false), of(true)]
+    let decode = Plan {
+        picture: Vec::new(),
+        text: Vec::new(),
+        denoise: Vec::new(),
+        ..plan.clone()
+    };
+    [before, decode].map(|plan| plan.peak_bytes())
 }
 
-/// The most memory of each stage.
+/// Asks for the most memory at the end of each stage.
 #[derive(Default)]
 struct Watch {
     stage: Option<Stage>,
-    denoise: u64,
-    decode: u64,
+    peaks: [u64; 2],
 }
 
 impl Watch {
     fn reached(&mut self, stage: Option<Stage>) {
-        let most = kinora_engine::bench::peak_memory_bytes().unwrap();
-        match self.stage {
-            Some(Stage::Decode) => self.decode = most,
-            _ => self.denoise = self.denoise.max(most),
-        }
-        if std::env::var_os("KINORA_TEST_MEMORY_TOLD").is_some() {
-            eprintln!("{:?} {} MiB", self.stage, most >> 20);
-        }
+        let peak = &mut self.peaks[usize::from(self.stage == Some(Stage::Decode))];
+        *peak = peak_memory_bytes().unwrap().max(*peak);
         self.stage = stage;
-        // The most memory is counted from here on.
+        // From here on the most is counted anew (`proc_pid_clear_refs(5)`).
         fs::write("/proc/self/clear_refs", "5").unwrap();
     }
 }

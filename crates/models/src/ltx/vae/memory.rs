@@ -1,10 +1,13 @@
 //! What the VAE takes, before it is read: weights, and maps while it works.
 
 use super::VaeConfig;
+use crate::ltx::vae_config::{DownLevel, UpLevel};
 
 /// Maps of a level that live beside those that its convolutions remember: what a block is given, its
 /// norms with their activations, frames that are joined, and what comes out. Measured.
 const MAPS: usize = 23;
+/// The same of the encoder, which reads a picture.
+const ENCODER_MAPS: usize = 20;
 /// Waves of a timestep.
 const WAVES: usize = 256;
 
@@ -40,7 +43,7 @@ impl VaeConfig {
         let last = |list: &[usize]| list.last().copied().unwrap_or(0);
         let middle = self.decoder_channels();
         let levels = self.up_levels();
-        let level = |level: &super::super::vae_config::UpLevel| {
+        let level = |level: &UpLevel| {
             let widens = usize::from(level.has_conv_in());
             let doubles = usize::from(level.upsample);
             let change = block(level.outputs, level.inputs, level.inject_noise);
@@ -68,6 +71,12 @@ impl VaeConfig {
         embedder(4 * self.decoder_channels()) + of_levels + embedder(2 * width)
     }
 
+    /// Numbers of the decoder's largest convolution, which doubles frames and pixels.
+    pub fn decoder_largest(&self) -> usize {
+        let doubling = |level: &UpLevel| conv(8 * level.outputs, level.factor * level.outputs);
+        self.up_levels().iter().map(doubling).max().unwrap_or(0)
+    }
+
     /// Numbers of the maps while a picture of this height and width is decoded: of every level what
     /// its convolutions remember, and what they work on, whose memory is kept for the next frame.
     pub fn decoder_maps(&self, picture: [usize; 2]) -> usize {
@@ -91,12 +100,12 @@ impl VaeConfig {
     pub fn encoder_maps(&self, picture: [usize; 2]) -> usize {
         let positions = picture[0] * picture[1] / self.patch_size.pow(2);
         let mut stride = 1;
-        let level = |level: super::super::vae_config::DownLevel| {
+        let level = |level: DownLevel| {
             let here = positions / (stride * stride) * level.inputs;
             stride *= level.downsample.map_or(1, |kind| kind.stride()[1]);
             here
         };
-        MAPS * self.down_levels().into_iter().map(level).sum::<usize>()
+        ENCODER_MAPS * self.down_levels().into_iter().map(level).sum::<usize>()
     }
 }
 
