@@ -109,7 +109,7 @@ impl Plan {
     pub fn check(&self, available: Option<u64>) -> crate::Result<()> {
         match available {
             Some(available) if self.peak_bytes() > available => Err(crate::Error::Memory {
-                plan: self.clone(),
+                plan: Box::new(self.clone()),
                 available,
             }),
             _ => Ok(()),

@@ -127,7 +127,7 @@ impl WeightFile {
                     value,
                     index: rows.start * width + index,
                 },
-                other => other,
+                other @ DecodeError::Unknown(_) => other,
             };
             self.decode_error(name, entry, error)
         })
