@@ -105,7 +105,7 @@ pub enum Error {
     #[error("this needs {} of memory and {} are available\n{plan}", mib(plan.peak_bytes()), mib(*available))]
     Memory {
         /// The whole plan.
-        plan: Plan,
+        plan: Box<Plan>,
         /// Bytes available.
         available: u64,
     },

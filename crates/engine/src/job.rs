@@ -5,7 +5,7 @@ use crate::framing::{self, Ask, Framing};
 use crate::given::{GivenHashes, Inspected};
 use crate::model::{Asked, Defaults, Family, ModelInfo};
 use crate::noise;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::prompt::Analysis;
 use crate::recipe::{Effective, FORMAT, Recipe};
 use crate::request::{ModelOptions, Request, StepCache};
@@ -48,6 +48,15 @@ pub struct Job {
 /// # Errors
 /// Every variant of [`Error`] that a request can cause; nothing has been computed then.
 pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
+    resolve_within(family, request, plan::available_bytes())
+}
+
+/// [`resolve`], where so many bytes of memory are available; `None` where that does not matter.
+pub(crate) fn resolve_within(
+    family: &dyn Family,
+    request: &Request,
+    available: Option<u64>,
+) -> Result<Job> {
     let info = family.info();
     check_text("prompt", &request.prompt, info, 0)?;
     check_text(
@@ -84,12 +93,6 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     let given = Inspected::of(request, info)?;
     let framing = framing(request, &analysis, info, &given)?;
     let timing = timing(request, &analysis, info, &given)?;
-    let plan = Plan::new(
-        family,
-        request.options.dtype.unwrap_or_default(),
-        &framing,
-        &timing,
-    );
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let latents = family.latent_shape(framing.native, timing.native_frames);
     let asked = Asked {
@@ -102,6 +105,7 @@ pub fn resolve(family: &dyn Family, request: &Request) -> Result<Job> {
     effective.steps = sampling.schedule.steps().len() as u32;
     effective.earlier_frames = given.earlier_frames(effective.timing.fps);
     effective.given = given.hashes;
+    let plan = Plan::within(family, &mut effective, available);
     let mut notes: Vec<String> = warning.map(warned).into_iter().collect();
     notes.extend(self::notes(&effective, &analysis, request));
     notes.extend_from_slice(family.notes());
@@ -371,6 +375,7 @@ fn effective(
             .image_noise_scale
             .or(defaults.image_noise_scale)
             .filter(|_| request.given.image.is_some()),
+        tiles: false,
         finish: request.finish,
         given: GivenHashes::default(),
         earlier_frames: 0,
@@ -422,6 +427,9 @@ fn notes(effective: &Effective, analysis: &Analysis, request: &Request) -> Vec<S
             "{} frames a second made, some shown twice",
             timing.native_fps
         ));
+    }
+    if effective.tiles {
+        notes.push("decoded in blended tiles, as memory is short for whole frames".into());
     }
     let ignored: Vec<&str> = analysis.ignored().map(|word| word.text.as_str()).collect();
     if !ignored.is_empty() {

@@ -181,13 +181,26 @@ pub trait Family: Send + Sync {
     /// Shape of the latents `[t, h, w, c]` of `frames` frames of `size`, one of its sizes.
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4];
     /// Memory that is kept from the beginning of a run to its end, such as weights.
-    fn resident_memory(&self, dtype: Dtype) -> Vec<Part>;
+    fn resident_memory(&self, _clip: &Effective) -> Vec<Part> {
+        Vec::new()
+    }
     /// Memory of encoding the prompts, given back before denoising.
-    fn text_memory(&self, dtype: Dtype) -> Vec<Part>;
+    fn text_memory(&self, _clip: &Effective) -> Vec<Part> {
+        Vec::new()
+    }
+    /// Memory of encoding a given picture, given back before denoising.
+    fn picture_memory(&self, _clip: &Effective) -> Vec<Part> {
+        Vec::new()
+    }
     /// Memory of denoising latents of this shape.
-    fn denoise_memory(&self, latents: [usize; 4], dtype: Dtype) -> Vec<Part>;
-    /// Memory of decoding one group of frames of `size`; does not depend on the clip's length.
-    fn decode_memory(&self, size: Size) -> Vec<Part>;
+    fn denoise_memory(&self, clip: &Effective, latents: [usize; 4]) -> Vec<Part>;
+    /// Memory of decoding, which does not depend on the clip's length unless it is decoded in tiles
+    /// ([`Effective::tiles`]).
+    fn decode_memory(&self, clip: &Effective) -> Vec<Part>;
+    /// Whether it can decode pictures of `size` in tiles, which takes less memory.
+    fn has_tiles(&self, _size: Size) -> bool {
+        false
+    }
     /// Reads the weights, or opens their files.
     ///
     /// # Errors
@@ -265,10 +278,17 @@ pub enum Towards {
 }
 
 /// A clip being decoded.
+///
+/// A decoder may look ahead, so that most frames are ready only when the last latents are there: they
+/// are handed over a few at a time all the same.
 pub trait FrameStream {
-    /// Decodes the next latent frames `[n, h, w, c]` to frames F32 `[m, height, width, 3]` in
-    /// [-1, 1], which need not be clamped; `is_last` when none follow.
+    /// Takes the next latent frames `[n, h, w, c]`; `is_last` when none follow. Nothing is decoded yet.
+    fn feed(&mut self, latents: &Tensor, is_last: bool);
+
+    /// Works until frames are ready; `None` when that takes more latents, or the clip is over.
     ///
-    /// A decoder that looks ahead gives fewer frames at first and the rest at the end.
-    fn push(&mut self, latents: &Tensor, is_last: bool) -> Tensor;
+    /// # Shapes
+    /// F32 `[m, height, width, 3]` in [-1, 1], which need not be clamped; `m` may be 0, so that the
+    /// caller can stop in the middle of long work.
+    fn next_frames(&mut self) -> Option<Tensor>;
 }

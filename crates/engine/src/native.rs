@@ -144,18 +144,14 @@ impl Family for Native {
         ]
     }
 
-    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
+    fn resident_memory(&self, _clip: &Effective) -> Vec<Part> {
         vec![Part {
             name: "weights",
             bytes: self.info.weight_bytes,
         }]
     }
 
-    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
-        Vec::new()
-    }
-
-    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], _dtype: Dtype) -> Vec<Part> {
+    fn denoise_memory(&self, _clip: &Effective, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
         let config = &self.parts.config.transformer;
         let tokens = t * (h / config.patch_size) * (w / config.patch_size);
         // Stream, norm, qkv, heads, feed-forward and their outputs, f32 at the most.
@@ -177,9 +173,9 @@ impl Family for Native {
         ]
     }
 
-    fn decode_memory(&self, size: Size) -> Vec<Part> {
+    fn decode_memory(&self, clip: &Effective) -> Vec<Part> {
         let config = &self.parts.config.codec;
-        let pixels = size.area() * LATENT_STRIDE;
+        let pixels = clip.framing.native.area() * LATENT_STRIDE;
         // The widest maps are the last level's, before and after a convolution and unfolded.
         let last = pixels / config.patch_size.pow(2) * config.decoder_channels[3] * 4 * 6;
         vec![
@@ -323,7 +319,7 @@ impl VideoModel for Loaded {
     }
 
     fn decoder<'a>(&'a self, _clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
-        Ok(Box::new(self.codec()?.stream()))
+        Ok(Box::new(Decoding::new(self.codec()?)))
     }
 
     fn glance(&self, latents: &Tensor) -> Option<Tensor> {
@@ -388,8 +384,29 @@ impl Denoiser for Guided<'_> {
     }
 }
 
-impl FrameStream for Stream<'_> {
-    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
-        Stream::push(self, latents)
+/// A clip being decoded.
+pub(crate) struct Decoding<'a> {
+    stream: Stream<'a>,
+    /// Those that were given and are not decoded yet.
+    latents: Option<Tensor>,
+}
+
+impl<'a> Decoding<'a> {
+    pub(crate) fn new(decoder: &'a Decoder) -> Self {
+        Self {
+            stream: decoder.stream(),
+            latents: None,
+        }
+    }
+}
+
+impl FrameStream for Decoding<'_> {
+    fn feed(&mut self, latents: &Tensor, _is_last: bool) {
+        self.latents = Some(latents.clone());
+    }
+
+    fn next_frames(&mut self) -> Option<Tensor> {
+        let latents = self.latents.take()?;
+        Some(self.stream.push(&latents))
     }
 }

@@ -36,7 +36,7 @@ pub fn needs(family: &dyn Family) -> Result<Vec<Need>> {
             seed: Some(0),
             ..Request::default()
         };
-        let job = job::resolve(family, &request)?;
+        let job = job::resolve_within(family, &request, None)?;
         let effective = &job.recipe.effective;
         Ok(Need {
             resolution,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kinora_diffusion::samplers::{self, Progress as Sampled};
 use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Seal, Tags, VideoSettings};
-use kinora_tensor::Tensor;
+use kinora_tensor::{Tensor, release_buffers};
 use serde::Serialize;
 
 use crate::adherence::Adherence;
@@ -177,7 +177,9 @@ impl Run<'_> {
         let noise = self.noise()?;
         let mut files = Files::create(self.job, self.output, noise.is_given)?;
         let held = self.held(model, &noise.latents)?;
+        release_buffers();
         let latents = self.denoise(model, &noise.latents, &held)?;
+        release_buffers();
         if let Some(path) = &self.output.save_latents {
             arrays::save_latents(path, &latents, self.output.overwrite)?;
         }
@@ -255,7 +257,8 @@ impl Run<'_> {
     fn opening(&mut self, model: &dyn VideoModel, noise: &Tensor) -> Result<Tensor> {
         let latents = self.denoise(model, &noise.slice(0..1), &Held::default())?;
         let mut stream = model.decoder(&self.job.recipe.effective)?;
-        let frame = stream.push(&latents, true);
+        stream.feed(&latents, true);
+        let frame = stream.next_frames().expect("a latent frame is a frame");
         let pixels = frame.as_f32();
         Ok(Tensor::from_fn(frame.shape(), |i| {
             pixels[i].clamp(-1.0, 1.0)
@@ -342,7 +345,7 @@ impl Run<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Decodes group by group: memory does not grow with the length of the clip.
+    /// Decodes a few frames at a time: memory does not grow with the length of the clip.
     fn decode(
         &mut self,
         model: &dyn VideoModel,
@@ -360,23 +363,25 @@ impl Run<'_> {
         let groups = latents.shape()[0];
         for group in 0..groups {
             self.cancel.check()?;
-            let is_last = group + 1 == groups;
-            let frames = stream.push(&latents.slice(group..group + 1), is_last); // [n, h, w, 3]
-            files.keep(&frames)?;
-            let mut wanted = Vec::new();
-            for frame in 0..frames.shape()[0] {
-                let showings = timing.showings(made);
-                if showings > 0 {
-                    wanted.push((frame, shown, showings));
+            stream.feed(&latents.slice(group..group + 1), group + 1 == groups);
+            while let Some(frames) = stream.next_frames() {
+                self.cancel.check()?;
+                files.keep(&frames)?;
+                let mut wanted = Vec::new();
+                for frame in 0..frames.shape()[0] {
+                    let showings = timing.showings(made);
+                    if showings > 0 {
+                        wanted.push((frame, shown, showings));
+                    }
+                    made += 1;
+                    shown += showings;
                 }
-                made += 1;
-                shown += showings;
+                for picture in develop(&frames, &wanted, framing, &finisher)? {
+                    files.write(&picture)?;
+                }
+                let done = effective.earlier_frames + shown;
+                self.tell(Stage::Decode, done, effective.frames(), since);
             }
-            for picture in develop(&frames, &wanted, framing, &finisher)? {
-                files.write(&picture)?;
-            }
-            let done = effective.earlier_frames + shown;
-            self.tell(Stage::Decode, done, effective.frames(), since);
         }
         assert_eq!(shown, timing.frames, "every delivered frame was decoded");
         self.timings.decode = since.elapsed();

@@ -7,9 +7,8 @@ use std::fs;
 use serde::Serialize;
 
 use crate::error::mib;
-use crate::framing::Framing;
 use crate::model::{Family, Part};
-use crate::request::Dtype;
+use crate::recipe::Effective;
 use crate::size::Size;
 use crate::timing::Timing;
 
@@ -18,15 +17,19 @@ const ENCODER_FRAMES: usize = 14;
 /// Bits a pixel of encoded video, generously: the stream stays in memory until it is whole.
 const BITS_A_PIXEL: usize = 2;
 /// The program itself, its threads and tables.
-const PROGRAM_BYTES: u64 = 48 << 20;
+const PROGRAM_BYTES: u64 = 20 << 20;
 /// Environment variable that caps what is taken as available, in MiB.
 pub const LIMIT_VARIABLE: &str = "KINORA_MEMORY_MIB";
 
-/// Where a run's memory goes.
+/// Where a run's memory goes. The stages come one after the other; what one held is given back before
+/// the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// Kept for the whole run.
     pub resident: Vec<Part>,
+    /// While encoding a given picture.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub picture: Vec<Part>,
     /// While encoding the prompts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub text: Vec<Part>,
@@ -38,16 +41,17 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a clip.
-    pub fn new(family: &dyn Family, dtype: Dtype, framing: &Framing, timing: &Timing) -> Self {
+    pub fn new(family: &dyn Family, clip: &Effective) -> Self {
+        let (framing, timing) = (&clip.framing, &clip.timing);
         let latents = family.latent_shape(framing.native, timing.native_frames);
         let latent_bytes = latents.iter().product::<usize>() as u64 * 4;
-        let mut denoise = family.denoise_memory(latents, dtype);
+        let mut denoise = family.denoise_memory(clip, latents);
         // Latents, two velocities, mixed velocity, two estimates.
         denoise.push(Part {
             name: "sampler",
             bytes: 6 * latent_bytes,
         });
-        let mut decode = family.decode_memory(framing.native);
+        let mut decode = family.decode_memory(clip);
         decode.extend(output(framing.size, timing));
         let mut resident = vec![
             Part {
@@ -59,19 +63,41 @@ impl Plan {
                 bytes: latent_bytes,
             },
         ];
-        resident.extend(family.resident_memory(dtype));
+        resident.extend(family.resident_memory(clip));
         Self {
             resident,
-            text: family.text_memory(dtype),
+            picture: family.picture_memory(clip),
+            text: family.text_memory(clip),
             denoise,
             decode,
         }
     }
 
+    /// The plan of a clip, which is decoded in tiles where it fits into what is available in no other
+    /// way.
+    pub(crate) fn within(
+        family: &dyn Family,
+        clip: &mut Effective,
+        available: Option<u64>,
+    ) -> Self {
+        clip.tiles = false;
+        let whole = Self::new(family, clip);
+        if whole.check(available).is_ok() || !family.has_tiles(clip.framing.native) {
+            return whole;
+        }
+        clip.tiles = true;
+        let tiled = Self::new(family, clip);
+        if tiled.check(available).is_ok() {
+            return tiled;
+        }
+        clip.tiles = false;
+        whole
+    }
+
     /// The most that is needed at a time.
     pub fn peak_bytes(&self) -> u64 {
         let sum = |parts: &[Part]| parts.iter().map(|part| part.bytes).sum::<u64>();
-        let stages = [&self.text, &self.denoise, &self.decode];
+        let stages = [&self.picture, &self.text, &self.denoise, &self.decode];
         let largest = stages.into_iter().map(|parts| sum(parts)).max();
         sum(&self.resident) + largest.unwrap_or_default()
     }
@@ -83,7 +109,7 @@ impl Plan {
     pub fn check(&self, available: Option<u64>) -> crate::Result<()> {
         match available {
             Some(available) if self.peak_bytes() > available => Err(crate::Error::Memory {
-                plan: self.clone(),
+                plan: Box::new(self.clone()),
                 available,
             }),
             _ => Ok(()),
@@ -109,6 +135,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups = [
             ("always", &self.resident),
+            ("picture", &self.picture),
             ("text", &self.text),
             ("denoise", &self.denoise),
             ("decode", &self.decode),

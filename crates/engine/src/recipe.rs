@@ -76,6 +76,9 @@ pub struct Effective {
     /// Noise that each step added to the given picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_noise_scale: Option<f64>,
+    /// Whether frames were decoded in tiles, because memory was short.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tiles: bool,
     /// Film stock, grain, vignette.
     pub finish: Finish,
     /// What the clip began or ended with.

@@ -233,19 +233,6 @@ fn what_does_not_fit_into_memory_is_refused_with_the_plan() {
 }
 
 #[test]
-fn decoding_memory_does_not_grow_with_length() {
-    let plan = |seconds| {
-        let request = Request {
-            seconds: Some(seconds),
-            ..request("a dog")
-        };
-        resolve(&Double::default(), &request).unwrap().plan
-    };
-    let maps = |plan: &kinora_engine::Plan| plan.decode[0].bytes;
-    assert_eq!(maps(&plan(1.0)), maps(&plan(4.0)));
-}
-
-#[test]
 fn frames_and_latents_are_saved_and_latents_start_a_clip() {
     let folder = Folder::new();
     let (frames, latents) = (

@@ -2,7 +2,12 @@
 //! samplers, and never where its files come from.
 
 mod describe;
+mod held;
 pub mod ltx;
 pub mod native;
 pub mod t5;
+mod tiles;
 pub mod wan;
+
+pub use held::Held;
+pub use tiles::Tiling;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kinora_models::Tiling;
 use kinora_models::wan::{
-    Decoder, Encoder, FROM_DIFFUSERS, Tiling, Transformer, TransformerConfig, VAE_FROM_DIFFUSERS,
+    Decoder, Encoder, FROM_DIFFUSERS, Stream, Transformer, TransformerConfig, VAE_FROM_DIFFUSERS,
     VaeConfig,
 };
 use kinora_nn::{Rule, WeightFile};
@@ -117,18 +118,20 @@ fn check_decode(name: &str, layout: &str, precision: Precision, chunks: &[usize]
     let expected = open(name);
     let latents = read(&expected, "latents", [4, 2, 2, 6]);
     let (mut stream, mut start) = (decoder.stream(), 0);
-    let mut maps: BTreeMap<String, Vec<Tensor>> = BTreeMap::new();
     let frames: Vec<Tensor> = chunks
         .iter()
         .map(|&count| {
             start += count;
-            let chunk = latents.slice(start - count..start);
-            stream.push_observed(&chunk, &mut |name, x| {
-                maps.entry(name.to_owned()).or_default().push(x.clone());
-            })
+            stream.push(&latents.slice(start - count..start))
         })
         .collect();
+    let frames = Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0);
 
+    let mut maps: BTreeMap<String, Vec<Tensor>> = BTreeMap::new();
+    let whole = decoder.decode_observed(&latents, &mut |name, x| {
+        maps.entry(name.to_owned()).or_default().push(x.clone());
+    });
+    assert_eq!(frames.to_vec(), whole.to_vec());
     let mut seen = 0;
     for (level, parts) in &maps {
         let name = format!("decoder.{}", level.trim_start_matches("levels."));
@@ -144,7 +147,6 @@ fn check_decode(name: &str, layout: &str, precision: Precision, chunks: &[usize]
         }
     }
     assert!(seen >= 2, "the maps of {name} are looked at");
-    let frames = Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0);
     let side = 2 * config.pixel_stride();
     assert_eq!(frames.shape(), [13, side, side, 3]);
     let third = frames.slice(0..12).reshape(&[4, 3 * side * side * 3]);
@@ -222,23 +224,27 @@ fn check_tiles(name: &str) {
         size: [3 * pixels; 2],
         stride: [2 * pixels; 2],
     };
-    let mut frames = Vec::new();
-    decoder.decode_tiled(&wide, &tiling, |frame| frames.push(frame.clone()));
-    assert_eq!(frames.len(), 5);
+    let decode = |tiling: Option<Tiling>| {
+        let mut stream = Stream::new(&decoder, tiling);
+        // In parts, as a clip comes.
+        for part in [0..1, 1..2] {
+            stream.feed(&wide.slice(part));
+        }
+        stream.end();
+        let frames: Vec<Tensor> = std::iter::from_fn(|| stream.next_frames()).collect();
+        Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0)
+    };
+    let frames = decode(Some(tiling));
+    assert_eq!(frames.shape()[0], 5);
     let reference = read(&expected, "tiled", [1, 5 * pixels, 4 * pixels, 3]);
-    assert_close(name, &frames[4], &reference, F32_BOUND);
+    assert_close(name, &frames.slice(4..5), &reference, F32_BOUND);
 
     // One tile that holds everything is no tiling at all.
     let whole = Tiling {
         size: [5 * pixels; 2],
         stride: [5 * pixels; 2],
     };
-    let untiled = decoder.stream().push(&wide);
-    let mut index = 0;
-    decoder.decode_tiled(&wide, &whole, |frame| {
-        assert_eq!(frame.to_vec(), untiled.slice(index..index + 1).to_vec());
-        index += 1;
-    });
+    assert_eq!(decode(Some(whole)).to_vec(), decode(None).to_vec());
 }
 
 #[test]

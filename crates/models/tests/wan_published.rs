@@ -149,3 +149,27 @@ fn other_files_are_told_apart() {
     assert_eq!(vae_of(&vae).expect_err("no VAE"), latents("VAE", 4));
     assert!(vae_of(&wide([16, 16], 5120)).is_err());
 }
+
+#[test]
+fn weights_of_both_halves_of_published_vaes_are_counted() {
+    for preset in VAE_PRESETS {
+        let config = preset.config().expect("a preset");
+        let of = |keys: &[&str]| -> usize {
+            let rows = rows(preset.name, "original").into_iter();
+            let own = rows.filter(|(name, _)| keys.iter().any(|key| name.starts_with(key)));
+            own.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        };
+        assert_eq!(
+            config.decoder_weights(),
+            of(DECODER_KEYS),
+            "{}",
+            preset.name
+        );
+        assert_eq!(
+            config.encoder_weights(),
+            of(ENCODER_KEYS),
+            "{}",
+            preset.name
+        );
+    }
+}

@@ -10,6 +10,15 @@ use kinora_tensor::{Activation, DType, PackedWeight, Tensor};
 
 use crate::{Weights, WeightsError};
 
+/// The weight, packed now where the place asks for it.
+fn pack(weights: &Weights, weight: PackedWeight) -> PackedWeight {
+    if weights.packs() {
+        weight.packed()
+    } else {
+        weight
+    }
+}
+
 /// `y = x W^T + b`.
 pub struct Linear {
     weight: PackedWeight,
@@ -40,7 +49,7 @@ impl Linear {
     ) -> Result<Self, WeightsError> {
         let weight = weights.factor("weight", [outputs, inputs])?;
         Ok(Self {
-            weight: PackedWeight::new(&weight, weights.precision()),
+            weight: pack(weights, PackedWeight::new(&weight, weights.precision())),
             bias: None,
         })
     }
@@ -62,7 +71,10 @@ impl Linear {
         let weight = weights.factor("weight", [outputs, inputs])?;
         let bias = bias(weights, outputs)?.reshape(&[outputs, 1]).gather(order);
         Ok(Self {
-            weight: PackedWeight::of_rows(&weight, order, weights.precision()),
+            weight: pack(
+                weights,
+                PackedWeight::of_rows(&weight, order, weights.precision()),
+            ),
             bias: Some(bias.reshape(&[outputs])),
         })
     }
@@ -81,7 +93,7 @@ impl Linear {
         let outputs = shape.first().copied().unwrap_or(1);
         let weight = weight.reshape(&[outputs, weight.len() / outputs.max(1)]);
         Ok(Self {
-            weight: PackedWeight::new(&weight, weights.precision()),
+            weight: pack(weights, PackedWeight::new(&weight, weights.precision())),
             bias: Some(bias(weights, outputs)?),
         })
     }
@@ -129,7 +141,7 @@ impl SwiGlu {
         let gate_up = weights.at("gate_up").factor("weight", [2 * hidden, size])?;
         let gate_up = PackedWeight::swiglu(&gate_up, weights.precision());
         Ok(Self {
-            gate_up,
+            gate_up: pack(weights, gate_up),
             down: Linear::load_without_bias(&weights.at("down"), size, hidden)?,
         })
     }

@@ -46,6 +46,7 @@ pub struct Weights<'a> {
     file: &'a WeightFile,
     prefix: String,
     precision: Precision,
+    packs: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -54,6 +55,7 @@ impl<'a> Weights<'a> {
             file,
             prefix: String::new(),
             precision,
+            packs: false,
         }
     }
 
@@ -84,6 +86,21 @@ impl<'a> Weights<'a> {
     #[must_use]
     pub fn whole(&self) -> Self {
         self.in_precision(self.precision.whole())
+    }
+
+    /// The same place, for layers that pack each weight while they are loaded and not on first use:
+    /// no more than one is in memory as the file has it.
+    #[must_use]
+    pub fn packed(&self) -> Self {
+        Self {
+            packs: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether layers pack their weights while they are loaded.
+    pub(crate) fn packs(&self) -> bool {
+        self.packs
     }
 
     /// Whether there is a tensor `name` here.
@@ -126,11 +143,33 @@ impl<'a> Weights<'a> {
         name: &str,
         shape: [usize; N],
     ) -> Result<Tensor, WeightsError> {
-        let dtype = match self.precision {
+        self.file
+            .tensor(&self.full(name), &shape, self.factor_dtype())
+    }
+
+    /// Some rows of what [`Weights::factor`] reads, in their order. All are checked; those that are
+    /// not asked for are in memory a part at a time.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn factor_rows(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        rows: &[u32],
+    ) -> Result<Tensor, WeightsError> {
+        self.file
+            .rows(&self.full(name), shape, self.factor_dtype(), rows)
+    }
+
+    fn factor_dtype(&self) -> Option<DType> {
+        match self.precision {
             Precision::F32 => None,
             Precision::Bf16 | Precision::Int8 => Some(DType::Bf16),
-        };
-        self.file.tensor(&self.full(name), &shape, dtype)
+        }
     }
 
     fn full(&self, name: impl std::fmt::Display) -> String {

@@ -25,6 +25,20 @@ const GRANULE_BYTES: usize = 4096;
 /// What the store may hold before it gives memory back to the system.
 const STORE_BYTES: usize = 512 << 20;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+unsafe extern "C" {
+    /// Gives free pages of the GNU allocator's heaps back, but `pad` bytes at their ends.
+    safe fn malloc_trim(pad: usize) -> i32;
+}
+
+/// Gives the memory of buffers that wait for reuse back to the system: between stages of a program
+/// whose tensors have other sizes, what one leaves is of no use to the next.
+pub fn release_buffers() {
+    store().empty();
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    malloc_trim(0);
+}
+
 /// Initialised, aligned bytes with unique ownership.
 pub(crate) struct Buffer {
     pointer: NonNull<u8>,
@@ -153,6 +167,18 @@ impl Shared {
             bytes,
             lead: 0,
         })
+    }
+
+    fn empty(&self) {
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Store { free, .. } = std::mem::take(&mut *store);
+        for (bytes, addresses) in free {
+            for address in addresses {
+                let pointer = address as *mut u8;
+                // SAFETY: allocated by `allocate` with this layout, and nobody else has its address.
+                unsafe { dealloc(pointer, Buffer::layout(bytes)) };
+            }
+        }
     }
 
     fn give(&self, pointer: NonNull<u8>, bytes: usize) {

@@ -43,6 +43,7 @@ mod tape;
 mod tensor;
 
 pub use backend::{Backend, Device};
+pub use buffer::release_buffers;
 pub use cpu::{
     Isa, IsaError, parallel_for, parallel_map, parallel_parts, peak_flops, set_threads, threads,
     with_isa,

@@ -357,6 +357,13 @@ impl PackedWeight {
         }
     }
 
+    /// Packs the weight now and not on first use.
+    #[must_use]
+    pub fn packed(self) -> Self {
+        let _ = self.factor();
+        self
+    }
+
     /// `[n, k]`: outputs of the operation and inputs.
     pub fn dims(&self) -> [usize; 2] {
         [self.outputs, self.inputs]
@@ -489,6 +496,13 @@ impl ConvWeight {
             precision: precision.whole(),
             lazy,
         }
+    }
+
+    /// Packs the weight now and not on first use.
+    #[must_use]
+    pub fn packed(self) -> Self {
+        let _ = self.panels();
+        self
     }
 
     /// Channels of the result.

@@ -14,6 +14,7 @@ use super::presets::{Model, Preset, published};
 use super::{Machine, Times, peak_memory_bytes};
 use crate::error::Result;
 use crate::model::{self, FrameStream};
+use crate::native::Decoding;
 use crate::noise::Gaussian;
 use crate::open;
 use crate::plan::{Plan, available_bytes};
@@ -138,6 +139,7 @@ fn plan(weights: u64, dtype: Dtype) -> Plan {
             name: "weights",
             bytes: weights * dtype.size_bytes(),
         }],
+        picture: Vec::new(),
         text: Vec::new(),
         denoise: Vec::new(),
         decode: Vec::new(),
@@ -196,7 +198,7 @@ impl Bench<'_> {
         Ok(match model {
             Model::Native(config) => {
                 let decoder = published(native::Decoder::load(weights, &config.codec))?;
-                self.decoding(&latents, frames as usize, || decoder.stream())
+                self.decoding(&latents, frames as usize, || Decoding::new(&decoder))
             }
             Model::Ltx { vae, .. } => {
                 let decoder = published(ltx::Decoder::load(weights, vae))?;
@@ -205,9 +207,8 @@ impl Bench<'_> {
                     noise_scale: DECODE_NOISE_SCALE,
                     tiling: None,
                 };
-                let space = vae.spatial_ratio();
                 self.decoding(&latents, frames as usize, || {
-                    open::ltx_stream(&decoder, options, 1, space)
+                    open::ltx_stream(&decoder, options, 1)
                 })
             }
             Model::Wan { vae, .. } => {
@@ -228,8 +229,11 @@ impl Bench<'_> {
         self.machine.time(self.runs, || {
             let mut stream = start();
             let decode = |group| {
-                let latents = latents.slice(group..group + 1);
-                black_box(stream.push(&latents, group + 1 == groups)).shape()[0]
+                stream.feed(&latents.slice(group..group + 1), group + 1 == groups);
+                let frames = std::iter::from_fn(|| stream.next_frames());
+                frames
+                    .map(|frames| black_box(frames).shape()[0])
+                    .sum::<usize>()
             };
             let decoded: usize = (0..groups).map(decode).sum();
             assert_eq!(decoded, frames, "every frame was decoded");

@@ -1,21 +1,22 @@
 //! LTX-Video as the pipeline sees it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use kinora_diffusion::Sampler;
 use kinora_diffusion::schedule::{FlowMatchConfig, linear_quadratic};
+use kinora_models::Held;
 use kinora_models::ltx::pipeline::{
     DECODE_NOISE_SCALE, DECODE_TIMESTEP, DISTILLED_TIMESTEPS, FPS, GUIDANCE_SCALE, Pipeline, STEPS,
     frame_timesteps, noised_condition,
 };
 use kinora_models::ltx::{
-    Conditioning, DecodeOptions, Decoder, Encoder, Positions, Stream, Transformer,
+    Conditioning, DecodeOptions, Decoder, Encoder, Positions, Stream, TILING, Transformer as Dit,
     TransformerConfig, VaeConfig,
 };
-use kinora_tensor::{DType, Tensor};
+use kinora_tensor::{Tensor, release_buffers};
 
 use super::embeddings::Embeddings;
-use super::packed_bytes;
+use super::memory::{self, Transformer, number, part, picture};
 use super::scheduler::Scheduler;
 use super::source::{Name, Source};
 use super::text::{Padding, Text};
@@ -39,6 +40,10 @@ const SIZES: [Size; 4] = [
     Size::new(768, 512),
     Size::new(1216, 704),
 ];
+/// What a token takes while a block works, in widths of the stream: so many numbers in f32, and so many
+/// as activations are held, besides the feed-forward's. Measured at 2688 and 4992 tokens, in bf16 and f32.
+const STREAMS: usize = 4;
+const MAPS: usize = 11;
 /// Told apart from the seed's noise of the clip itself.
 const DECODE_STREAM: u64 = 0x6465_636f_6465;
 const PICTURE_STREAM: u64 = 0x7069_6374_7572;
@@ -226,60 +231,88 @@ impl Family for Ltx {
         ]
     }
 
-    fn resident_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes("vae", self.parts.numbers[1], dtype.whole())]
+    fn text_memory(&self, clip: &Effective) -> Vec<Part> {
+        let pipeline = self.parts.pipeline;
+        let most = pipeline.max_text_tokens();
+        let tokens = if pipeline.masks_text_encoder() {
+            let [prompt, negative] = memory::tokens(clip, most);
+            prompt.max(negative)
+        } else {
+            clip.text_tokens.map_or(most, |tokens| tokens as usize)
+        };
+        memory::text_encoder(&self.parts.text.config, tokens, clip.dtype.whole())
     }
 
-    fn text_memory(&self, dtype: Dtype) -> Vec<Part> {
-        vec![packed_bytes(
-            "text encoder",
-            self.parts.text.numbers(),
-            dtype.whole(),
-        )]
-    }
-
-    fn denoise_memory(&self, [t, h, w, _]: [usize; 4], dtype: Dtype) -> Vec<Part> {
-        let config = &self.parts.transformer;
-        let (tokens, d) = (t * h * w, config.inner_dim());
-        // Stream, norm, queries, keys and values, heads and their outputs, rotary tables, and the
-        // four times wider feed-forward.
-        let width = (10 + 4) * d;
-        let words = self.parts.pipeline.max_text_tokens();
-        let text = 2 * 2 * config.num_layers * words * d;
+    fn picture_memory(&self, clip: &Effective) -> Vec<Part> {
+        if clip.given.image.is_none() {
+            return Vec::new();
+        }
+        let (vae, dtype) = (&self.parts.vae, clip.dtype.whole());
+        let numbers = self.parts.numbers[1] as usize - vae.decoder_weights();
+        let maps = vae.encoder_maps(picture(clip.framing.native));
         vec![
-            packed_bytes("transformer", self.parts.numbers[0], dtype),
-            Part {
-                name: "activations",
-                bytes: (tokens * width * 4) as u64,
-            },
-            Part {
-                name: "text",
-                bytes: (text * 4) as u64,
-            },
+            memory::weights("vae encoder", numbers, dtype),
+            part("feature maps", maps * number(dtype)),
         ]
     }
 
-    fn decode_memory(&self, size: Size) -> Vec<Part> {
-        let vae = &self.parts.vae;
-        // The last level's maps of one latent frame and of the frames that its convolutions keep.
-        let width = vae
-            .decoder_block_out_channels
-            .first()
-            .copied()
-            .unwrap_or_default();
-        let pixels = size.area() / vae.patch_size.pow(2);
-        let maps = pixels * vae.temporal_ratio() * width * 4 * 6;
-        vec![Part {
-            name: "feature maps",
-            bytes: maps as u64,
-        }]
+    fn denoise_memory(&self, clip: &Effective, [t, h, w, _]: [usize; 4]) -> Vec<Part> {
+        let config = &self.parts.transformer;
+        let (tokens, d) = (t * h * w, config.inner_dim());
+        let number = number(clip.dtype);
+        let blocks = config.num_layers * 16 * d * d;
+        let transformer = Transformer {
+            blocks,
+            others: self.parts.numbers[0] as usize - blocks,
+            exact: d * (6 * d + 256 + d),
+        };
+        // Keys and values of the words in every block.
+        let text: usize = memory::tokens(clip, self.parts.pipeline.max_text_tokens())
+            .iter()
+            .sum();
+        let text = text * 2 * config.num_layers * d * number;
+        let step = tokens * (STREAMS * d * 4 + (MAPS + 4) * d * number) + text;
+        let has_loras = !self.parts.source.loras.is_empty();
+        let reading = memory::reading(4 * d * d, 4 * d * d, has_loras);
+        let (name, bytes) = if step > reading {
+            ("activations", step)
+        } else {
+            ("reading", reading)
+        };
+        vec![transformer.part(clip.dtype), part(name, bytes)]
+    }
+
+    fn decode_memory(&self, clip: &Effective) -> Vec<Part> {
+        let (vae, dtype) = (&self.parts.vae, clip.dtype.whole());
+        let whole = picture(clip.framing.native);
+        let tile = TILING.cut(whole).filter(|_| clip.tiles);
+        let maps = vae.decoder_maps(tile.unwrap_or(whole));
+        let exact = vae.decoder_exact_weights();
+        let rounded = (vae.decoder_weights() - exact) * dtype.size_bytes() as usize;
+        let maps = part("feature maps", maps * number(dtype));
+        // Two frames as maps, as patches, turned, and in f32.
+        let decoded = memory::decoded(tile.unwrap_or(whole), 2 * (3 * number(dtype) + 4));
+        let reading = part("reading", memory::reading(vae.decoder_largest(), 0, false));
+        let mut parts = vec![part("vae decoder", rounded + exact * 4)];
+        if maps.bytes + decoded.bytes > reading.bytes {
+            parts.extend([maps, decoded]);
+        } else {
+            parts.push(reading);
+        }
+        if tile.is_some() {
+            parts.push(memory::mosaic(clip));
+        }
+        parts
+    }
+
+    fn has_tiles(&self, size: Size) -> bool {
+        TILING.cut(picture(size)).is_some()
     }
 
     fn load(&self, dtype: Dtype) -> Result<Box<dyn VideoModel>> {
         Ok(Box::new(Opened {
             parts: Arc::clone(&self.parts),
             dtype,
-            decoder: OnceLock::new(),
         }))
     }
 }
@@ -288,20 +321,21 @@ impl Family for Ltx {
 struct Opened {
     parts: Arc<Parts>,
     dtype: Dtype,
-    /// Small beside the others, and kept.
-    decoder: OnceLock<Decoder>,
 }
 
 impl Opened {
-    fn transformer(&self) -> Result<Transformer> {
+    fn transformer(&self) -> Result<Dit> {
         let Parts {
             source,
             transformer: config,
             ..
         } = &*self.parts;
-        source.read(Name::Transformer, self.dtype, &[], |weights| {
-            Transformer::load(weights, config)
-        })
+        let transformer = source.read(Name::Transformer, self.dtype, &[], |weights| {
+            Dit::load(&weights.packed(), config)
+        });
+        // What it was packed from is of no use to the steps.
+        release_buffers();
+        transformer
     }
 }
 
@@ -326,6 +360,7 @@ impl VideoModel for Opened {
         let states = parts
             .text
             .encode(texts, tokens, padding, self.dtype.whole())?;
+        release_buffers();
         let model = self.transformer()?;
         let condition = |states: &Tensor| model.condition(states, &vec![true; states.shape()[0]]);
         let size = clip.framing.native;
@@ -352,28 +387,23 @@ impl VideoModel for Opened {
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { source, vae, .. } = &*self.parts;
         let encoder = source.read(Name::Vae, self.dtype.whole(), &["decoder."], |weights| {
-            Encoder::load(weights, vae)
+            Encoder::load(&weights.packed(), vae)
         })?;
         Ok(encoder.encode(frames))
     }
 
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
-        let decoder = if let Some(decoder) = self.decoder.get() {
-            decoder
-        } else {
-            let Parts { source, vae, .. } = &*self.parts;
-            let decoder = source.read(Name::Vae, self.dtype.whole(), &["encoder."], |weights| {
-                Decoder::load(weights, vae)
-            })?;
-            self.decoder.get_or_init(|| decoder)
-        };
+        let Parts { source, vae, .. } = &*self.parts;
+        let decoder = source.read(Name::Vae, self.dtype.whole(), &["encoder."], |weights| {
+            Decoder::load(&weights.packed(), vae)
+        })?;
+        release_buffers();
         let options = DecodeOptions {
             timestep: clip.decode_timestep.unwrap_or(0.0) as f32,
             noise_scale: clip.decode_noise_scale.unwrap_or(0.0) as f32,
-            tiling: None,
+            tiling: clip.tiles.then_some(TILING),
         };
-        let space = self.parts.vae.spatial_ratio();
-        Ok(Box::new(stream(decoder, options, clip.seed, space)))
+        Ok(Box::new(stream(decoder, options, clip.seed)))
     }
 
     fn glance(&self, _latents: &Tensor) -> Option<Tensor> {
@@ -383,7 +413,7 @@ impl VideoModel for Opened {
 
 /// A clip being denoised.
 struct Guided {
-    model: Transformer,
+    model: Dit,
     prompt: Conditioning,
     negative: Option<Conditioning>,
     positions: Positions,
@@ -439,53 +469,41 @@ impl Denoiser for Guided {
     }
 }
 
-/// Starts decoding a clip of this seed; a latent spans `space` pixels in height and width.
-pub(crate) fn stream(
-    decoder: &Decoder,
+/// Starts decoding a clip of this seed.
+pub(crate) fn stream<'a>(
+    decoder: impl Into<Held<'a, Decoder>>,
     options: DecodeOptions,
     seed: u64,
-    space: usize,
-) -> impl FrameStream {
-    let seed = mix(seed ^ DECODE_STREAM);
+) -> impl FrameStream + 'a {
+    let (decoder, seed) = (decoder.into(), mix(seed ^ DECODE_STREAM));
     let draws = move |draw: usize, [h, w]: [usize; 2]| {
         let mut gaussian = Gaussian::new(mix(seed ^ (1 + draw as u64)));
         Tensor::from_fn(&[h, w], |_| gaussian.next())
     };
     Decoding {
-        stream: Some(decoder.stream(options, draws)),
         noise: decoder.takes_noise().then(|| Gaussian::new(seed)),
-        space,
+        stream: Stream::new(decoder, options, draws),
     }
 }
 
 /// A clip being decoded.
 struct Decoding<'a> {
-    stream: Option<Stream<'a>>,
+    stream: Stream<'a>,
     /// The noise that is mixed into the latents, where the decoder takes it.
     noise: Option<Gaussian>,
-    /// Height and width of the pictures over those of the latents.
-    space: usize,
 }
 
 impl FrameStream for Decoding<'_> {
-    fn push(&mut self, latents: &Tensor, is_last: bool) -> Tensor {
+    fn feed(&mut self, latents: &Tensor, is_last: bool) {
         let noise = self.noise.as_mut();
         let noise = noise.map(|gaussian| Tensor::from_fn(latents.shape(), |_| gaussian.next()));
-        let stream = self
-            .stream
-            .as_mut()
-            .expect("latents come before the last of them");
-        let ready = stream.push(latents, noise.as_ref());
-        let rest = if is_last {
-            self.stream.take().and_then(Stream::finish)
-        } else {
-            None
-        };
-        let frames: Vec<&Tensor> = ready.iter().chain(&rest).collect();
-        if frames.is_empty() {
-            let [_, h, w, _] = latents.dims();
-            return Tensor::zeros(&[0, h * self.space, w * self.space, 3], DType::F32);
+        self.stream.feed(latents, noise.as_ref());
+        if is_last {
+            self.stream.end();
         }
-        Tensor::concat(&frames, 0)
+    }
+
+    fn next_frames(&mut self) -> Option<Tensor> {
+        self.stream.next_frames()
     }
 }

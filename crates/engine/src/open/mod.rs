@@ -11,6 +11,7 @@ mod embeddings;
 mod experts;
 mod fingerprint;
 mod ltx;
+mod memory;
 mod published;
 mod scheduler;
 mod single;
@@ -22,8 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Family, Part};
-use crate::request::{Dtype, ModelFiles};
+use crate::model::Family;
+use crate::request::ModelFiles;
 use source::Source;
 
 pub use embeddings::CACHE_VARIABLE;
@@ -84,12 +85,4 @@ fn family(source: Source, known: &Embeddings) -> Result<Arc<dyn Family>> {
     } else {
         Arc::new(ltx::Ltx::open(source, known)?)
     })
-}
-
-/// Memory of so many weights as layers hold them.
-fn packed_bytes(name: &'static str, numbers: u64, dtype: Dtype) -> Part {
-    Part {
-        name,
-        bytes: numbers * dtype.size_bytes(),
-    }
 }

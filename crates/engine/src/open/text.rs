@@ -23,7 +23,7 @@ pub(crate) enum Padding {
 #[derive(Clone)]
 pub(crate) struct Text {
     source: Source,
-    config: Config,
+    pub(super) config: Config,
     known: Embeddings,
 }
 
@@ -37,16 +37,6 @@ impl Text {
             config,
             known,
         })
-    }
-
-    /// The most numbers in memory at a time: the embedding table, or one block as it is read and as
-    /// it is packed.
-    pub(crate) fn numbers(&self) -> u64 {
-        let config = &self.config;
-        let attention = 4 * config.d_model * config.inner_size();
-        let matrices = if config.feed_forward.gated { 3 } else { 2 };
-        let block = attention + matrices * config.d_model * config.d_ff;
-        (config.vocab_size * config.d_model).max(2 * block) as u64
     }
 
     /// The states `[tokens, width]` of each text, cut to `max_tokens`; padding has none.

@@ -93,22 +93,16 @@ impl Family for Double {
             1,
         ]
     }
-    fn resident_memory(&self, _dtype: Dtype) -> Vec<Part> {
-        Vec::new()
-    }
-    fn text_memory(&self, _dtype: Dtype) -> Vec<Part> {
-        Vec::new()
-    }
-    fn denoise_memory(&self, _latents: [usize; 4], _dtype: Dtype) -> Vec<Part> {
+    fn denoise_memory(&self, _clip: &Effective, _latents: [usize; 4]) -> Vec<Part> {
         vec![Part {
             name: "activations",
             bytes: self.bytes,
         }]
     }
-    fn decode_memory(&self, size: Size) -> Vec<Part> {
+    fn decode_memory(&self, clip: &Effective) -> Vec<Part> {
         vec![Part {
             name: "feature maps",
-            bytes: size.rgb_bytes() as u64 * 8,
+            bytes: clip.framing.native.rgb_bytes() as u64 * 8,
         }]
     }
     fn load(&self, _dtype: Dtype) -> kinora_engine::Result<Box<dyn VideoModel>> {
@@ -128,8 +122,11 @@ struct Target {
     panics: bool,
 }
 
+#[derive(Default)]
 struct Stream {
-    first: bool,
+    /// Whether the clip's first frame was made.
+    has_begun: bool,
+    latents: Option<Tensor>,
 }
 
 impl VideoModel for Loaded {
@@ -153,10 +150,12 @@ impl VideoModel for Loaded {
         &'a self,
         _clip: &Effective,
     ) -> kinora_engine::Result<Box<dyn FrameStream + 'a>> {
-        Ok(Box::new(Stream { first: true }))
+        Ok(Box::new(Stream::default()))
     }
     fn glance(&self, latents: &Tensor) -> Option<Tensor> {
-        Some(Stream { first: true }.push(latents, true))
+        let mut stream = Stream::default();
+        stream.feed(latents, true);
+        stream.next_frames()
     }
 }
 
@@ -176,20 +175,25 @@ impl Denoiser for Target {
 }
 
 impl FrameStream for Stream {
-    fn push(&mut self, latents: &Tensor, _is_last: bool) -> Tensor {
+    fn feed(&mut self, latents: &Tensor, _is_last: bool) {
+        self.latents = Some(latents.clone());
+    }
+
+    fn next_frames(&mut self) -> Option<Tensor> {
+        let latents = self.latents.take()?;
         let [n, h, w, _] = latents.dims();
-        let drop = if std::mem::take(&mut self.first) {
-            7
-        } else {
+        let drop = if std::mem::replace(&mut self.has_begun, true) {
             0
+        } else {
+            7
         };
         let (height, width) = (h * 32, w * 32);
         let values = latents.as_f32();
-        Tensor::from_fn(&[n * 8 - drop, height, width, 3], |i| {
+        Some(Tensor::from_fn(&[n * 8 - drop, height, width, 3], |i| {
             let (x, y) = (i / 3 % width, i / 3 / width % height);
             let latent = values[(y / 32) * w + x / 32];
             latent + i as f32 % 3.0 * 0.1
-        })
+        }))
     }
 }
 

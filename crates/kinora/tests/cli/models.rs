@@ -153,7 +153,7 @@ fn the_memory_that_models_tells_is_that_of_the_plan() {
                 .map(|part| part["bytes"].as_u64().expect("a number"))
                 .sum()
         };
-        let stages = ["text", "denoise", "decode"].map(sum);
+        let stages = ["picture", "text", "denoise", "decode"].map(sum);
         let peak = sum("resident") + stages.into_iter().max().unwrap_or_default();
         assert_eq!(need["peak_bytes"], peak, "{resolution}");
     }

@@ -24,5 +24,5 @@ pub use detect::{transformer_of, vae_of};
 pub use keys::FROM_DIFFUSERS;
 pub use rope::TimeRule;
 pub use transformer::{Conditioning, Positions, Transformer};
-pub use vae::{DecodeOptions, Decoder, Encoder, Stream, Tiling};
+pub use vae::{DecodeOptions, Decoder, Encoder, Stream, TILING};
 pub use vae_config::{DownsampleType, VaeConfig};

@@ -77,7 +77,7 @@ impl Encoder {
     /// [`Encoder::encode`], showing the stream on the way: F32 `[1, n, d]`, first the embedded ids as
     /// number 0, then after each block.
     pub fn encode_watched(&self, ids: &[u32], mut watch: impl FnMut(usize, &Tensor)) -> Tensor {
-        let mut x = embed(&self.table, ids); // [1, n, d]
+        let mut x = stream(&self.table.gather(ids)); // [1, n, d]
         watch(0, &x);
         let mut bias = None;
         for (i, block) in self.blocks.iter().enumerate() {
@@ -88,8 +88,9 @@ impl Encoder {
     }
 }
 
-/// The states of several prompts, with one block in memory at a time: [`Encoder::load`] and
-/// [`Encoder::encode`] in a twentieth of the memory, for encoders that run once.
+/// The states of several prompts, with one block in memory at a time, and of the table the rows of
+/// the ids alone: [`Encoder::load`] and [`Encoder::encode`] in a twentieth of the memory, for
+/// encoders that run once.
 ///
 /// # Shapes
 /// For each prompt of n ids F32 `[n, d]`.
@@ -104,13 +105,15 @@ pub fn encode_by_block(
     config: &Config,
     prompts: &[&[u32]],
 ) -> Result<Vec<Tensor>, WeightsError> {
-    let mut streams: Vec<Tensor> = {
-        let table = table(weights, config)?;
-        prompts.iter().map(|ids| embed(&table, ids)).collect()
+    let embedded = |ids: &&[u32]| {
+        let shape = [config.vocab_size, config.d_model];
+        let rows = weights.at("shared").factor_rows("weight", shape, ids);
+        Ok(stream(&rows?))
     };
+    let mut streams: Vec<Tensor> = prompts.iter().map(embedded).collect::<Result<_, _>>()?;
     let mut biases: Vec<Option<Tensor>> = vec![None; prompts.len()];
     for i in 0..config.num_layers {
-        let block = Block::load(weights, config, i)?;
+        let block = Block::load(&weights.packed(), config, i)?;
         for (x, bias) in streams.iter_mut().zip(&mut biases) {
             *x = block.forward(x, bias, config);
         }
@@ -129,11 +132,11 @@ fn final_norm(weights: &Weights, config: &Config) -> Result<RmsNorm, WeightsErro
     RmsNorm::load(&place, config.d_model, config.layer_norm_epsilon)
 }
 
-/// `[1, n, d]`.
-fn embed(table: &Tensor, ids: &[u32]) -> Tensor {
-    assert!(!ids.is_empty(), "a prompt has at least its end");
-    let x = table.gather(ids).to_dtype(DType::F32);
-    x.reshape(&[1, ids.len(), x.last_dim()])
+/// The stream that embedded ids `[n, d]` begin: F32 `[1, n, d]`.
+fn stream(embedded: &Tensor) -> Tensor {
+    let [n, d] = embedded.dims();
+    assert!(n > 0, "a prompt has at least its end");
+    embedded.to_dtype(DType::F32).reshape(&[1, n, d])
 }
 
 /// `[1, n, d]` to `[n, d]`.

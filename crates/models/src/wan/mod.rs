@@ -19,7 +19,7 @@ pub use detect::{DetectError, Detected, transformer_of, vae_of};
 pub use keys::{FROM_DIFFUSERS, VAE_FROM_DIFFUSERS};
 pub use presets::{BOUNDARY_RATIO, PRESETS, Preset, VAE_PRESETS, VaePreset, expands_timesteps};
 pub use transformer::{Conditioning, Transformer};
-pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, Tiling};
+pub use vae::{DECODER_KEYS, Decoder, ENCODER_KEYS, Encoder, Stream, TILING};
 pub use vae_config::VaeConfig;
 
 /// Timesteps of the training schedule.

@@ -84,3 +84,34 @@ fn vaes() {
         vae(&original.with_rules(tables), preset);
     }
 }
+
+#[test]
+fn weights_of_decoders_are_counted() {
+    for (version, preset) in [
+        ("0.9.0", presets::VAE_090),
+        ("0.9.1", presets::VAE_091),
+        ("0.9.5", presets::VAE_095),
+    ] {
+        let config = VaeConfig::from_json(preset).expect("a preset");
+        let file = list(&format!("vae-{version}.diffusers"));
+        let sizes = |part: &str| -> Vec<usize> {
+            let names = file
+                .names()
+                .filter(|name| name.starts_with("decoder.") && name.contains(part));
+            let shapes = names.filter_map(|name| file.shape(name));
+            shapes.map(|shape| shape.iter().product()).collect()
+        };
+        assert_eq!(
+            config.decoder_weights(),
+            sizes("").iter().sum::<usize>(),
+            "{version}"
+        );
+        let exact: usize = sizes("timestep_embedder").iter().sum();
+        assert_eq!(config.decoder_exact_weights(), exact, "{version}");
+        let largest = sizes("upsamplers.0.conv.conv.weight").into_iter().max();
+        assert!(
+            config.decoder_largest() - largest.unwrap_or(0) <= 1 << 14,
+            "{version}"
+        );
+    }
+}

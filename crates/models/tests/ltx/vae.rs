@@ -1,7 +1,8 @@
 //! The VAE in its three published forms.
 
+use kinora_models::Tiling;
 use kinora_models::ltx::keys::{VAE_OF_FILE, original_vae};
-use kinora_models::ltx::{DecodeOptions, Decoder, Encoder, Tiling, VaeConfig};
+use kinora_models::ltx::{DecodeOptions, Decoder, Encoder, VaeConfig};
 use kinora_nn::{Rule, WeightFile};
 use kinora_tensor::{Precision, Tensor};
 

@@ -5,6 +5,15 @@ use kinora_tensor::{Conv as ConvOptions, ConvWeight, Tensor};
 use super::bias;
 use crate::{Weights, WeightsError};
 
+/// The weight, packed now where the place asks for it.
+fn pack(weights: &Weights, weight: ConvWeight) -> ConvWeight {
+    if weights.packs() {
+        weight.packed()
+    } else {
+        weight
+    }
+}
+
 /// A convolution over space, and over one or two frames of time.
 pub struct Conv {
     weight: ConvWeight,
@@ -27,7 +36,10 @@ impl Conv {
         let weight = weights.factor("weight", [outputs, frames * inputs, kernel, kernel])?;
         let bias = bias(weights, outputs)?;
         Ok(Self {
-            weight: ConvWeight::new(&weight, frames, weights.precision()),
+            weight: pack(
+                weights,
+                ConvWeight::new(&weight, frames, weights.precision()),
+            ),
             bias,
         })
     }
@@ -92,7 +104,7 @@ impl Conv3d {
         let weight = weights.factor("weight", [outputs, inputs, frames, kernel, kernel])?;
         let bias = bias(weights, outputs)?;
         Ok(Self {
-            weight: ConvWeight::of_frames(&weight, weights.precision()),
+            weight: pack(weights, ConvWeight::of_frames(&weight, weights.precision())),
             bias,
         })
     }

@@ -392,6 +392,34 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_those_of_the_whole_matrix_and_all_are_checked() {
+        // 20 MB: more than one part.
+        let file = |last: f32| {
+            let number = |i: u32| if i == 4_999_999 { last } else { i as f32 };
+            let data: Vec<u8> = (0..5_000_000)
+                .flat_map(|i| number(i).to_le_bytes())
+                .collect();
+            let view = TensorView::new(Dtype::F32, vec![5000, 1000], &data).unwrap();
+            let bytes = ::safetensors::serialize([("x", view)], None).unwrap();
+            WeightFile::from_bytes("tiny", bytes).unwrap()
+        };
+        let (good, rows) = (file(0.5), [4999, 0, 4500, 0]);
+        let weights = good.weights(Precision::F32);
+        let found = weights.factor_rows("x", [5000, 1000], &rows).unwrap();
+        let whole = weights.factor("x", [5000, 1000]).unwrap();
+        assert_eq!(found.as_f32(), whole.gather(&rows).as_f32());
+        assert!(good.finish().is_ok());
+
+        let damaged = file(f32::NAN);
+        check(
+            damaged
+                .weights(Precision::F32)
+                .factor_rows("x", [5000, 1000], &[1]),
+            "tiny: `x` holds NaN at element 4999999: the file is damaged",
+        );
+    }
+
+    #[test]
     fn a_tensor_that_is_not_finite_is_refused() {
         let data: Vec<u8> = [1.0, f32::NAN, f32::INFINITY]
             .iter()

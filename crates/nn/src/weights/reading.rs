@@ -1,5 +1,6 @@
 //! Reading tensors: find, decode, scale, merge, check.
 
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use kinora_tensor::{DType, Tensor};
@@ -10,6 +11,9 @@ use super::error::TensorName;
 use super::lora::Delta;
 use super::nearest::nearest;
 use super::{WeightFile, WeightsError, random};
+
+/// Bytes of a file that are decoded at a time where some rows of a large matrix are wanted.
+const PART_BYTES: usize = 16 << 20;
 
 impl WeightFile {
     /// The bytes of the tensor `name` if it is one of bytes: a file that some packers put among
@@ -53,6 +57,80 @@ impl WeightFile {
         };
         self.mark_read(name);
         Ok(tensor)
+    }
+
+    /// Rows of the matrix `name`, of which a part at a time is decoded.
+    pub(super) fn rows(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        dtype: Option<DType>,
+        rows: &[u32],
+    ) -> Result<Tensor, WeightsError> {
+        let Some((entry, row_bytes)) = self.by_row(name, shape) else {
+            return Ok(self.tensor(name, &shape, dtype)?.gather(rows));
+        };
+        let dtype = dtype.unwrap_or(entry.encoding.dtype());
+        let mut wanted = rows.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut found = Vec::new();
+        let count = (PART_BYTES / row_bytes).max(1);
+        for start in (0..shape[0]).step_by(count) {
+            let end = shape[0].min(start + count);
+            let part = self.decode_rows(name, entry, start..end, dtype)?;
+            let after = |row: usize| wanted.partition_point(|&wanted| (wanted as usize) < row);
+            let here = wanted[after(start)..after(end)].iter();
+            let here: Vec<u32> = here.map(|row| row - start as u32).collect();
+            if !here.is_empty() {
+                found.push(part.gather(&here));
+            }
+        }
+        self.mark_read(name);
+        let place = |row| wanted.partition_point(|wanted| wanted < row) as u32;
+        let order: Vec<u32> = rows.iter().map(place).collect();
+        Ok(Tensor::concat(&found.iter().collect::<Vec<_>>(), 0).gather(&order))
+    }
+
+    /// The matrix `name` of this shape and the bytes of a row, if it can be decoded row by row.
+    fn by_row(&self, name: &str, shape: [usize; 2]) -> Option<(&Entry, usize)> {
+        let entry = self.entries.get(name)?;
+        let is_plain = entry.shape == shape
+            && entry.scale.is_none()
+            && !self.deltas.contains_key(name)
+            && !self.held.contains_key(&entry.stored)
+            && !self.parts[entry.part].bytes.are_absent();
+        let (block, bytes) = entry.encoding.block()?;
+        (is_plain && shape[1] > 0 && shape[1].is_multiple_of(block))
+            .then(|| (entry, shape[1] / block * bytes))
+    }
+
+    fn decode_rows(
+        &self,
+        name: &str,
+        entry: &Entry,
+        rows: Range<usize>,
+        dtype: DType,
+    ) -> Result<Tensor, WeightsError> {
+        let bytes = &self.parts[entry.part].bytes;
+        let (height, width) = (entry.shape[0], entry.shape[1]);
+        let row_bytes = entry.range.len() / height;
+        let range =
+            entry.range.start + rows.start * row_bytes..entry.range.start + rows.end * row_bytes;
+        let data = &bytes.as_slice()[range.clone()];
+        let shape = [rows.len(), width];
+        let part = entry.encoding.tensor(data, &[], &shape, dtype);
+        bytes.release(range);
+        part.map_err(|error| {
+            let error = match error {
+                DecodeError::NotFinite { value, index } => DecodeError::NotFinite {
+                    value,
+                    index: rows.start * width + index,
+                },
+                other @ DecodeError::Unknown(_) => other,
+            };
+            self.decode_error(name, entry, error)
+        })
     }
 
     /// A tensor in F32 with what LoRAs add.

@@ -157,6 +157,7 @@ pub fn recipe(remote: &Remote, request: &Request) -> Recipe {
             decode_timestep: None,
             decode_noise_scale: None,
             image_noise_scale: None,
+            tiles: false,
             finish: Finish::default(),
             given: GivenHashes::default(),
             earlier_frames: 0,

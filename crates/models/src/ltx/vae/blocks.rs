@@ -211,9 +211,20 @@ impl Resnets {
             .collect()
     }
 
-    pub fn push(&self, part: Part, states: &mut [ResnetState], draws: &mut Draws) -> Part {
-        let blocks = self.blocks.iter().zip(states);
-        blocks.fold(part, |part, (block, state)| block.push(part, state, draws))
+    /// How many blocks there are.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The next part through block `i`.
+    pub fn push(
+        &self,
+        i: usize,
+        part: Part,
+        states: &mut [ResnetState],
+        draws: &mut Draws,
+    ) -> Part {
+        self.blocks[i].push(part, &mut states[i], draws)
     }
 
     /// A whole clip, without timestep and noise.

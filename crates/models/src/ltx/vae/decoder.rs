@@ -11,8 +11,8 @@ use super::Scaling;
 use super::blocks::{BlockOptions, Draws, ResnetBlock, ResnetState, Resnets, activate};
 use super::fold::{unfold, unpatchify};
 use super::stream::Stream;
-use super::tiling::Tiling;
 use super::time::{Part, Past, Queue, TimeConv};
+use crate::Tiling;
 
 /// Channels of a picture.
 const COLORS: usize = 3;
@@ -42,6 +42,21 @@ pub struct Decoder {
     middle: Resnets,
     levels: Vec<Level>,
     head: Head,
+    stages: Vec<Stage>,
+}
+
+/// What a frame meets on its way, one after the other. Between them a part of a clip is cut into single
+/// frames: at the end of a clip every layer lets go of what it held, and they would add up.
+#[derive(Clone, Copy)]
+enum Stage {
+    Stem,
+    /// A block of the middle, by its number.
+    Middle(usize),
+    /// The way into a level.
+    Enter(usize),
+    /// A block of a level, by the numbers of both.
+    Block(usize, usize),
+    Head,
 }
 
 /// A level of the decoder: a block that changes the channels, doubling, and blocks.
@@ -70,7 +85,7 @@ struct Head {
 
 /// What a decoder remembers of a clip, or of a tile of it.
 pub(super) struct State {
-    /// What waits for a stage: 0 is the middle, then come the levels and the head.
+    /// What waits for a stage, by its number.
     work: VecDeque<(usize, Part)>,
     stem: Past,
     middle: Vec<ResnetState>,
@@ -152,14 +167,15 @@ impl Level {
         }
     }
 
-    fn push(&self, mut part: Part, state: &mut LevelState, draws: &mut Draws) -> Part {
+    /// What comes before the blocks.
+    fn enter(&self, mut part: Part, state: &mut LevelState, draws: &mut Draws) -> Part {
         if let Some((block, state)) = self.conv_in.as_ref().zip(state.conv_in.as_mut()) {
             part = block.push(part, state, draws);
         }
         if let Some(upsampler) = &self.upsampler {
             part = upsampler.push(&part, state);
         }
-        self.resnets.push(part, &mut state.resnets, draws)
+        part
     }
 }
 
@@ -206,6 +222,7 @@ impl Decoder {
                 .tensor("timestep_scale_multiplier", [])
         };
         Ok(Self {
+            stages: stages(&middle, &levels),
             scaling: Scaling::load(weights, config)?,
             dtype: weights.precision().activations(),
             spatial_ratio: config.spatial_ratio(),
@@ -232,7 +249,7 @@ impl Decoder {
         options: DecodeOptions,
         draws: impl FnMut(usize, [usize; 2]) -> Tensor + 'a,
     ) -> Stream<'a> {
-        Stream::new(self, options, Box::new(draws))
+        Stream::new(self, options, draws)
     }
 
     /// Whether the decoder is told a timestep and given noise.
@@ -274,15 +291,17 @@ impl Decoder {
     /// work left.
     pub(super) fn next(&self, state: &mut State, draws: &mut Draws) -> Option<Tensor> {
         while let Some((stage, part)) = state.next_work() {
-            let part = match stage.checked_sub(1) {
-                None => {
-                    let part = self.stem.push(&part, &mut state.stem);
-                    self.middle.push(part, &mut state.middle, draws)
+            let part = match self.stages[stage] {
+                Stage::Stem => self.stem.push(&part, &mut state.stem),
+                Stage::Middle(i) => self.middle.push(i, part, &mut state.middle, draws),
+                Stage::Enter(level) => {
+                    self.levels[level].enter(part, &mut state.levels[level], draws)
                 }
-                Some(level) if level < self.levels.len() => {
-                    self.levels[level].push(part, &mut state.levels[level], draws)
+                Stage::Block(level, i) => {
+                    let resnets = &mut state.levels[level].resnets;
+                    self.levels[level].resnets.push(i, part, resnets, draws)
                 }
-                Some(_) => {
+                Stage::Head => {
                     let part = part.map(|x| activate(&x, state.head_modulation.as_ref()));
                     let pixels = self.head.conv.push(&part, &mut state.head).frames;
                     if let Some(pixels) = pixels {
@@ -297,6 +316,18 @@ impl Decoder {
         }
         None
     }
+}
+
+/// The stages of a decoder.
+fn stages(middle: &Resnets, levels: &[Level]) -> Vec<Stage> {
+    let mut stages = vec![Stage::Stem];
+    stages.extend((0..middle.len()).map(Stage::Middle));
+    for (i, level) in levels.iter().enumerate() {
+        stages.push(Stage::Enter(i));
+        stages.extend((0..level.resnets.len()).map(|block| Stage::Block(i, block)));
+    }
+    stages.push(Stage::Head);
+    stages
 }
 
 impl State {

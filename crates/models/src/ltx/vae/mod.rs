@@ -15,19 +15,27 @@ mod blocks;
 mod decoder;
 mod encoder;
 mod fold;
+mod memory;
 mod stream;
-mod tiling;
 mod time;
 
 pub use decoder::{DecodeOptions, Decoder};
 pub use encoder::Encoder;
 pub use stream::Stream;
-pub use tiling::Tiling;
 
 use kinora_nn::{Weights, WeightsError};
 use kinora_tensor::{DType, Tensor};
 
 use super::vae_config::VaeConfig;
+use crate::Tiling;
+
+/// Tiles as the reference cuts them where it is told to.
+///
+/// Reference: `AutoencoderKLLTXVideo.__init__`.
+pub const TILING: Tiling = Tiling {
+    size: [512; 2],
+    stride: [448; 2],
+};
 
 /// Mean and spread of each latent channel, by which latents are unit normal.
 struct Scaling {

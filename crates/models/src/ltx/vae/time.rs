@@ -128,7 +128,11 @@ impl TimeConv {
             };
             self.conv.forward_with(frames, &options)
         });
-        past.0 = join(Some(&before), frames.as_ref()).map(|seen| tail(&seen, 2));
+        past.0 = Some(match &frames {
+            None => before,
+            Some(frames) if frames.shape()[0] > 1 => tail(frames, 2),
+            Some(frame) => Tensor::concat(&[&tail(&before, 1), frame], 0),
+        });
         Part {
             frames: result,
             last: part.last,

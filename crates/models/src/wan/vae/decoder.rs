@@ -7,6 +7,7 @@ use kinora_nn::{Conv, Conv3d, Weights, WeightsError};
 use kinora_tensor::{DType, Tensor, Unary};
 
 use super::blocks::{Cache, CausalConv, Head, Middle, ResidualBlock, Slots};
+use super::stream::Stream;
 use super::{Place, Statistics, VaeConfig, load_blocks};
 
 /// Normalised latents to frames.
@@ -182,12 +183,59 @@ impl Decoder {
         })
     }
 
-    /// Starts decoding a clip.
+    /// Starts decoding a clip, of which whole frames are decoded.
     pub fn stream(&self) -> Stream<'_> {
-        Stream {
-            decoder: self,
+        Stream::new(self, None)
+    }
+
+    pub(super) fn start(&self) -> State {
+        State {
             cache: self.slots.cache(),
             first: true,
+        }
+    }
+
+    /// Normalised latents as the first layer takes them.
+    pub(super) fn prepare(&self, latents: &Tensor) -> Tensor {
+        self.statistics.denormalise(latents).to_dtype(self.dtype)
+    }
+
+    /// The frames of a prepared latent frame `[1, h, w, c]` before channels become patches: F32
+    /// `[n, H/p, W/p, 3 p p]`. On the way `observe` sees `middle` and the `levels.N`.
+    pub(super) fn maps(
+        &self,
+        latent: &Tensor,
+        state: &mut State,
+        observe: &mut dyn FnMut(&str, &Tensor),
+    ) -> Tensor {
+        let x = self.post_quant.forward(latent);
+        let x = self.stem.forward(&x, &mut state.cache);
+        let x = self.middle.forward(&x, &mut state.cache);
+        observe("middle", &x);
+        let mut frames = Vec::new();
+        self.finer(0, &x, state, &mut frames, observe);
+        state.first = false;
+        Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0)
+    }
+
+    /// One frame through the levels from `level` on, its frames put at the end of `frames`.
+    fn finer(
+        &self,
+        level: usize,
+        x: &Tensor,
+        state: &mut State,
+        frames: &mut Vec<Tensor>,
+        observe: &mut dyn FnMut(&str, &Tensor),
+    ) {
+        let Some(layers) = self.levels.get(level) else {
+            let frame = self.head.forward(x, &mut state.cache);
+            frames.push(frame.to_dtype(DType::F32));
+            return;
+        };
+        let y = layers.forward(x, state.first, &mut state.cache);
+        observe(&format!("levels.{level}"), &y);
+        for i in 0..y.shape()[0] {
+            self.finer(level + 1, &y.slice(i..i + 1), state, frames, observe);
         }
     }
 
@@ -207,72 +255,26 @@ impl Decoder {
     }
 }
 
-/// A clip being decoded, latent frame by latent frame.
-pub struct Stream<'a> {
-    decoder: &'a Decoder,
+/// What a decoder remembers of a clip, or of a tile of it.
+pub(super) struct State {
     cache: Cache,
     first: bool,
 }
 
-impl Stream<'_> {
-    /// Decodes the next latent frames.
+impl Decoder {
+    /// Decodes a whole clip with a look at `middle` and the `levels.N` on the way, frame by frame; for
+    /// comparing.
     ///
     /// # Shapes
-    /// `latents` F32 `[n, h, w, c]`, normalised; the result F32 `[m, H, W, 3]` in [-1, 1], where m
-    /// is n times the latent stride, on the first call less all but one frame of the first.
-    pub fn push(&mut self, latents: &Tensor) -> Tensor {
-        self.push_observed(latents, &mut |_, _| {})
-    }
-
-    /// [`Stream::push`], with a look at `middle` and the `levels.N` on the way, frame by frame.
-    pub fn push_observed(
-        &mut self,
+    /// As [`Stream::push`].
+    pub fn decode_observed(
+        &self,
         latents: &Tensor,
         observe: &mut dyn FnMut(&str, &Tensor),
     ) -> Tensor {
-        let maps = self.maps(latents, observe);
-        self.decoder.finish(&maps)
-    }
-
-    /// Frames before channels become patches: F32 `[m, H/p, W/p, 3 p p]`.
-    pub(super) fn maps(
-        &mut self,
-        latents: &Tensor,
-        observe: &mut dyn FnMut(&str, &Tensor),
-    ) -> Tensor {
-        let decoder = self.decoder;
-        let latents = decoder.statistics.denormalise(latents);
-        let mut frames = Vec::new();
-        for i in 0..latents.shape()[0] {
-            let latent = latents.slice(i..i + 1).to_dtype(decoder.dtype);
-            let x = decoder.post_quant.forward(&latent);
-            let x = decoder.stem.forward(&x, &mut self.cache);
-            let x = decoder.middle.forward(&x, &mut self.cache);
-            observe("middle", &x);
-            self.finer(0, &x, &mut frames, observe);
-            self.first = false;
-        }
-        Tensor::concat(&frames.iter().collect::<Vec<_>>(), 0)
-    }
-
-    /// One frame through the levels from `level` on, its frames put at the end of `frames`.
-    fn finer(
-        &mut self,
-        level: usize,
-        x: &Tensor,
-        frames: &mut Vec<Tensor>,
-        observe: &mut dyn FnMut(&str, &Tensor),
-    ) {
-        let decoder = self.decoder;
-        let Some(layers) = decoder.levels.get(level) else {
-            let frame = decoder.head.forward(x, &mut self.cache);
-            frames.push(frame.to_dtype(DType::F32));
-            return;
-        };
-        let y = layers.forward(x, self.first, &mut self.cache);
-        observe(&format!("levels.{level}"), &y);
-        for i in 0..y.shape()[0] {
-            self.finer(level + 1, &y.slice(i..i + 1), frames, observe);
-        }
+        let (latents, mut state) = (self.prepare(latents), self.start());
+        let frame = |i: usize| self.maps(&latents.slice(i..i + 1), &mut state, observe);
+        let maps: Vec<Tensor> = (0..latents.shape()[0]).map(frame).collect();
+        self.finish(&Tensor::concat(&maps.iter().collect::<Vec<_>>(), 0))
     }
 }

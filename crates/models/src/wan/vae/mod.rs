@@ -9,17 +9,26 @@
 mod blocks;
 mod decoder;
 mod encoder;
-mod tiles;
+mod memory;
+mod stream;
 
-pub use decoder::{Decoder, Stream};
+pub use decoder::Decoder;
 pub use encoder::Encoder;
-pub use tiles::Tiling;
+pub use stream::Stream;
 
 use kinora_nn::{Weights, WeightsError};
 use kinora_tensor::Tensor;
 
 use super::vae_config::VaeConfig;
+use crate::Tiling;
 
+/// Tiles as the reference cuts them where it is told to.
+///
+/// Reference: `AutoencoderKLWan.enable_tiling`.
+pub const TILING: Tiling = Tiling {
+    size: [256; 2],
+    stride: [192; 2],
+};
 /// Prefixes of the names that only the encoder reads.
 pub const ENCODER_KEYS: &[&str] = &["encoder.", "conv1."];
 /// Prefixes of the names that only the decoder reads.
