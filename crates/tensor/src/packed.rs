@@ -5,6 +5,7 @@
 //! loads a tile, AVX-512 a row of it. An f32 weight is `[n/32][k][32]`. Both are padded with zeros.
 //! [`Codes`] are tiles as those of bf16, with two inputs of eight bits in the place of each number.
 
+mod at_once;
 mod codes;
 
 pub(crate) use codes::{CODE_LIMIT, CODE_OFFSET, Codes, Line, code, codes_per_unit, scale_of};
@@ -357,13 +358,6 @@ impl PackedWeight {
         }
     }
 
-    /// Packs the weight now and not on first use.
-    #[must_use]
-    pub fn packed(self) -> Self {
-        let _ = self.factor();
-        self
-    }
-
     /// `[n, k]`: outputs of the operation and inputs.
     pub fn dims(&self) -> [usize; 2] {
         [self.outputs, self.inputs]
@@ -496,13 +490,6 @@ impl ConvWeight {
             precision: precision.whole(),
             lazy,
         }
-    }
-
-    /// Packs the weight now and not on first use.
-    #[must_use]
-    pub fn packed(self) -> Self {
-        let _ = self.panels();
-        self
     }
 
     /// Channels of the result.

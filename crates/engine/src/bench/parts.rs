@@ -7,7 +7,7 @@ use kinora_models::ltx::pipeline::{DECODE_NOISE_SCALE, DECODE_TIMESTEP, FPS};
 use kinora_models::native::{TextEncoder, TextStates, Word};
 use kinora_models::{ltx, native, t5, wan};
 use kinora_nn::{WeightFile, Weights};
-use kinora_tensor::Tensor;
+use kinora_tensor::{Tensor, release_buffers};
 use serde::Serialize;
 
 use super::presets::{Model, Preset, published};
@@ -194,7 +194,8 @@ impl Bench<'_> {
     }
 
     fn vae(&self, model: &Model, frames: u32) -> Result<Times> {
-        let (weights, latents) = (&self.weights, random(&self.latents));
+        // As the engine loads them.
+        let (weights, latents) = (&self.weights.packed(), random(&self.latents));
         Ok(match model {
             Model::Native(config) => {
                 let decoder = published(native::Decoder::load(weights, &config.codec))?;
@@ -226,6 +227,7 @@ impl Bench<'_> {
         start: impl Fn() -> S,
     ) -> Times {
         let groups = self.latents[0];
+        release_buffers();
         self.machine.time(self.runs, || {
             let mut stream = start();
             let decode = |group| {

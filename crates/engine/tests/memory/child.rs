@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kinora_engine::bench::peak_memory_bytes;
-use kinora_engine::{
-    Cancel, Engine, LIMIT_VARIABLE, Output, Plan, Progress, Request, Stage, Update,
-};
+use kinora_engine::{Cancel, Engine, LIMIT_VARIABLE, Output, Progress, Request, Stage, Update};
 use serde::{Deserialize, Serialize};
 
 /// The request of a child, as JSON, and the folder that its files go to.
@@ -21,8 +19,6 @@ const MARK: &str = "measured: ";
 pub struct Measured {
     /// The most memory in bytes before decoding, and while decoding.
     pub peaks: [u64; 2],
-    /// The same two as the plan has them.
-    pub planned: [u64; 2],
     /// The most of the plan.
     pub planned_peak: u64,
     /// The plan as people read it.
@@ -90,27 +86,11 @@ fn run(request: &Request, folder: &Path) -> Measured {
     watch.reached(None);
     Measured {
         peaks: watch.peaks,
-        planned: stages(&job.plan),
         planned_peak: job.plan.peak_bytes(),
         plan: job.plan.to_string(),
         notes: job.notes.clone(),
         error: made.err().map(|error| error.to_string()),
     }
-}
-
-/// The most of a plan before decoding, and while decoding.
-fn stages(plan: &Plan) -> [u64; 2] {
-    let before = Plan {
-        decode: Vec::new(),
-        ..plan.clone()
-    };
-    let decode = Plan {
-        picture: Vec::new(),
-        text: Vec::new(),
-        denoise: Vec::new(),
-        ..plan.clone()
-    };
-    [before, decode].map(|plan| plan.peak_bytes())
 }
 
 /// Asks for the most memory at the end of each stage.
