@@ -48,7 +48,7 @@ pub use error::{Error, Kind, Result};
 pub use finish::{Finish, Stock};
 pub use given::GivenHashes;
 pub use job::{Job, LARGEST_SEED, STRICT_COVERAGE, resolve};
-pub use needs::{Need, needs, published_needs};
+pub use needs::{Need, needs, published_bytes, published_needs};
 pub use noise::random_seed;
 pub use open::{CACHE_VARIABLE, DISTILLED_TIMESTEPS};
 pub use pipeline::{Clip, Output, Take, Timings};

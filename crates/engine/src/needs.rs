@@ -48,6 +48,11 @@ pub fn needs(family: &dyn Family) -> Result<Vec<Need>> {
     all.into_iter().map(need).collect()
 }
 
+/// Bytes of the files of a published model that need not be here, about; shapes as in [`published_needs`].
+pub fn published_bytes(shape: &str) -> Option<u64> {
+    open::about_bytes(shape)
+}
+
 /// [`needs`] of a published model that need not be here, by the shape of its parts, such as
 /// `ltx-2b-0.9.5` or `wan2.1-t2v-1.3b`; `None` for a shape that nobody publishes.
 ///

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kinora_diffusion::samplers::{self, Progress as Sampled};
 use kinora_media::{ClipReader, MediaError, Mp4Writer, Quality, Seal, Tags, VideoSettings};
-use kinora_tensor::{Tensor, release_buffers};
+use kinora_tensor::Tensor;
 use serde::Serialize;
 
 use crate::adherence::Adherence;
@@ -177,9 +177,7 @@ impl Run<'_> {
         let noise = self.noise()?;
         let mut files = Files::create(self.job, self.output, noise.is_given)?;
         let held = self.held(model, &noise.latents)?;
-        release_buffers();
         let latents = self.denoise(model, &noise.latents, &held)?;
-        release_buffers();
         if let Some(path) = &self.output.save_latents {
             arrays::save_latents(path, &latents, self.output.overwrite)?;
         }

@@ -1,7 +1,6 @@
 //! The published models that Kinora knows how to get.
 //!
-//! Sizes of files are not written here: the hub's own list tells them when a model is pulled. Before that a
-//! model's size is told from its number of weights.
+//! Sizes are not written here: the hub's own list of files tells them when they are asked for.
 
 use crate::HubError;
 
@@ -55,8 +54,6 @@ pub struct Variant {
     pub parameters: &'static str,
     /// The shape of its parts, by the name that whoever runs it knows.
     pub shape: &'static str,
-    /// How many weights its files hold: transformers, VAE and text encoder.
-    pub weights: u64,
     /// The repository on the hub.
     pub repo: &'static str,
     /// The branch or commit.
@@ -69,14 +66,6 @@ pub struct Variant {
     pub abilities: &'static [Ability],
     /// One sentence for whoever chooses.
     pub about: &'static str,
-}
-
-impl Variant {
-    /// Bytes of its files, about: its weights in 16 bits, as most are published. A repository that
-    /// holds 32 bits of some has more.
-    pub fn about_bytes(&self) -> u64 {
-        2 * self.weights
-    }
 }
 
 const BOTH: &[Ability] = &[Ability::TextToVideo, Ability::ImageToVideo];
@@ -108,17 +97,6 @@ const LTX_OPEN: Licence = Licence {
     note: "restrictions of use; companies above a revenue need terms of their own",
 };
 
-/// Weights of the encoders of T5-v1.1-XXL and UMT5-XXL.
-const T5: u64 = 4_762_310_656;
-const UMT5: u64 = 5_680_910_336;
-/// Weights of LTX-Video's transformers, and of its VAE from 0.9.5 on.
-const LTX_2B_WEIGHTS: u64 = 1_923_385_472;
-const LTX_13B_WEIGHTS: u64 = 13_042_569_344;
-const LTX_VAE: u64 = 1_246_913_778;
-/// Weights of Wan's large transformer, and of the VAE of all but the 5B model.
-const WAN_14B_WEIGHTS: u64 = 14_288_491_584;
-const WAN_VAE: u64 = 126_892_531;
-
 /// The parts of a diffusers folder.
 const DIFFUSERS: &[&str] = &[
     "model_index.json",
@@ -144,7 +122,6 @@ const LTX_2B: Variant = Variant {
     family: Family::Ltx,
     parameters: "2B",
     shape: "ltx-2b-0.9.5",
-    weights: LTX_2B_WEIGHTS + LTX_VAE + T5,
     repo: "Lightricks/LTX-Video-0.9.5",
     revision: "main",
     files: DIFFUSERS,
@@ -156,7 +133,6 @@ const LTX_13B: Variant = Variant {
     name: "ltx-0.9.7-13b",
     parameters: "13B",
     shape: "ltx-13b-0.9.5",
-    weights: LTX_13B_WEIGHTS + LTX_VAE + T5,
     repo: "Lightricks/LTX-Video-0.9.7-dev",
     licence: LTX_OPEN,
     about: "the first 13B model",
@@ -173,7 +149,6 @@ const WAN_SMALL: Variant = Variant {
     family: Family::Wan,
     parameters: "1.3B",
     shape: "wan2.1-t2v-1.3b",
-    weights: 1_418_996_800 + WAN_VAE + UMT5,
     repo: "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     revision: "main",
     files: DIFFUSERS,
@@ -218,7 +193,6 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "ltx-0.9.1-2b",
         shape: "ltx-2b-0.9.1",
-        weights: LTX_2B_WEIGHTS + 934_976_690 + T5,
         repo: "Lightricks/LTX-Video-0.9.1",
         licence: LTX_RESEARCH_1,
         about: "2B, with noise in its decoder",
@@ -227,7 +201,6 @@ pub const VARIANTS: &[Variant] = &[
     Variant {
         name: "ltx-0.9.0-2b",
         shape: "ltx-2b-0.9.0",
-        weights: LTX_2B_WEIGHTS + 419_193_905 + T5,
         repo: "Lightricks/LTX-Video",
         licence: LTX_RESEARCH,
         about: "the first LTX-Video",
@@ -237,7 +210,6 @@ pub const VARIANTS: &[Variant] = &[
         name: "ltx-0.9.8-13b-distilled",
         parameters: "13B",
         shape: "ltx-13b-0.9.5",
-        weights: LTX_13B_WEIGHTS + LTX_VAE + T5,
         files: &[
             "ltxv-13b-0.9.8-distilled.safetensors",
             "text_encoder/*",
@@ -250,7 +222,6 @@ pub const VARIANTS: &[Variant] = &[
         name: "ltx-0.9.8-13b",
         parameters: "13B",
         shape: "ltx-13b-0.9.5",
-        weights: LTX_13B_WEIGHTS + LTX_VAE + T5,
         files: &[
             "ltxv-13b-0.9.8-dev.safetensors",
             "text_encoder/*",
@@ -271,7 +242,6 @@ pub const VARIANTS: &[Variant] = &[
         name: "wan-2.2-ti2v-5b",
         parameters: "5B",
         shape: "wan2.2-ti2v-5b",
-        weights: 4_999_787_712 + 704_688_668 + UMT5,
         repo: "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
         abilities: BOTH,
         about: "720p from fewer tokens, also from a first frame",
@@ -281,7 +251,6 @@ pub const VARIANTS: &[Variant] = &[
         name: "wan-2.1-t2v-14b",
         parameters: "14B",
         shape: "wan2.1-t2v-14b",
-        weights: WAN_14B_WEIGHTS + WAN_VAE + UMT5,
         repo: "Wan-AI/Wan2.1-T2V-14B-Diffusers",
         about: "the large Wan 2.1, 480p and 720p",
         ..WAN_SMALL
@@ -290,7 +259,6 @@ pub const VARIANTS: &[Variant] = &[
         name: "wan-2.2-t2v-a14b",
         parameters: "2 x 14B, one at a time",
         shape: "wan2.2-t2v-a14b",
-        weights: 2 * WAN_14B_WEIGHTS + WAN_VAE + UMT5,
         repo: "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
         files: TWO_EXPERTS,
         about: "two experts, one for the early steps and one for the late ones",

@@ -248,7 +248,7 @@ impl Family for Ltx {
             return Vec::new();
         }
         let (vae, dtype) = (&self.parts.vae, clip.dtype.whole());
-        let numbers = self.parts.numbers[1] as usize - vae.decoder_weights();
+        let numbers = (self.parts.numbers[1] as usize).saturating_sub(vae.decoder_weights());
         let maps = vae.encoder_maps(picture(clip.framing.native));
         vec![
             memory::weights("vae encoder", numbers, dtype),
@@ -261,11 +261,7 @@ impl Family for Ltx {
         let (tokens, d) = (t * h * w, config.inner_dim());
         let number = number(clip.dtype);
         let blocks = config.num_layers * 16 * d * d;
-        let transformer = Transformer {
-            blocks,
-            others: self.parts.numbers[0] as usize - blocks,
-            exact: d * (6 * d + 256 + d),
-        };
+        let transformer = Transformer::new(self.parts.numbers[0], blocks, d * (6 * d + 256 + d));
         // Keys and values of the words in every block.
         let text: usize = memory::tokens(clip, self.parts.pipeline.max_text_tokens())
             .iter()
@@ -274,12 +270,7 @@ impl Family for Ltx {
         let step = tokens * (STREAMS * d * 4 + (MAPS + 4) * d * number) + text;
         let has_loras = !self.parts.source.loras.is_empty();
         let reading = memory::reading(4 * d * d, 4 * d * d, has_loras);
-        let (name, bytes) = if step > reading {
-            ("activations", step)
-        } else {
-            ("reading", reading)
-        };
-        vec![transformer.part(clip.dtype), part(name, bytes)]
+        vec![transformer.part(clip.dtype), memory::work(step, reading)]
     }
 
     fn decode_memory(&self, clip: &Effective) -> Vec<Part> {
@@ -354,7 +345,7 @@ impl VideoModel for Opened {
         } else {
             Padding::Seen
         };
-        let is_guided = clip.guidance > 1.0;
+        let is_guided = memory::is_guided(clip);
         let texts = [clip.prompt.clone(), clip.negative.clone()];
         let texts = &texts[..=usize::from(is_guided)];
         let states = parts
@@ -389,10 +380,15 @@ impl VideoModel for Opened {
         let encoder = source.read(Name::Vae, self.dtype.whole(), &["decoder."], |weights| {
             Encoder::load(&weights.packed(), vae)
         })?;
-        Ok(encoder.encode(frames))
+        let latents = encoder.encode(frames);
+        drop(encoder);
+        release_buffers();
+        Ok(latents)
     }
 
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        // What denoising left is of no use to the decoder.
+        release_buffers();
         let Parts { source, vae, .. } = &*self.parts;
         let decoder = source.read(Name::Vae, self.dtype.whole(), &["encoder."], |weights| {
             Decoder::load(&weights.packed(), vae)

@@ -46,17 +46,27 @@ pub(super) fn tokens(clip: &Effective, most: usize) -> [usize; 2] {
 
 /// The blocks of a transformer, its other weights, and those among them that stay f32.
 pub(super) struct Transformer {
-    pub(super) blocks: usize,
-    pub(super) others: usize,
-    pub(super) exact: usize,
+    blocks: usize,
+    others: usize,
+    exact: usize,
 }
 
 impl Transformer {
+    /// Of so many numbers those of the blocks and the others. A description that asks for more than the files
+    /// hold is refused when they are read.
+    pub(super) fn new(numbers: u64, blocks: usize, exact: usize) -> Self {
+        Self {
+            blocks,
+            others: (numbers as usize).saturating_sub(blocks),
+            exact,
+        }
+    }
+
     /// Their memory: eight bits are for the blocks alone.
     pub(super) fn part(&self, dtype: Dtype) -> Part {
         let whole = dtype.whole().size_bytes() as usize;
         let blocks = if dtype == Dtype::Int8 { 1 } else { whole };
-        let rounded = self.others - self.exact;
+        let rounded = self.others.saturating_sub(self.exact);
         let bytes = self.blocks * blocks + rounded * whole + self.exact * 4;
         part("transformer", bytes)
     }
@@ -83,12 +93,21 @@ pub(super) fn text_encoder(config: &Config, tokens: usize, dtype: Dtype) -> Vec<
     ]
 }
 
-/// Reading the matrices of a transformer, which files have in 16 bits. Of the `largest` there are the pages of
-/// its file, the numbers that it is packed from and, with LoRAs, their sum in f32; the memory of the
-/// `others`, of other sizes, waits for reuse.
+/// Reading matrices, which files have in 16 bits. Of the `largest` there are the pages of its file, the
+/// numbers that it is packed from and, with LoRAs, their sum in f32; the memory of the `others`, of
+/// other sizes, waits for reuse.
 pub(super) fn reading(largest: usize, others: usize, has_loras: bool) -> usize {
     let sums = if has_loras { 12 } else { 0 };
     largest * (4 + sums) + others * 2
+}
+
+/// What a transformer takes beside its weights: a step, or reading it, whichever is more.
+pub(super) fn work(step: usize, reading: usize) -> Part {
+    if step > reading {
+        part("activations", step)
+    } else {
+        part("reading", reading)
+    }
 }
 
 /// The frames of a clip that is decoded in tiles, which are held until all tiles are there, and of a row

@@ -30,6 +30,7 @@ use source::Source;
 pub use embeddings::CACHE_VARIABLE;
 pub(crate) use embeddings::Embeddings;
 pub(crate) use ltx::stream as ltx_stream;
+pub(crate) use published::about_bytes;
 
 pub use kinora_models::ltx::pipeline::DISTILLED_TIMESTEPS;
 

@@ -46,6 +46,17 @@ const WAN: [(&str, [u64; 2]); 4] = [
     ("wan2.2-ti2v-5b", [4_999_787_712, 704_688_668]),
 ];
 
+/// The text encoders, described, and how many weights they have: T5-v1.1-XXL and UMT5-XXL.
+const T5: (&str, u64) = (t5::T5_V1_1_XXL, 4_762_310_656);
+const UMT5: (&str, u64) = (t5::UMT5_XXL, 5_680_910_336);
+
+/// Bytes of the files of a shape, about: its weights in 16 bits, as most are published; a repository that
+/// has 32 bits of some has more. `None` for a shape that nobody publishes.
+pub(crate) fn about_bytes(shape: &str) -> Option<u64> {
+    let numbers: u64 = described(shape)?.numbers.values().sum();
+    Some(2 * numbers)
+}
+
 /// The model of a shape, without files; `None` for a shape that nobody publishes.
 pub(crate) fn described(shape: &str) -> Option<Source> {
     let ltx = LTX.iter().find(|(name, ..)| *name == shape);
@@ -59,7 +70,7 @@ fn of_ltx(&(name, transformer, vae, [numbers, vae_numbers]): &Ltx) -> Source {
         (Name::Transformer, transformer, numbers),
         (Name::Vae, vae, vae_numbers),
     ];
-    source(name, class, scheduler, t5::T5_V1_1_XXL, &parts)
+    source(name, class, scheduler, T5, &parts)
 }
 
 fn of_wan(&(name, [numbers, vae_numbers]): &(&str, [u64; 2])) -> Option<Source> {
@@ -76,7 +87,7 @@ fn of_wan(&(name, [numbers, vae_numbers]): &(&str, [u64; 2])) -> Option<Source> 
     Some(Source {
         boundary_ratio: preset.boundary_ratio,
         expand_timesteps,
-        ..source(name, "WanPipeline", scheduler, t5::UMT5_XXL, &parts)
+        ..source(name, "WanPipeline", scheduler, UMT5, &parts)
     })
 }
 
@@ -84,7 +95,7 @@ fn source(
     name: &str,
     class: &str,
     scheduler: &str,
-    text_encoder: &str,
+    (text_encoder, text_numbers): (&str, u64),
     parts: &[(Name, &str, u64)],
 ) -> Source {
     let described = |config: &str| Weighty {
@@ -93,18 +104,15 @@ fn source(
         rules: Vec::new(),
         config: config.into(),
     };
-    let all = parts.iter().map(|(part, config, _)| (*part, *config));
-    let all = all.chain([(Name::TextEncoder, text_encoder)]);
+    let text = (Name::TextEncoder, text_encoder, text_numbers);
+    let all = || parts.iter().copied().chain([text]);
     Source {
         name: name.into(),
         class: class.into(),
-        parts: all
-            .map(|(part, config)| (part, described(config)))
+        parts: all()
+            .map(|(part, config, _)| (part, described(config)))
             .collect(),
-        numbers: parts
-            .iter()
-            .map(|(part, _, numbers)| (*part, *numbers))
-            .collect(),
+        numbers: all().map(|(part, _, numbers)| (part, numbers)).collect(),
         tokenizer: PathBuf::new(),
         scheduler: scheduler.into(),
         boundary_ratio: None,
@@ -169,8 +177,31 @@ mod tests {
         numbers.sum()
     }
 
+    /// The numbers of a text encoder.
+    fn encoder(name: &str) -> u64 {
+        let lists: Value = serde_json::from_str(&fixture("t5/names.json")).expect("names");
+        let names = &lists[name];
+        let elements = |shape: &Value| -> u64 {
+            let sizes = shape.as_array().expect("a shape").iter();
+            sizes.map(|size| size.as_u64().expect("a size")).product()
+        };
+        let sum = |part: &str| -> u64 {
+            let tensors = names[part].as_object().expect("tensors");
+            tensors.values().map(elements).sum()
+        };
+        let others = names["blocks"].as_u64().expect("a number") - 1;
+        sum("apart") + sum("first") + others * sum("others")
+    }
+
     #[test]
     fn numbers_are_those_of_the_published_tensors() {
+        assert_eq!(T5.1, encoder("gguf_t5"));
+        assert_eq!(UMT5.1, encoder("gguf_umt5"));
+        assert_eq!(about_bytes("wan2.1-t2v-1.3b"), Some(14_453_599_334));
+        let experts = 2 * 2 * WAN[2].1[0];
+        let small = about_bytes("wan2.1-t2v-14b").expect("it is published");
+        let pair = about_bytes("wan2.2-t2v-a14b").expect("it is published");
+        assert_eq!(pair - small, experts / 2);
         for (name, _, _, [transformer, vae]) in LTX {
             let (size, version) = name["ltx-".len()..].split_once('-').expect("two parts");
             assert_eq!(transformer, ltx(&format!("transformer-{size}")), "{name}");

@@ -330,7 +330,7 @@ impl Parts<'_> {
             return Ok(found);
         }
         let file = self.open(text_encoder, "text_encoder")?;
-        if t5::Tokenizer::in_weights(&file).is_some() {
+        if t5::Tokenizer::is_in_weights(&file) {
             return Ok(text_encoder.to_path_buf());
         }
         Err(self.nowhere("tokenizer", "--tokenizer"))

@@ -247,23 +247,15 @@ impl Family for Wan {
         let tokens = t * (h / config.patch_size[1]) * (w / config.patch_size[2]);
         let number = number(clip.dtype);
         let blocks = config.num_layers * (8 * d * d + 2 * d * ffn);
-        let transformer = Transformer {
-            blocks,
-            others: self.parts.numbers[0] as usize - blocks,
-            exact: d * (config.freq_dim + d),
-        };
+        let transformer =
+            Transformer::new(self.parts.numbers[0], blocks, d * (config.freq_dim + d));
         // Keys and values of the words in every block. A row of padding stands for all of them.
         let text: usize = memory::tokens(clip, TEXT_TOKENS as usize).iter().sum();
         let text = (text + 2) * 2 * config.num_layers * d * number;
         let step = tokens * (STREAMS * d * 4 + (MAPS * d + ffn) * number) + text;
         let has_loras = !self.parts.source.loras.is_empty();
         let reading = memory::reading(d * ffn, 3 * d * d, has_loras);
-        let (name, bytes) = if step > reading {
-            ("activations", step)
-        } else {
-            ("reading", reading)
-        };
-        vec![transformer.part(clip.dtype), part(name, bytes)]
+        vec![transformer.part(clip.dtype), memory::work(step, reading)]
     }
 
     fn decode_memory(&self, clip: &Effective) -> Vec<Part> {
@@ -318,7 +310,7 @@ impl VideoModel for Opened {
 
     fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let rows = clip.text_tokens.unwrap_or(TEXT_TOKENS) as usize;
-        let is_guided = clip.guidance > 1.0;
+        let is_guided = memory::is_guided(clip);
         let texts = [&clip.prompt, &clip.negative];
         let texts: Vec<String> = texts[..=usize::from(is_guided)]
             .iter()
@@ -343,10 +335,15 @@ impl VideoModel for Opened {
         let encoder = source.read(Name::Vae, self.dtype.whole(), DECODER_KEYS, |weights| {
             Encoder::load(&weights.packed(), vae)
         })?;
-        Ok(encoder.encode(frames))
+        let latents = encoder.encode(frames);
+        drop(encoder);
+        release_buffers();
+        Ok(latents)
     }
 
     fn decoder<'a>(&'a self, clip: &Effective) -> Result<Box<dyn FrameStream + 'a>> {
+        // What denoising left is of no use to the decoder.
+        release_buffers();
         let Parts { source, vae, .. } = &*self.parts;
         let decoder = source.read(Name::Vae, self.dtype.whole(), ENCODER_KEYS, |weights| {
             Decoder::load(&weights.packed(), vae)

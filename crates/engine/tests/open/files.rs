@@ -237,6 +237,22 @@ fn damaged_directories_say_which_file_and_why() {
         &|_| b"{".to_vec(),
         &["model_index.json"],
     );
+    // What a plan would count must stay numbers, also of descriptions that ask for the absurd.
+    damage(
+        "transformer/config.json",
+        &replace("\"num_layers\": 2", "\"num_layers\": 9"),
+        &["transformer", "blocks."],
+    );
+    damage(
+        "text_encoder/config.json",
+        &replace("\"d_kv\": 6", "\"d_kv\": 16000000"),
+        &["text_encoder", "d_kv"],
+    );
+    damage(
+        "vae/config.json",
+        &replace("\"base_dim\": 3", "\"base_dim\": 65536"),
+        &["vae", "dim_mult", "131072"],
+    );
     damage(
         "vae/config.json",
         &replace("z_dim", "y_dim"),

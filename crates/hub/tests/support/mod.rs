@@ -14,7 +14,6 @@ pub static TINY: Variant = Variant {
     family: Family::Wan,
     parameters: "none",
     shape: "tiny",
-    weights: 1_500_000,
     repo: REPO,
     revision: "main",
     files: &["model_index.json", "vae/*"],

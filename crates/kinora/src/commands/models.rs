@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kinora_engine::model::ModelInfo;
-use kinora_engine::{Engine, Error, ModelFiles, Need, needs, published_needs};
+use kinora_engine::{Engine, Error, ModelFiles, Need, needs, published_bytes, published_needs};
 use kinora_hub::{Ability, Installed, VARIANTS, Variant};
 use serde::Serialize;
 
@@ -59,6 +59,7 @@ struct Published {
 impl Published {
     fn new(engine: &Engine, variant: &'static Variant, here: &[Installed]) -> Result<Self, Error> {
         let found = here.iter().find(|model| model.name == variant.name);
+        let about = published_bytes(variant.shape);
         Ok(Self {
             memory: memory(engine, variant, found)?,
             name: variant.name,
@@ -74,7 +75,7 @@ impl Published {
                 .map(|ability| name(*ability))
                 .collect(),
             installed: found.is_some(),
-            bytes: found.map_or(variant.about_bytes(), Installed::bytes),
+            bytes: found.map(Installed::bytes).or(about).unwrap_or_default(),
             bytes_are_about: found.is_none(),
         })
     }

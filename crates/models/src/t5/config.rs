@@ -251,6 +251,8 @@ impl Config {
             ("d_ff", self.d_ff),
             ("num_layers", self.num_layers),
             ("num_heads", self.num_heads),
+            // Below, all heads together.
+            ("d_kv", self.num_heads.saturating_mul(self.d_kv)),
         ];
         for (key, size) in sizes {
             check(

@@ -94,7 +94,8 @@ impl VaeConfig {
         ];
         check_sizes(&sizes)?;
         for &factor in &config.dim_mult {
-            check_sizes(&[("dim_mult", factor)])?;
+            let widest = config.base_dim.max(config.decoder_width());
+            check_sizes(&[("dim_mult", factor), ("dim_mult", widest * factor)])?;
         }
         if !config.attn_scales.is_empty() {
             return Err(unsupported(

@@ -72,8 +72,8 @@ fn entry(name: &str, info: Info, start: usize, file: usize) -> Result<Entry, Str
     Ok(Entry::new(name.to_owned(), encoding, info.shape, range))
 }
 
-/// Checks that a tensor has a shape that can be read and is as long as it says. A type that is unknown is refused when the
-/// tensor is read, and does no harm when it is not.
+/// Checks that a tensor has a shape that can be read and is as long as it says. A type that is unknown is
+/// refused when the tensor is read, and does no harm when it is not.
 pub(super) fn check_length(
     name: &str,
     encoding: &Encoding,
