@@ -10,15 +10,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from native.codec import Codec
 from native.config import CodecConfig, Config, TextConfig, TransformerConfig
-from native.flow import euler, motion_loss, noised, subject_weight, velocity_loss
+from native.flow import euler, latent_weight, motion_loss, noised, velocity_loss
 from native.muon import Average, Muon
 from native.run import trapezoid
 from native.text import TextEncoder
 from native.transformer import Transformer
+from train_codec import losses as codec_losses
 from train_transformer import COLORS, KINDS, MOTION_WEIGHT, TEACHER_WEIGHT, Teacher, divide
 
 GOLDEN_STEPS = 20
@@ -100,6 +102,7 @@ def training():
     clean = torch.randn(batches, b, t, h, w, c)
     noise = torch.randn(batches, b, t, h, w, c)
     cover = torch.rand(batches, b, t, h, w).square()
+    cover[:, 1:] *= torch.tensor([0.06, 0.01])[:, None, None, None]  # small subjects
     sigma = torch.sigmoid(0.8 + 0.8 * torch.randn(batches * b))
     sigma = sigma.reshape(batches, b, 1).repeat(1, 1, t)
     sigma[1, 0, 0] = sigma[2, 1, -1] = 0.0
@@ -121,8 +124,7 @@ def training():
         mask = torch.arange(7)[None] < words[i][:, None]
         noisy = noised(clean[i], noise[i], sigma[i])
         predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
-        weight = 1 + (subject_weight(sigma[i])[:, :, None, None] - 1) * cover[i]
-        weight = weight / weight.mean()
+        weight = latent_weight(sigma[i], cover[i])
         loss = velocity_loss(predicted, clean[i], sigma[i], weight, channels)
         moved = motion_loss(predicted, clean[i], sigma[i], weight, channels)
         taught = teacher.loss(middle, cover[i], headers)
@@ -150,6 +152,93 @@ def training():
         losses=torch.tensor(losses),
         average=average.weights,
     )
+
+
+def codec_training():
+    """Twenty steps of the codec from the weights of its fixture, on crops that the test makes itself."""
+    codec = Codec(TINY.codec)
+    weights = load_file(OUT / "codec.safetensors")
+    prefix = "weights."
+    codec.load_state_dict(
+        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
+    )
+    trained = list(codec.parameters())
+    others = [p for p in trained if p.ndim < 2]
+    optimizer = Muon([p for p in trained if p.ndim >= 2], others, lr=LEARNING_RATE)
+    average = Average(codec, decay=0.995)
+    side = 64
+
+    def crops(turn, frames):
+        i = torch.arange(2 * frames * side * side * 3)
+        film = ((i * 7919 + i // 97 * 31 + turn * 17) % 256).float() / 127.5 - 1
+        i = torch.arange(2 * frames * side * side)
+        mask = ((i + turn) // 5 % 7 == 0).float()
+        i = torch.arange(2 * 2 * 2 * 2 * TINY.codec.latent_channels)
+        noise = ((i * 263 + turn * 71) % 211).float() / 211 * 0.3 - 0.15
+        return (
+            film.reshape(2, frames, side, side, 3),
+            mask.reshape(2, frames, side, side),
+            noise.reshape(2, 2, 2, 2, -1),
+        )
+
+    told = []
+    for step in range(GOLDEN_STEPS):
+        starts = step % 2 == 0
+        film, mask, noise = crops(step % 4, 9 if starts else 16)
+        loss, terms = codec_losses(codec, film, mask, noise, starts, torch.float32)
+        told.append([term.item() for term in terms])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * trapezoid(step, GOLDEN_STEPS, 5, 8)
+        optimizer.step()
+        average.update(codec)
+    names = ["encoder.stem.weight", "decoder.levels.1.0.conv1.weight", "decoder.head.bias"]
+    save(
+        "codec_training",
+        losses=torch.tensor(told),
+        average={name: average.weights[name] for name in names},
+    )
+
+
+def text_training():
+    """Twenty steps of the text encoder from the weights of its fixture, on words that the test makes
+    itself. The second caption of a step is shorter, the third empty."""
+    model = TextEncoder(TINY.text)
+    weights = load_file(OUT / "text.safetensors")
+    prefix = "weights."
+    model.load_state_dict(
+        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
+    )
+    matrices = [p for n, p in model.named_parameters() if "blocks" in n and p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    optimizer = Muon(matrices, others, lr=LEARNING_RATE)
+    average = Average(model, decay=0.995)
+    lengths = torch.tensor([7, 4, 0])
+    captions, words = torch.arange(3)[:, None], torch.arange(7)[None]
+    mask = words < lengths[:, None]
+    grams = torch.arange(8)
+    told = []
+    for step in range(GOLDEN_STEPS):
+        turn = step % 4
+        ids = (7 * words + 3 * captions + turn) % 40
+        ngrams = (5 * ids[..., None] + 11 * grams) % 63 + 1
+        ngrams = ngrams * (grams < ids[..., None] % 4)
+        numbers = torch.where(ids % 3 == 0, ids / 2, float("nan"))
+        slots = torch.stack([(captions[:, 0] + turn) % n for n in TINY.text.slot_classes], dim=1)
+        _, logits = model(ids, ngrams, numbers, ids % 5, mask)
+        loss = sum(F.cross_entropy(x, slots[:, i]) for i, x in enumerate(logits)) / len(logits)
+        told.append(loss.item())
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * trapezoid(step, GOLDEN_STEPS, 5, 8)
+        optimizer.step()
+        average.update(model)
+    save("text_training", losses=torch.tensor(told), average=average.weights)
 
 
 @torch.no_grad()
@@ -226,3 +315,5 @@ def main():
 if __name__ == "__main__":
     main()
     training()
+    codec_training()
+    text_training()

@@ -35,6 +35,20 @@ def loss_terms(output, target, mask):
     return pixel, edges / 3, motion
 
 
+def losses(codec, film, mask, noise, starts, dtype):
+    """Loss and terms of a batch of crops; `noise` is added to their latents, `starts` says that they
+    begin their films."""
+    encode, decode = (
+        (codec.encode, codec.decode) if starts else (codec.encode_groups, codec.decode_groups)
+    )
+    z = encode(half_size(film).to(dtype))
+    output = decode(z + noise.to(z.dtype)).float()
+    pixel, edges, motion = loss_terms(output, film, mask)
+    magnitude = z.float().square().mean(dim=(1, 2, 3, 4))
+    loss = pixel + edges + motion + 1e-3 * F.relu(magnitude - 1).mean()
+    return loss, (pixel, edges, motion, magnitude.mean())
+
+
 def half_size(film):
     """[b, t, h, w, 3] -> [b, t, h/2, w/2, 3] by the mean of 2x2 pixels."""
     b, t, h, w, c = film.shape
@@ -115,15 +129,12 @@ def train(rank, args):
         crops = [buffer.crop(frames, side, side) for _ in range(count * args.batch)]
         film = torch.stack([c[0] for c in crops]).to(args.device).float() / 127.5 - 1
         mask = torch.stack([c[1] for c in crops]).to(args.device).ne(0).float()
-        z = (codec.encode if starts else codec.encoder)(half_size(film).to(dtype))
         # a little noise on the latents: the decoder must forgive what the transformer gets wrong
-        level = 0.15 * torch.rand(len(crops), 1, 1, 1, 1, device=z.device)
-        spread = z.float().std().detach()
-        noisy = z + (level * spread * torch.randn_like(z, dtype=torch.float)).to(z.dtype)
-        output = (codec.decode if starts else codec.decoder)(noisy).float()
-        pixel, edges, motion = loss_terms(output, film, mask)
-        magnitude = z.float().square().mean()
-        loss = pixel + edges + motion + 1e-3 * F.relu(magnitude - 1)
+        shape = (len(crops), 2, side // 32, side // 32, codec.mean.numel())
+        noise = 0.15 * torch.rand(len(crops), 1, 1, 1, 1) * torch.randn(shape)
+        loss, (pixel, edges, motion, magnitude) = losses(
+            codec, film, mask, noise.to(args.device), starts, dtype
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         share_gradients(matrices + others)

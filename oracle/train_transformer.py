@@ -22,7 +22,7 @@ from native.captions import Captions, empty
 from native.config import Config
 from native.film import captions
 from native.flow import (
-    euler, motion_loss, noised, sample_sigma, subject_weight, velocity_loss
+    euler, latent_weight, motion_loss, noised, sample_sigma, velocity_loss
 )
 from native.layers import Linear
 from native.muon import Average, Muon
@@ -242,8 +242,7 @@ def train(rank, args):
         predicted, middle = model(
             noisy.to(dtype), sigma, *conditions(said), middle=True
         )
-        weight = 1 + (subject_weight(sigma)[:, :, None, None] - 1) * cover  # [b, t, h, w]
-        weight = weight / weight.mean()
+        weight = latent_weight(sigma, cover)
         loss = velocity_loss(predicted, clean, sigma, weight)
         moved = motion_loss(predicted, clean, sigma, weight)
         taught = teacher.loss(middle, cover, headers)

@@ -157,10 +157,18 @@ class Codec(nn.Module):
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         """Half-size frames [b, 1+8k, h, w, 3] -> normalised latents [b, 1+k, h/16, w/16, c]."""
         first = video[:, :1].expand(-1, 7, -1, -1, -1)  # one latent frame for the first frame
-        z = self.encoder(torch.cat([first, video], dim=1))
+        return self.encode_groups(torch.cat([first, video], dim=1))
+
+    def encode_groups(self, video: torch.Tensor) -> torch.Tensor:
+        """Half-size frames [b, 8k, h, w, 3], nothing before them -> latents [b, k, ...]."""
+        z = self.encoder(video)
         return (z - self.mean.to(z.dtype)) / self.std.to(z.dtype)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Normalised latents [b, 1+k, ...] -> full-size frames [b, 1+8k, h, w, 3]."""
+        return self.decode_groups(latents)[:, 7:]
+
+    def decode_groups(self, latents: torch.Tensor) -> torch.Tensor:
+        """Normalised latents [b, k, ...], nothing before them -> full-size frames [b, 8k, h, w, 3]."""
         z = latents * self.std.to(latents.dtype) + self.mean.to(latents.dtype)
-        return self.decoder(z)[:, 7:]
+        return self.decoder(z)

@@ -27,6 +27,17 @@ def subject_weight(sigma: torch.Tensor) -> torch.Tensor:
     return 1.5 + 2.5 * ((0.8 - sigma) / 0.3).clamp(0, 1)
 
 
+def latent_weight(sigma: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
+    """How much each latent [b, t, h, w] counts, 1 in the mean, where subjects cover this of each.
+
+    A subject that covers less than a twentieth of its clip counts as if it covered as much, but no
+    latent more often than six times."""
+    often = (0.05 / cover.mean(dim=(1, 2, 3)).clamp(min=1e-12)).clamp(1, 6)
+    more = often[:, None, None, None] * (subject_weight(sigma)[:, :, None, None] - 1)
+    weight = 1 + more * cover
+    return weight / weight.mean()
+
+
 def noised(clean, noise, sigma):
     """Latents [b, t, h, w, c] at noise levels [b, t]."""
     level = sigma[:, :, None, None, None]

@@ -20,7 +20,8 @@ const NEWTON_SCHULZ_STEPS: usize = 5;
 /// How a parameter is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By an orthogonal matrix along its momentum. For matrices `[n, k]` between hidden layers.
+    /// By an orthogonal matrix along its momentum. For matrices `[n, k]` between hidden layers, and for
+    /// convolutions `[n, ..]` as the matrices that they are.
     ///
     /// Reference: Jordan, "Muon: an optimizer for hidden layers" (2024); updates are scaled by
     /// `0.2 sqrt(max(n, k))`, so that one learning rate serves both methods (arXiv 2502.16982).
@@ -152,10 +153,12 @@ impl State {
         match self {
             Self::Muon { momentum } => {
                 let momentum = momentum.combine(MOMENTUM, gradient, 1.0);
-                let [n, k] = gradient.dims();
                 let along = gradient.combine(1.0, &momentum, MOMENTUM);
-                let update = orthogonal(&along).scale(0.2 * (n.max(k) as f32).sqrt());
-                (Self::Muon { momentum }, update)
+                let n = gradient.shape()[0];
+                let k = gradient.len() / n;
+                let update = orthogonal(&along.reshape(&[n, k]));
+                let update = update.scale(0.2 * (n.max(k) as f32).sqrt());
+                (Self::Muon { momentum }, update.reshape(gradient.shape()))
             }
             Self::AdamW { first, second } => {
                 let first = first.combine(BETAS[0], gradient, 1.0 - BETAS[0]);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
-use crate::{ConvWeight, DType, PackedWeight, Precision, Tensor};
+use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// Where tensors live and operations run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub trait Backend: Send + Sync {
     fn upsample2x(&self, x: &Tensor) -> Tensor;
 
     fn glu(&self, x: &Tensor) -> Tensor;
-    fn outer(&self, x: &Tensor, y: &Tensor, precision: Precision) -> Tensor;
+    fn outer(&self, x: &Tensor, y: &PackedWeight) -> Tensor;
     fn sum_rows(&self, x: &Tensor, factor: Option<&Tensor>, index: &[u32], count: usize) -> Tensor;
     fn scale_rows(&self, x: &Tensor, table: &Tensor, rows: &[u32]) -> Tensor;
     fn unary_backward(&self, x: &Tensor, op: Unary, gradient: &Tensor) -> Tensor;

@@ -29,7 +29,7 @@ use self::elementwise::Binary;
 pub(crate) use self::simd::{SimdElement, dispatch};
 use crate::backend::Backend;
 use crate::ops::{Attention, AttentionForward, Conv, Epilogue, Heads, Modulation, Norm, Unary};
-use crate::{ConvWeight, DType, PackedWeight, Precision, Tensor};
+use crate::{ConvWeight, DType, PackedWeight, Tensor};
 
 /// The processor.
 pub(crate) struct Cpu;
@@ -97,10 +97,10 @@ impl Backend for Cpu {
         }
     }
 
-    fn outer(&self, x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
+    fn outer(&self, x: &Tensor, y: &PackedWeight) -> Tensor {
         match Isa::current() {
-            Isa::Reference => backward::reference::outer(x, y, precision),
-            isa => linear::outer(isa, x, y, precision),
+            Isa::Reference => backward::reference::outer(x, y),
+            isa => linear::outer(isa, x, y),
         }
     }
 

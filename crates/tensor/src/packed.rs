@@ -7,8 +7,11 @@
 
 mod at_once;
 mod codes;
+mod conv;
 
 pub(crate) use codes::{CODE_LIMIT, CODE_OFFSET, Codes, Line, code, codes_per_unit, scale_of};
+
+pub use conv::ConvWeight;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -268,24 +271,13 @@ enum Order {
 }
 
 /// A weight that is learned.
-pub(crate) struct Trained {
+pub(crate) struct Trained<W = PackedWeight> {
     /// The weight as it was given, tracked.
-    pub(crate) matrix: Tensor,
-    /// For products with rows of `k`, plain also of `swiglu`.
-    pub(crate) forward: PackedWeight,
-    /// For the way back: products with rows of `n`.
-    pub(crate) backward: Arc<PackedWeight>,
-}
-
-impl Trained {
-    fn new(matrix: &Tensor, precision: Precision) -> Box<Self> {
-        let plain = matrix.detached();
-        Box::new(Self {
-            forward: PackedWeight::new(&plain, precision),
-            backward: Arc::new(PackedWeight::of_columns(&plain, precision)),
-            matrix: matrix.clone(),
-        })
-    }
+    pub(crate) source: Tensor,
+    /// For what goes in; plain also of `swiglu`.
+    pub(crate) forward: W,
+    /// For the way back: what went out goes in.
+    pub(crate) backward: Arc<W>,
 }
 
 impl PackedWeight {
@@ -299,7 +291,14 @@ impl PackedWeight {
         if precision == Precision::Int8 {
             Tensor::refuse_tracked("a weight in eight bits", &[weight]);
         }
-        let trained = || Trained::new(weight, precision);
+        let trained = || {
+            let plain = weight.detached();
+            Box::new(Trained {
+                forward: Self::new(&plain, precision),
+                backward: Arc::new(Self::of_columns(&plain, precision)),
+                source: weight.clone(),
+            })
+        };
         Self {
             outputs,
             inputs,
@@ -409,143 +408,6 @@ impl PackedWeight {
             if column < self.outputs {
                 fill(column, out);
             }
-        })
-    }
-}
-
-/// Where a published convolution weight keeps its frames.
-#[derive(Clone, Copy)]
-enum Frames {
-    /// `[out, frames * in, kernel, kernel]`, the current frame first.
-    Stacked,
-    /// `[out, in, frames, kernel, kernel]`, the oldest frame first.
-    Axis,
-}
-
-/// The weight of [`Tensor::conv`], packed on first use.
-pub struct ConvWeight {
-    out_channels: usize,
-    in_channels: usize,
-    frames: usize,
-    layout: Frames,
-    kernel: usize,
-    precision: Precision,
-    lazy: Lazy<Panels>,
-}
-
-impl ConvWeight {
-    /// A weight `[out, frames * in, kernel, kernel]` as `torch.nn.Conv2d` stores it. With two frames the
-    /// first `in` channels see the current frame and the others the frame before, the order of
-    /// `cat([x, past], 1)`.
-    ///
-    /// # Panics
-    /// When the kernel is not 1x1 or 3x3, or `frames` not 1 or 2.
-    #[track_caller]
-    pub fn new(weight: &Tensor, frames: usize, precision: Precision) -> Self {
-        let [out_channels, channels, kernel, width] = weight.dims();
-        assert!(
-            kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1 | 2),
-            "a convolution of {kernel}x{width} over {frames} frames"
-        );
-        Tensor::refuse_tracked("a convolution", &[weight]);
-        assert_eq!(
-            channels % frames,
-            0,
-            "{:?} over {frames} frames",
-            weight.shape()
-        );
-        let lazy = Lazy::new(weight.clone());
-        let in_channels = channels / frames;
-        Self {
-            out_channels,
-            in_channels,
-            frames,
-            layout: Frames::Stacked,
-            kernel,
-            precision: precision.whole(),
-            lazy,
-        }
-    }
-
-    /// A weight `[out, in, frames, kernel, kernel]` as `torch.nn.Conv3d` stores it: its last frame
-    /// meets the current one, those before it the past.
-    ///
-    /// # Panics
-    /// When the kernel is not 1x1 or 3x3 over one to three frames.
-    #[track_caller]
-    pub fn of_frames(weight: &Tensor, precision: Precision) -> Self {
-        let [out_channels, in_channels, frames, kernel, width] = weight.dims();
-        assert!(
-            kernel == width && matches!(kernel, 1 | 3) && matches!(frames, 1..=3),
-            "a convolution of {kernel}x{width} over {frames} frames"
-        );
-        Tensor::refuse_tracked("a convolution", &[weight]);
-        let lazy = Lazy::new(weight.clone());
-        Self {
-            out_channels,
-            in_channels,
-            frames,
-            layout: Frames::Axis,
-            kernel,
-            precision: precision.whole(),
-            lazy,
-        }
-    }
-
-    /// Channels of the result.
-    pub fn out_channels(&self) -> usize {
-        self.out_channels
-    }
-
-    /// Channels of one input frame.
-    pub fn in_channels(&self) -> usize {
-        self.in_channels
-    }
-
-    /// How many frames the weight sees: the current one and those before it.
-    pub fn frames(&self) -> usize {
-        self.frames
-    }
-
-    /// Height and width of the kernel.
-    pub fn kernel(&self) -> usize {
-        self.kernel
-    }
-
-    /// How the weight is held.
-    pub fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// Channels of one frame as stored, padded to whole slices.
-    pub(crate) fn padded_channels(&self) -> usize {
-        self.in_channels.next_multiple_of(SLICE)
-    }
-
-    /// The packed form; inputs are ordered `(frame, dy, dx, channel)`, frame 0 the current one,
-    /// channels padded.
-    pub(crate) fn panels(&self) -> &Panels {
-        let (taps, padded) = (self.kernel * self.kernel, self.padded_channels());
-        let (frames, channels) = (self.frames, self.in_channels);
-        self.lazy.get(|source| {
-            let all = frames * channels * taps;
-            let depth = frames * taps * padded;
-            Panels::pack(self.out_channels, depth, self.precision, |column, row| {
-                if column >= self.out_channels {
-                    return;
-                }
-                let mut published = vec![0.0; all];
-                copy_f32(source, column * all..(column + 1) * all, &mut published);
-                for (plane, kernel) in published.chunks_exact(taps).enumerate() {
-                    let (frame, channel) = match self.layout {
-                        Frames::Stacked => (plane / channels, plane % channels),
-                        Frames::Axis => (frames - 1 - plane % frames, plane / frames),
-                    };
-                    for (tap, &value) in kernel.iter().enumerate() {
-                        row[(frame * taps + tap) * padded + channel] = value;
-                    }
-                }
-            })
         })
     }
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::{check, random};
 use kinora_tensor::{
-    Attention, DType, Heads, Isa, Modulation, PackedWeight, Precision, QkNorm, Rotary, Tensor,
-    Unary, backward, with_isa,
+    Attention, Conv, ConvWeight, DType, Heads, Isa, Modulation, PackedWeight, Precision, QkNorm,
+    Rotary, Tensor, Unary, backward, with_isa,
 };
 
 /// Half the way between the two points of a difference. Large, as values are f32: errors of both
@@ -185,6 +185,60 @@ fn products_with_every_ending() {
     prove("swiglu", &[x, pair], &|x| {
         x[0].swiglu(&PackedWeight::swiglu(&x[1], Precision::F32))
     });
+}
+
+fn convolution(frames: usize, precision: Precision) -> impl Fn(&[Tensor]) -> Tensor {
+    move |x: &[Tensor]| {
+        let weight = ConvWeight::new(&x[1], frames, precision);
+        let options = Conv {
+            bias: Some(&x[2]),
+            residual: x.get(3),
+            ..Conv::default()
+        };
+        x[0].conv(&weight, &options)
+    }
+}
+
+#[test]
+fn convolutions() {
+    for (frames, kernel, dims) in [
+        (1, 1, [2, 2, 3, 3]),
+        (1, 3, [2, 3, 4, 2]),
+        (2, 1, [3, 2, 2, 3]),
+        (2, 3, [1, 1, 2, 2]),
+        (2, 3, [3, 3, 2, 2]),
+    ] {
+        let [t, h, w, c] = dims;
+        let weight = f32(&[3, frames * c, kernel, kernel], 2);
+        let inputs = [f32(&dims, 1), weight, f32(&[3], 3), f32(&[t, h, w, 3], 4)];
+        let what = format!("{kernel}x{kernel} over {frames} frames");
+        prove(&what, &inputs, &convolution(frames, Precision::F32));
+    }
+    for (frames, dims) in [(1, [2, 7, 9, 47]), (2, [3, 10, 6, 33])] {
+        let [t, h, w, c] = dims;
+        let inputs = [
+            f32(&dims, 1),
+            f32(&[40, frames * c, 3, 3], 2),
+            f32(&[40], 3),
+        ];
+        let seed = f32(&[t, h, w, 40], 4);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let what = format!("{precision:?} over {frames} frames");
+            agree(&what, &inputs, &seed, &convolution(frames, precision));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a stride or a past has no gradient")]
+fn a_convolution_with_a_past_refuses() {
+    let [x, past] = [2, 1].map(|t| f32(&[t, 2, 2, 3], 1));
+    let weight = ConvWeight::new(&f32(&[3, 6, 3, 3], 2).tracked(), 2, Precision::F32);
+    let options = Conv {
+        past: Some(&past),
+        ..Conv::default()
+    };
+    let _ = x.conv(&weight, &options);
 }
 
 #[test]

@@ -12,7 +12,6 @@
 mod batch;
 mod bench;
 mod channels;
-mod checkpoint;
 mod loss;
 mod plan;
 mod run;
@@ -23,10 +22,11 @@ mod texts;
 mod trainer;
 
 pub use batch::Batch;
+pub(crate) use batch::normal;
 pub use bench::{Arguments as BenchArguments, bench};
 pub use plan::{Bucket, Plan, trapezoid};
-pub use run::{export, run};
+pub use run::{FILE, exported, run};
 pub use settings::{Arguments, Settings};
 pub use teacher::Teacher;
 pub use texts::Texts;
-pub use trainer::{Losses, Trainer};
+pub use trainer::{FORMAT, Losses, Trainer};

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_nn::tokenizer::WordTokenizer;
-use kinora_train::{cache, data, dit, eval};
+use kinora_train::{cache, codec, data, dit, eval, export, text};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -79,6 +79,10 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
     },
+    /// Train the codec on crops of fresh film
+    Codec(codec::Arguments),
+    /// Train the text encoder on captions
+    Text(text::Arguments),
     /// Train the transformer on a latent cache
     Dit(dit::Arguments),
     /// Write the averaged weights of a training run as a model folder for `kinora generate --model`
@@ -274,8 +278,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             let done = |path: &Path| println!("{}", path.display());
             cache::write(&arguments, &encoder, &data::embedded_tokenizer()?, done)?;
         }
+        Command::Codec(arguments) => codec::run(&arguments)?,
+        Command::Text(arguments) => text::run(&arguments)?,
         Command::Dit(arguments) => dit::run(&arguments)?,
-        Command::Export { run, from, output } => dit::export(&run, &from, &output)?,
+        Command::Export { run, from, output } => export(&run, &from, &output)?,
         Command::Bench(arguments) => dit::bench(&arguments, &mut io::stdout().lock())?,
         Command::Detectors(arguments) => eval::detectors::run(&arguments)?,
         Command::Eval(arguments) => evaluate(&arguments)?,

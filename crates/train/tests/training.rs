@@ -15,8 +15,35 @@ use kinora_train::eval::run::prompts;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
-/// Settings of a run of six small steps, with a checkpoint after each.
+/// Settings of runs of six small steps, with a checkpoint after each.
 const SETTINGS: &str = r#"
+[codec]
+steps = 6
+crops = [{ side = 32, count = 3 }]
+crops_of_film = 2
+learning_rate = 1e-3
+warmup = 2
+cooldown = 2
+precision = "bf16"
+seed = 5
+log_every = 1
+grid_every = 100
+samples = 1
+save_every = 0
+
+[text]
+steps = 6
+captions = 20
+hidden_words = 0.05
+learning_rate = 1e-3
+warmup = 2
+cooldown = 2
+seed = 5
+log_every = 1
+measure_every = 100
+held_out = 8
+save_every = 0
+
 [dit]
 plan = "1x2:6"
 learning_rate = 1e-3
@@ -76,6 +103,118 @@ fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
     file.tensors().into_iter().map(tensor).collect()
 }
 
+/// Runs a command whole, and again through a kill after its third step, to the same checkpoint and as many
+/// `lines` of the log; returns the folder of the killed run.
+fn whole_and_killed(folder: &Path, command: impl Fn(&Path) -> Command, lines: usize) -> PathBuf {
+    let [whole, killed] = ["whole", "killed"].map(|name| folder.join(name));
+    succeed(command(&whole));
+    let logged = |run: &Path| {
+        let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+        log.lines().count()
+    };
+    let mut child = command(&killed).spawn().expect("the program runs");
+    let started = Instant::now();
+    while logged(&killed) < 3 {
+        assert!(started.elapsed() < Duration::from_mins(2), "no third step");
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("a running program");
+    child.wait().expect("an end");
+    succeed(command(&killed));
+
+    let [ours, expected] =
+        [&killed, &whole].map(|run| tensors(&run.join("checkpoint.safetensors")));
+    assert!(ours == expected, "another checkpoint");
+    assert_eq!([&whole, &killed].map(|run| logged(run)), [lines; 2]);
+    assert!(killed.join("metrics.png").exists());
+    killed
+}
+
+#[test]
+fn a_killed_run_of_the_codec_ends_with_the_weights_of_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("six.toml");
+    fs::write(&settings, SETTINGS).expect("settings");
+    let codec = |run: &Path| {
+        let paths: [(&str, &Path); 3] = [
+            ("--run", run),
+            ("--config", &settings),
+            ("--from", &model()),
+        ];
+        train(&["codec"], &paths)
+    };
+    // Six steps, and what is measured at the end.
+    let killed = whole_and_killed(folder.path(), codec, 7);
+    assert!(killed.join("grid-000006.png").exists());
+
+    let export = |run: &Path, name: &str| {
+        let output = folder.path().join(name);
+        let paths: [(&str, &Path); 3] =
+            [("--run", run), ("--from", &model()), ("--output", &output)];
+        succeed(train(&["export"], &paths));
+        tensors(&output.join("codec.safetensors"))
+    };
+    let before = tensors(&model().join("codec.safetensors"));
+    let moved = export(&killed, "moved");
+    assert!(moved["decoder.head.weight"] != before["decoder.head.weight"]);
+    assert!(moved["encoder.head.weight"] != before["encoder.head.weight"]);
+    assert!(moved["mean"] != before["mean"], "latents of another mean");
+
+    let run = folder.path().join("decoder");
+    let mut alone = codec(&run);
+    alone.arg("--keep-latents");
+    succeed(alone);
+    let kept = export(&run, "kept");
+    for (name, tensor) in &kept {
+        let moved = *tensor != before[name];
+        assert!(!moved || name.starts_with("decoder."), "{name} moved");
+    }
+    assert!(kept["decoder.head.weight"] != before["decoder.head.weight"]);
+    let prompt = prompts(9_300, 1, 25).next().expect("a prompt");
+    let generator = Generator::new(&folder.path().join("kept"), Dtype::Bf16);
+    let clip = generator.expect("a generator").generate(&prompt);
+    clip.expect("the engine runs the model");
+
+    let other = tempfile::tempdir().expect("a folder");
+    let cache = cache(other.path());
+    let paths: [(&str, &Path); 3] = [("--run", &run), ("--cache", &cache), ("--from", &model())];
+    let said = refuse(train(&["dit"], &paths));
+    assert!(said.contains("format kinora-codec/1"), "{said}");
+}
+
+#[test]
+fn a_killed_run_of_the_text_encoder_ends_with_the_weights_of_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("six.toml");
+    fs::write(&settings, SETTINGS).expect("settings");
+    let text = |run: &Path| {
+        let paths: [(&str, &Path); 3] = [
+            ("--run", run),
+            ("--config", &settings),
+            ("--from", &model()),
+        ];
+        train(&["text"], &paths)
+    };
+    // Six steps, and what is measured at the end.
+    let killed = whole_and_killed(folder.path(), text, 7);
+    let log = fs::read_to_string(killed.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert!(last["slots"].as_f64().unwrap() > 0.9, "{last}");
+
+    let output = folder.path().join("exported");
+    let paths: [(&str, &Path); 3] = [
+        ("--run", &killed),
+        ("--from", &model()),
+        ("--output", &output),
+    ];
+    succeed(train(&["export"], &paths));
+    let [ours, before] =
+        [&output, &model()].map(|folder| tensors(&folder.join("text.safetensors")));
+    assert!(ours["words.weight"] != before["words.weight"]);
+    let sums = fs::read_to_string(output.join("SHA256SUMS")).unwrap();
+    assert_eq!(sums.lines().count(), 5, "{sums}");
+}
+
 #[test]
 fn a_killed_run_ends_with_the_weights_of_one_that_was_not() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -90,28 +229,7 @@ fn a_killed_run_ends_with_the_weights_of_one_that_was_not() {
         ];
         train(&["dit"], &paths)
     };
-    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
-    succeed(dit(&whole));
-
-    let mut child = dit(&killed).spawn().expect("the program runs");
-    let lines = |run: &Path| {
-        let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-        log.lines().count()
-    };
-    let started = Instant::now();
-    while lines(&killed) < 3 {
-        assert!(started.elapsed() < Duration::from_mins(2), "no third step");
-        sleep(Duration::from_millis(5));
-    }
-    child.kill().expect("a running program");
-    child.wait().expect("an end");
-    succeed(dit(&killed));
-
-    let [ours, expected] =
-        [&killed, &whole].map(|run| tensors(&run.join("checkpoint.safetensors")));
-    assert!(ours == expected, "another checkpoint");
-    assert_eq!([lines(&whole), lines(&killed)], [6, 6]);
-    assert!(killed.join("metrics.png").exists());
+    let killed = whole_and_killed(folder.path(), dit, 6);
 
     let exported = folder.path().join("exported");
     let paths: [(&str, &Path); 3] = [
@@ -227,4 +345,16 @@ fn what_cannot_be_trained_on_is_refused_with_a_way_out() {
     let said = dit(&empty, &["--config", settings.to_str().unwrap()]);
     assert!(said.contains("warm_up"), "{said}");
     assert!(!run.join("checkpoint.safetensors").exists());
+
+    fs::write(&settings, SETTINGS.replace("side = 32", "side = 40")).unwrap();
+    let paths: [(&str, &Path); 3] = [
+        ("--run", &run),
+        ("--config", &settings),
+        ("--from", &model()),
+    ];
+    let said = refuse(train(&["codec"], &paths));
+    assert!(
+        said.contains("multiple of 32") && said.contains("40"),
+        "{said}"
+    );
 }

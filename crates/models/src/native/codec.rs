@@ -141,12 +141,24 @@ impl Decoder {
         })
     }
 
+    /// Decodes latent frames with nothing before them, each to eight frames.
+    ///
+    /// # Shapes
+    /// `latents` F32 `[t, h, w, c]`, normalised; the result F32 `[8t, 32h, 32w, 3]` in [-1, 1], about.
+    pub fn decode_groups(&self, latents: &Tensor) -> Tensor {
+        let mut past = vec![None; self.blocks()];
+        self.forward(latents, &mut past).to_dtype(DType::F32)
+    }
+
+    fn blocks(&self) -> usize {
+        self.levels.iter().map(|level| level.blocks.len()).sum()
+    }
+
     /// Starts decoding a clip.
     pub fn stream(&self) -> Stream<'_> {
-        let blocks = self.levels.iter().map(|level| level.blocks.len()).sum();
         Stream {
             decoder: self,
-            past: vec![None; blocks],
+            past: vec![None; self.blocks()],
             lead_in: LEAD_IN,
         }
     }
@@ -237,7 +249,15 @@ impl Encoder {
         let first = film.slice(0..1);
         let mut parts = vec![&first; LEAD_IN];
         parts.push(film);
-        let film = Tensor::concat(&parts, 0).to_dtype(self.dtype);
+        self.encode_groups(&Tensor::concat(&parts, 0))
+    }
+
+    /// Encodes groups of eight frames with nothing before them, each to a latent frame.
+    ///
+    /// # Shapes
+    /// `film` F32 `[8k, h, w, 3]` as [`Encoder::encode`] takes it; the result F32 `[k, h / 16, w / 16, c]`.
+    pub fn encode_groups(&self, film: &Tensor) -> Tensor {
+        let film = film.to_dtype(self.dtype);
         let stem = film.fold(self.patch.0, self.patch.1);
         let mut x = self.stem.forward(&stem);
         for (i, level) in self.levels.iter().enumerate() {

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use kinora_nn::{Linear, RmsNorm, Rope, RopeAxis, SwiGlu, Weights, WeightsError, frequencies};
-use kinora_tensor::{DType, Heads, Precision, Rotary, Tensor};
+use kinora_tensor::{Attention, DType, Heads, PackedWeight, Precision, Rotary, Tensor};
 
 use super::config::{SlotConfig, TextConfig};
 
@@ -160,14 +160,7 @@ impl TextEncoder {
                 attention,
             };
         }
-        let m = words.len();
-        let rope = self.rope(m);
-        let embedded = self.embed(words).reshape(&[1, m, self.config.hidden_size]);
-        let x = self
-            .blocks
-            .iter()
-            .fold(embedded, |x, block| block.forward(&x, rope.rotary()));
-        let states = self.norm.forward(&x).reshape(&[m, self.config.hidden_size]);
+        let states = self.states(&self.embed(words));
         let (belief, attention) = self.read_slots(Some(&states));
         TextStates {
             states: Some(states),
@@ -176,30 +169,97 @@ impl TextEncoder {
         }
     }
 
+    /// What each slot makes of some prompts, for training: F32 `[s, c]` each, where only the classes of its
+    /// own count in a slot's row. Their softmax is the belief of [`TextEncoder::encode`].
+    ///
+    /// # Panics
+    /// When an id is no row of its table.
+    pub fn slot_logits(&self, prompts: &[&[Word]]) -> Vec<Tensor> {
+        // Words of all prompts at once: the gradient of a table is as large as the table.
+        let words = prompts.concat();
+        let embedded = (!words.is_empty()).then(|| self.embed(&words));
+        let mut first = 0;
+        let logits = prompts.iter().map(|prompt| {
+            let own = first..first + prompt.len();
+            first = own.end;
+            let embedded = embedded.as_ref().filter(|_| !own.is_empty());
+            self.logits(embedded.map(|embedded| self.states(&embedded.slice(own))))
+        });
+        logits.collect()
+    }
+
+    /// [`TextEncoder::slot_logits`] of the states of one prompt.
+    fn logits(&self, states: Option<Tensor>) -> Tensor {
+        let [s, d] = self.slot_query.dims();
+        // Each slot is a head that attends to its own "absent" vector, whose key is zero, and to the words.
+        let mut keys = Tensor::zeros(&[1, d], DType::F32);
+        let mut values = self.slot_absent.clone();
+        if let Some(states) = &states {
+            keys = Tensor::concat(&[&keys, &self.slot_key.forward(states)], 0);
+            values = Tensor::concat(&[&values, states], 0);
+        }
+        let rows = keys.rows() as u32;
+        let slots = 0..s as u32;
+        let words = s as u32..s as u32 + rows - 1;
+        let key = slots.clone().flat_map(|_| 0..rows);
+        let value = slots.flat_map(|slot| std::iter::once(slot).chain(words.clone()));
+        let [keys, values] = [(keys, key.collect()), (values, value.collect::<Vec<u32>>())].map(
+            |(table, ids): (Tensor, Vec<u32>)| {
+                table.gather(&ids).reshape(&[1, s, rows as usize, d])
+            },
+        );
+        let options = Attention {
+            scale: Some(1.0),
+            ..Attention::default()
+        };
+        let query = self.slot_query.reshape(&[1, s, 1, d]);
+        let (pooled, _) = query.attention_with(&keys, &values, &options);
+        let classes = PackedWeight::new(&self.classes, Precision::F32);
+        pooled.reshape(&[s, d]).linear(&classes, None)
+    }
+
+    /// `[m, d]` of embedded words, at least one.
+    fn states(&self, embedded: &Tensor) -> Tensor {
+        let [m, d] = embedded.dims();
+        let rope = self.rope(m);
+        let blocks = self.blocks.iter();
+        let embedded = embedded.reshape(&[1, m, d]);
+        let x = blocks.fold(embedded, |x, block| block.forward(&x, rope.rotary()));
+        self.norm.forward(&x).reshape(&[m, d])
+    }
+
     /// `[m, d]`: word plus mean of n-grams plus number and unit.
     fn embed(&self, words: &[Word]) -> Tensor {
-        let d = self.config.hidden_size;
         let ids: Vec<u32> = words.iter().map(|w| w.id).collect();
         let units: Vec<u32> = words.iter().map(|w| w.unit).collect();
-        let table = self.ngrams.as_f32();
-        let mut grams = vec![0.0; words.len() * d];
-        for (word, out) in words.iter().zip(grams.chunks_exact_mut(d)) {
-            let used: Vec<u32> = word.ngrams.iter().copied().filter(|&g| g != 0).collect();
-            for &gram in &used {
-                let row = &table[gram as usize * d..][..d];
-                out.iter_mut()
-                    .zip(row)
-                    .for_each(|(o, x)| *o += x / used.len() as f32);
-            }
-        }
         let features: Vec<f32> = words
             .iter()
             .flat_map(|w| number_features(w.number))
             .collect();
         let features = Tensor::from_f32(&features, &[words.len(), 2 * NUMBER_WAVES + 1]);
         let number = &self.number.forward(&features) + &self.units.gather(&units);
-        let grams = Tensor::from_f32(&grams, &[words.len(), d]);
-        &(&self.words.gather(&ids) + &grams) + &number
+        let words = match self.grams(words) {
+            Some(grams) => &self.words.gather(&ids) + &grams,
+            None => self.words.gather(&ids),
+        };
+        &words + &number
+    }
+
+    /// `[m, d]`: the mean of each word's n-grams, if there are any.
+    fn grams(&self, words: &[Word]) -> Option<Tensor> {
+        let used = |word: &Word| word.ngrams.iter().filter(|gram| **gram != 0).count();
+        let all = words.iter().flat_map(|word| &word.ngrams).copied();
+        let all: Vec<u32> = all.filter(|gram| *gram != 0).collect();
+        let mut shares = vec![0.0; words.len() * all.len()];
+        let mut first = 0;
+        for (word, row) in words.iter().zip(shares.chunks_exact_mut(all.len().max(1))) {
+            let used = used(word);
+            row[first..first + used].fill(1.0 / used as f32);
+            first += used;
+        }
+        let shares = Tensor::from_f32(&shares, &[words.len(), all.len()]);
+        let grams = || self.ngrams.gather(&all).permute([1, 0]);
+        (first > 0).then(|| shares.linear(&PackedWeight::new(&grams(), Precision::F32), None))
     }
 
     /// Rotary tables of the word positions.

@@ -90,10 +90,10 @@ pub(super) fn product<O: SimdElement>(isa: Isa, x: &Tensor, panels: &Panels, end
     });
 }
 
-/// Columns of `x` times columns of `y`, both `[r, ..]`: F32 `[n, k]`.
-pub(super) fn outer(isa: Isa, x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
-    let [n, k] = [x, y].map(Tensor::last_dim);
-    let y = PackedWeight::of_columns(y, precision);
+/// Columns of `x` `[r, n]` times outputs of `y` `[k, r]`: F32 `[n, k]`.
+pub(super) fn outer(isa: Isa, x: &Tensor, y: &PackedWeight) -> Tensor {
+    let (n, [k, _]) = (x.last_dim(), y.dims());
+    let panels = y.factor().numbers();
     Tensor::build(&[n, k], |out: &mut [f32]| {
         let end = End {
             out: Shared::new(out),
@@ -108,8 +108,8 @@ pub(super) fn outer(isa: Isa, x: &Tensor, y: &Tensor, precision: Precision) -> T
         };
         with_element!(x.dtype(), T => {
             let left = Left { matrix: x.as_slice::<T>(), width: n, turned: true };
-            with_factors!(isa, precision, A, B => {
-                chunks::<T, A, B, f32>(isa, left, y.factor().numbers(), &end);
+            with_factors!(isa, panels.precision(), A, B => {
+                chunks::<T, A, B, f32>(isa, left, panels, &end);
             });
         });
     })

@@ -1,6 +1,6 @@
 //! Convolution over space, causal in time.
 
-use crate::{ConvWeight, Tensor, flops};
+use crate::{ConvWeight, PackedWeight, Tensor, flops};
 
 /// Where a 3x3 kernel finds zeros around each frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,8 @@ impl Tensor {
     /// Space is padded with zeros so that a stride of 1 keeps its size; a stride of 2 halves it,
     /// rounding up. With [`Pad::After`] a stride of 2 rounds down, and a stride of 1 loses a row
     /// and a column to a 3x3 kernel. Time is causal: a convolution that looks ahead as well is one
-    /// over frames joined at both ends, the first of them given as the past. Has no gradient.
+    /// over frames joined at both ends, the first of them given as the past. Gradients go back through a
+    /// stride of 1 and whole clips alone.
     ///
     /// # Shapes
     /// `self` `[t, h, w, c]`; the result `[t, ceil(h / stride), ceil(w / stride), out]` in the
@@ -126,10 +127,100 @@ impl Tensor {
                 "a residual and its sum have one dtype"
             );
         }
-        Self::refuse_tracked("conv", &[self]);
         let positions = dims.iter().product::<usize>() / out.max(1);
         let taps = weight.frames() * weight.kernel().pow(2);
         flops::add(flops::conv(positions, taps, channels, out));
-        self.backend().conv(self, weight, options)
+        let mut operands = vec![self];
+        operands.extend(options.bias);
+        operands.extend(options.residual);
+        if weight.trained().is_some() || operands.iter().any(|operand| operand.is_tracked()) {
+            self.conv_recorded(weight, options)
+        } else {
+            self.backend().conv(self, weight, options)
+        }
+    }
+
+    /// [`Tensor::conv`] as plain operations, each with a way back.
+    #[track_caller]
+    fn conv_recorded(&self, weight: &ConvWeight, options: &Conv) -> Self {
+        let Conv {
+            bias,
+            stride,
+            past,
+            residual,
+            relu,
+            pad,
+        } = *options;
+        let plain = stride == 1 && pad == Pad::Both && past.is_none();
+        assert!(
+            plain,
+            "a convolution with a stride or a past has no gradient"
+        );
+        let trained = weight.trained();
+        let trained = trained.expect("a weight that a tracked tensor meets is tracked itself");
+        let alone = Conv {
+            bias,
+            ..Conv::default()
+        };
+        let y = self.backend().conv(self, &trained.forward, &alone);
+        let mut operands = vec![self, &trained.source];
+        operands.extend(bias);
+        let y = y.recorded(&operands, || {
+            let (x, backward, biased) = (self.detached(), trained.backward.clone(), bias.is_some());
+            move |gradient: Self, flow| {
+                flow.add(0, || gradient.conv_ahead(&backward));
+                flow.add(1, || gradient.conv_outer(&x, &backward));
+                if biased {
+                    flow.add(2, || gradient.summed());
+                }
+            }
+        });
+        let y = residual.map_or_else(|| y.clone(), |x| x.add(&y));
+        if relu { y.relu() } else { y }
+    }
+
+    /// A convolution of each frame together with as many frames after it as the weight sees, the last of
+    /// them first among its frames; zeros after the end.
+    fn conv_ahead(&self, weight: &ConvWeight) -> Self {
+        let [t, h, w, c] = self.dims();
+        let ahead = weight.frames() - 1;
+        if ahead == 0 {
+            return self.conv(weight, &Conv::default());
+        }
+        let zeros = Self::zeros(&[ahead, h, w, c], self.dtype());
+        let all = Self::concat(&[self, &zeros], 0);
+        let past = all.slice(0..ahead);
+        let options = Conv {
+            past: Some(&past),
+            ..Conv::default()
+        };
+        all.slice(ahead..t + ahead).conv(weight, &options)
+    }
+
+    /// The gradient of a weight, F32 `[out, frames * in, kernel, kernel]`, from that of its results
+    /// `[t, h, w, out]` and its operands `x` `[t, h, w, in]`; `mirrored` is the weight of the way back.
+    fn conv_outer(&self, x: &Self, mirrored: &ConvWeight) -> Self {
+        let [t, h, w, outputs] = self.dims();
+        let (frames, kernel) = (mirrored.frames(), mirrored.kernel());
+        let border = kernel / 2;
+        // With zeros around both, a tap meets the rows of the gradient some rows of `x` earlier or later.
+        let [row, frame] = [w + 2 * border, (h + 2 * border) * (w + 2 * border)];
+        let edge = border * (row + 1);
+        let rows = t * frame - 2 * edge;
+        let gradient = self.bordered(0, border).slice(edge..edge + rows);
+        let gradient = PackedWeight::of_columns(&gradient, mirrored.precision());
+        let x = x.bordered(frames - 1, border);
+        let mut taps = Vec::new();
+        for back in 0..frames {
+            for (dy, dx) in (0..kernel).flat_map(|dy| (0..kernel).map(move |dx| (dy, dx))) {
+                let first = (frames - 1 - back) * frame + dy * row + dx;
+                taps.push(x.slice(first..first + rows).outer(&gradient));
+            }
+        }
+        let inputs = x.last_dim();
+        let taps = Self::concat(&taps.iter().collect::<Vec<_>>(), 0);
+        let taps = taps.reshape(&[frames, kernel * kernel, inputs, outputs]);
+        let taps = taps.permute([3, 0, 2, 1]);
+        taps.reshape(&[outputs, frames * inputs, kernel, kernel])
     }
 }

@@ -153,6 +153,28 @@ impl Tensor {
         self.backend().upsample2x(self)
     }
 
+    /// The positions of `[t, h, w, c]` one after the other, with `before` frames of zeros before them and
+    /// `border` rows and columns of zeros around each: `[(before + t) (h + 2 border) (w + 2 border), c]`.
+    pub(super) fn bordered(&self, before: usize, border: usize) -> Self {
+        let [t, h, w, c] = self.dims();
+        let (height, width) = (h + 2 * border, w + 2 * border);
+        let frame = height * width * c;
+        with_element!(self.dtype(), T => {
+            let x = self.as_slice::<T>();
+            Self::build(&[(before + t) * height * width, c], |out: &mut [T]| {
+                parallel_parts(out, frame, |i, out| {
+                    out.fill(T::default());
+                    let Some(i) = i.checked_sub(before) else { return };
+                    let rows = x[i * h * w * c..].chunks_exact(w * c).take(h);
+                    let places = out.chunks_exact_mut(width * c).skip(border);
+                    for (row, place) in rows.zip(places) {
+                        place[border * c..(border + w) * c].copy_from_slice(row);
+                    }
+                });
+            })
+        })
+    }
+
     /// Blocks of time and space become channels: `[t, h, w, c]` to `[t / time, h / space,
     /// w / space, time space space c]`, channels ordered `(time, y, x, c)`.
     ///

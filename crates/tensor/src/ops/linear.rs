@@ -1,6 +1,6 @@
 //! Matrix products with a fused end.
 
-use crate::{DType, PackedWeight, Precision, Tensor, flops};
+use crate::{DType, PackedWeight, Tensor, flops};
 
 /// What is applied to each sum of a matrix product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,12 +209,11 @@ impl Tensor {
                 ..Epilogue::default()
             },
         );
-        let mut operands = vec![self, &trained.matrix];
+        let mut operands = vec![self, &trained.source];
         operands.extend(bias);
         result.recorded(&operands, || {
             let (x, backward, biased) = (self.detached(), trained.backward.clone(), bias.is_some());
             move |gradient: Self, flow| {
-                let rows = gradient.rows();
                 flow.add(0, || {
                     let epilogue = Epilogue {
                         dtype: Some(x.dtype()),
@@ -222,23 +221,30 @@ impl Tensor {
                     };
                     gradient.linear_with(&backward, &epilogue)
                 });
-                flow.add(1, || gradient.outer(&x, backward.precision()));
+                flow.add(1, || {
+                    let x = x.reshape(&[x.rows(), x.last_dim()]);
+                    gradient.outer(&PackedWeight::of_columns(&x, backward.precision()))
+                });
                 if biased {
-                    flow.add(2, || {
-                        let sums = gradient.sum_rows(None, &vec![0; rows], 1);
-                        sums.reshape(&[gradient.last_dim()])
-                    });
+                    flow.add(2, || gradient.summed());
                 }
             }
         })
     }
 
-    /// The gradient of a weight, F32 `[n, k]`: the products of all columns of these rows `[.., n]` with
-    /// all columns of `x` `[.., k]`.
-    fn outer(&self, x: &Self, precision: Precision) -> Self {
-        let [columns, inputs] = [self, x].map(|x| x.reshape(&[x.rows(), x.last_dim()]));
-        flops::add(flops::linear(self.last_dim(), self.rows(), x.last_dim()));
-        self.backend().outer(&columns, &inputs, precision)
+    /// F32 `[n, k]`: the products of all columns of these rows `[.., n]` with the columns of another matrix,
+    /// which are the `k` outputs of a weight. The gradient of a weight is one.
+    pub(super) fn outer(&self, columns: &PackedWeight) -> Self {
+        let rows = self.reshape(&[self.rows(), self.last_dim()]);
+        let [outputs, _] = columns.dims();
+        flops::add(flops::linear(self.last_dim(), self.rows(), outputs));
+        self.backend().outer(&rows, columns)
+    }
+
+    /// The gradient of a bias, F32 `[n]`: the sum of these rows `[.., n]`.
+    pub(super) fn summed(&self) -> Self {
+        let sums = self.sum_rows(None, &vec![0; self.rows()], 1);
+        sums.reshape(&[self.last_dim()])
     }
 
     #[track_caller]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use half::f16;
-use kinora_filmset::Stage;
 use kinora_filmset::program::Aspect;
 use kinora_models::native::{Encoder, LATENT_STRIDE};
 use kinora_nn::tokenizer::WordTokenizer;
@@ -16,7 +15,7 @@ use safetensors::tensor::TensorView;
 use serde::Serialize;
 
 use super::{FORMAT, Subject};
-use crate::data::{Example, Said, Source};
+use crate::data::{Example, Film, Said, Source};
 use crate::files::replace;
 
 /// Pixels of a half-size frame under a latent.
@@ -140,19 +139,8 @@ fn half(aspect: Aspect) -> (u32, u32) {
 
 /// Half-size frames F32 `[t, h, w, 3]` in [-1, 1], and for each pixel of each whether a subject covers it.
 pub(crate) fn film(example: &Example) -> (Tensor, Vec<bool>) {
-    let size = half(example.program.aspect);
-    let stage = Stage::new(&example.program, size);
-    let pixels = size.0 as usize * size.1 as usize;
-    let (mut frame, mut mask) = (vec![0; pixels * 3], vec![0; pixels]);
-    let (mut film, mut masks) = (Vec::new(), Vec::new());
-    for i in example.first_frame..example.first_frame + example.frames {
-        stage.frame(i, &mut frame);
-        film.extend(frame.iter().map(|&x| f32::from(x) / 127.5 - 1.0));
-        stage.subject_mask(i, &mut mask);
-        masks.extend(mask.iter().map(|&subject| subject > 0));
-    }
-    let dims = [example.frames as usize, size.1 as usize, size.0 as usize, 3];
-    (Tensor::from_f32(&film, &dims), masks)
+    let (film, masks) = Film::render(example, half(example.program.aspect));
+    (film.tensor(), masks)
 }
 
 /// The share of each latent's pixels that subjects cover. The first latent frame stands for the first

@@ -14,6 +14,10 @@ use crate::cache::{Cache, CacheError, Part, Subject};
 const SUBJECT_WEIGHTS: [f32; 2] = [1.5, 4.0];
 const PLACE_HIDDEN: f32 = 0.8;
 const PLACE_KNOWN: f32 = 0.5;
+/// A subject that covers less than this share of its clip counts as if it covered as much, but no latent
+/// more often than the second number says: else a ball teaches a tenth of what a train does.
+const LEAST_COVER: f32 = 0.05;
+const MOST_OFTEN: f32 = 6.0;
 /// The share of clips that are shown without their caption, for guidance.
 const TEXT_DROPOUT: f32 = 0.1;
 /// Noise levels are logit-normal, leaning to the noisy side, and more so the longer a clip is: what all
@@ -98,11 +102,19 @@ impl Batch {
 
     /// How much each latent counts, 1 in the mean.
     pub fn weight(&self) -> Vec<f32> {
-        let frame = self.cover.len() / self.sigma.len();
-        let frames = self.cover.chunks_exact(frame).zip(&self.sigma);
-        let weights = frames.flat_map(|(cover, &sigma)| {
-            let subject = subject_weight(sigma);
-            cover.iter().map(move |cover| 1.0 + (subject - 1.0) * cover)
+        let clips = self.texts.len();
+        let (clip, t) = (self.cover.len() / clips, self.sigma.len() / clips);
+        let clips = self
+            .cover
+            .chunks_exact(clip)
+            .zip(self.sigma.chunks_exact(t));
+        let weights = clips.flat_map(|(cover, sigma)| {
+            let often = often(cover);
+            let frames = cover.chunks_exact(clip / t).zip(sigma);
+            frames.flat_map(move |(cover, &sigma)| {
+                let more = often * (subject_weight(sigma) - 1.0);
+                cover.iter().map(move |cover| 1.0 + more * cover)
+            })
         });
         let weights: Vec<f32> = weights.collect();
         let sum: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
@@ -131,6 +143,12 @@ fn subject_weight(sigma: f32) -> f32 {
     SUBJECT_WEIGHTS[0] + (SUBJECT_WEIGHTS[1] - SUBJECT_WEIGHTS[0]) * known
 }
 
+/// How many times a subject counts that covers this of each latent of its clip.
+fn often(cover: &[f32]) -> f32 {
+    let mean = cover.iter().sum::<f32>() / cover.len() as f32;
+    (LEAST_COVER / mean.max(f32::MIN_POSITIVE)).clamp(1.0, MOST_OFTEN)
+}
+
 /// The noise levels of a clip's `t` latent frames.
 pub(super) fn levels(t: usize, rng: &mut Rng) -> Vec<f32> {
     let shift = SIGMA_SHIFT + SIGMA_SHIFT_OF_LENGTH * (t as f32).ln();
@@ -155,7 +173,7 @@ pub(super) fn levels(t: usize, rng: &mut Rng) -> Vec<f32> {
 }
 
 /// A standard normal number, by the transform of Box and Muller.
-pub(super) fn normal(rng: &mut Rng) -> f32 {
+pub(crate) fn normal(rng: &mut Rng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.unit()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.unit()).cos()
 }

@@ -1,30 +1,29 @@
-//! A run: steps by plan, a log with its curve, grids and checkpoints, until the plan or time is over.
+//! A run of the transformer: batches by plan, and what is seen of the averaged weights.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
 use kinora_filmset::script::random::{Rng, mix};
 use kinora_models::native::Config;
 use kinora_nn::WeightFile;
+use kinora_nn::optim::Parameters;
 use kinora_tensor::Precision;
 
 use super::batch::Batch;
 use super::channels;
-use super::checkpoint::TRANSFORMER;
 use super::plan::trapezoid;
 use super::samples::Samples;
 use super::settings::{Arguments, Settings};
 use super::texts::Texts;
-use super::trainer::{Losses, Trainer};
+use super::trainer::Trainer;
 use crate::cache::{Cache, Part};
+use crate::course::{Course, Metrics, Training};
 use crate::eval::model::{self, Codec};
-use crate::log::Log;
+use crate::learner::CHECKPOINT;
 
-const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The transformer in a model folder.
+pub const FILE: &str = "transformer.safetensors";
 /// Steps between two looks for new shards.
 const REFRESH: u64 = 100;
 /// Batches of each length that are measured on clips set aside.
@@ -39,88 +38,86 @@ const UNSEEN_BATCHES: usize = 4;
 /// the last checkpoint stays.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = Settings::of(arguments)?;
-    let folder = &arguments.run;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let checkpoint = folder.join(CHECKPOINT);
-    let config = model::config(&arguments.from)?;
-    let mut cache = Cache::open(&arguments.cache)?;
-    let mut texts = Texts::open(&arguments.from, &config)?;
-    let samples = Samples::open(&arguments.from, &config, settings.samples)?;
-    let channels = channels::weights(&Codec::load(&arguments.from)?, settings.channel_share);
-    let mut trainer = begin(arguments, &settings, config)?.weighing(channels);
-    let mut log = Log::open(folder, trainer.steps())?;
-
-    let started = Instant::now();
-    let late = |now: Instant| {
-        let minutes = arguments.minutes.unwrap_or(f64::INFINITY);
-        (now - started).as_secs_f64() > 60.0 * minutes
+    let common = &arguments.common;
+    let config = model::config(&common.from)?;
+    let cache = Cache::open(&arguments.cache)?;
+    let texts = Texts::open(&common.from, &config)?;
+    let samples = Samples::open(&common.from, &config, settings.samples)?;
+    let trainer = begin(arguments, &settings, config)?;
+    let channels = channels::weights(&Codec::load(&common.from)?, settings.channel_share);
+    let mut run = Run {
+        trainer: trainer.weighing(channels),
+        cache,
+        texts,
+        samples,
+        settings,
     };
-    let mut saved = started;
-    let bar = bar(trainer.steps(), settings.plan.steps());
-    let mut means = BTreeMap::<usize, Mean>::new();
-    while let Some(bucket) = settings.plan.bucket(trainer.steps()) {
-        let now = Instant::now();
-        if late(now) {
-            break;
-        }
-        let step = trainer.steps();
-        let mut rng = Rng::new(mix(settings.seed) ^ mix(step));
-        let batch = Batch::draw(&cache, Part::Training, &mut texts, bucket, &mut rng)?;
-        let factor = trapezoid(
-            step,
-            settings.plan.steps(),
-            settings.warmup,
-            settings.cooldown,
-        );
-        let losses = match trainer.step(&batch, settings.learning_rate * factor) {
-            Ok(losses) => losses,
-            Err(error) => {
-                trainer.save(&checkpoint)?;
-                let kept = checkpoint.display();
-                return Err(
-                    error.context(format!("training stopped; the state before is in {kept}"))
-                );
-            }
-        };
-        let step = trainer.steps();
-        report(&bar, step, losses);
-        means
-            .entry(bucket.frames)
-            .or_default()
-            .add(losses, now.elapsed());
-        if step.is_multiple_of(settings.log_every) {
-            log.write(step, &metrics(&means, cache.clips()))?;
-            means.clear();
-        }
-        if step.is_multiple_of(settings.grid_every) {
-            log.write(step, &unseen(&trainer, &cache, &mut texts, &settings)?)?;
-            samples.draw(&trainer, &mut texts, folder)?;
-            log.draw()?;
-        }
-        if step.is_multiple_of(REFRESH) {
-            cache.refresh()?;
-        }
-        if saved.elapsed() > Duration::from_secs(settings.save_every) {
-            trainer.save(&checkpoint)?;
-            saved = Instant::now();
-        }
-    }
-    bar.finish_and_clear();
-    trainer.save(&checkpoint)?;
-    samples.draw(&trainer, &mut texts, folder)?;
-    log.draw()?;
-    println!("{}: step {}", folder.display(), trainer.steps());
-    Ok(())
+    let course = Course {
+        folder: &common.run,
+        steps: run.settings.plan.steps(),
+        minutes: common.minutes,
+        log_every: run.settings.log_every,
+        look_every: run.settings.grid_every,
+        save_every: run.settings.save_every,
+    };
+    course.run(&mut run)
 }
 
-/// Writes the averaged weights of a run as a model folder that the engine runs.
+struct Run {
+    settings: Settings,
+    trainer: Trainer,
+    cache: Cache,
+    texts: Texts,
+    samples: Samples,
+}
+
+impl Training for Run {
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn step(&mut self) -> Result<Metrics> {
+        let started = Instant::now();
+        let (step, settings) = (self.steps(), &self.settings);
+        if step.is_multiple_of(REFRESH) {
+            self.cache.refresh()?;
+        }
+        let bucket = settings.plan.bucket(step).expect("a step of the plan");
+        let mut rng = Rng::new(mix(settings.seed) ^ mix(step));
+        let texts = &mut self.texts;
+        let batch = Batch::draw(&self.cache, Part::Training, texts, bucket, &mut rng)?;
+        let steps = settings.plan.steps();
+        let factor = trapezoid(step, steps, settings.warmup, settings.cooldown);
+        let losses = self.trainer.step(&batch, settings.learning_rate * factor)?;
+        let named = |(name, value): (&str, f64)| (format!("{name} {}", bucket.frames), value);
+        let metrics = [
+            ("velocity", losses.velocity),
+            ("teacher", losses.teacher),
+            ("motion", losses.motion),
+            ("seconds", started.elapsed().as_secs_f64()),
+        ];
+        let clips = ("clips".to_owned(), self.cache.clips() as f64);
+        Ok(metrics.map(named).into_iter().chain([clips]).collect())
+    }
+
+    fn look(&mut self, folder: &Path) -> Result<Metrics> {
+        self.samples.draw(&self.trainer, &mut self.texts, folder)?;
+        unseen(&self.trainer, &self.cache, &mut self.texts, &self.settings)
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
+        self.trainer.save(path)
+    }
+}
+
+/// The averaged weights of a run's checkpoint, of the configuration in `from`.
 ///
 /// # Errors
-/// When the run's checkpoint or the result cannot be read or written.
-pub fn export(run: &Path, from: &Path, output: &Path) -> Result<()> {
+/// When the checkpoint cannot be read or is of another model.
+pub fn exported(checkpoint: &Path, from: &Path) -> Result<Parameters> {
     let config = model::config(from)?;
-    let trainer = Trainer::resume(&run.join(CHECKPOINT), config, Precision::F32, 1)?;
-    trainer.export(from, output)
+    let trainer = Trainer::resume(checkpoint, config, Precision::F32, 1)?;
+    Ok(trainer.averaged().clone())
 }
 
 /// What the averaged weights make of clips that training never takes, by the frames of a clip. Clips and
@@ -130,7 +127,7 @@ fn unseen(
     cache: &Cache,
     texts: &mut Texts,
     settings: &Settings,
-) -> Result<Vec<(String, f64)>> {
+) -> Result<Metrics> {
     let mut metrics = Vec::new();
     for bucket in settings.plan.lengths() {
         let mut rng = Rng::new(mix(settings.seed));
@@ -146,63 +143,12 @@ fn unseen(
 
 /// The checkpoint of the run, or the weights that it begins from.
 fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<Trainer> {
-    let checkpoint = arguments.run.join(CHECKPOINT);
-    let (precision, tokens) = (settings.precision(), settings.tokens);
+    let checkpoint = arguments.common.run.join(CHECKPOINT);
+    let (precision, tokens) = (settings.precision.precision(), settings.tokens);
     if checkpoint.exists() {
         return Trainer::resume(&checkpoint, config, precision, tokens);
     }
-    let weights = WeightFile::open(&arguments.from.join(TRANSFORMER))?;
+    let weights = WeightFile::open(&arguments.common.from.join(FILE))?;
     let head = Trainer::new_head(&config, settings.seed);
     Trainer::new(config, precision, &weights, head, tokens)
-}
-
-/// Of the steps with clips of one length since the last line of the log.
-#[derive(Default)]
-struct Mean {
-    steps: f64,
-    velocity: f64,
-    motion: f64,
-    teacher: f64,
-    seconds: f64,
-}
-
-impl Mean {
-    fn add(&mut self, losses: Losses, time: Duration) {
-        self.steps += 1.0;
-        self.velocity += losses.velocity;
-        self.motion += losses.motion;
-        self.teacher += losses.teacher;
-        self.seconds += time.as_secs_f64();
-    }
-}
-
-/// A line of the log: what is measured is named with the frames of a clip.
-fn metrics(means: &BTreeMap<usize, Mean>, clips: usize) -> Vec<(String, f64)> {
-    let mut metrics = vec![("clips".to_owned(), clips as f64)];
-    for (frames, mean) in means {
-        for (name, sum) in [
-            ("velocity", mean.velocity),
-            ("motion", mean.motion),
-            ("teacher", mean.teacher),
-            ("seconds", mean.seconds),
-        ] {
-            metrics.push((format!("{name} {frames}"), sum / mean.steps));
-        }
-    }
-    metrics
-}
-
-fn bar(step: u64, steps: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}  {per_sec}  ETA {eta}");
-    let bar = ProgressBar::new(steps).with_position(step);
-    bar.reset_eta();
-    bar.with_style(style.expect("a template of known keys"))
-}
-
-fn report(bar: &ProgressBar, step: u64, losses: Losses) {
-    bar.set_position(step);
-    bar.set_message(format!(
-        "velocity {:.3}  teacher {:.3}",
-        losses.velocity, losses.teacher
-    ));
 }

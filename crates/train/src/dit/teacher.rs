@@ -8,6 +8,7 @@ use kinora_tensor::Tensor;
 
 use super::loss::Loss;
 use crate::cache::Subject;
+use crate::classes::cross_entropy;
 
 /// Of what a subject is, against where it is.
 const WHAT_WEIGHT: f32 = 0.1;
@@ -73,15 +74,4 @@ impl Teacher {
             gradient: Tensor::from_f32(&gradient, logits.shape()),
         }
     }
-}
-
-/// `-log softmax(logits)[right]` and its gradient.
-fn cross_entropy(logits: &[f32], right: usize, gradient: &mut [f32]) -> f32 {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|x| (x - max).exp()).sum();
-    for (x, gradient) in logits.iter().zip(gradient.iter_mut()) {
-        *gradient = (x - max).exp() / sum;
-    }
-    gradient[right] -= 1.0;
-    sum.ln() + max - logits[right]
 }

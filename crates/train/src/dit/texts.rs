@@ -1,14 +1,15 @@
 //! What the frozen text encoder makes of captions, each read once.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use kinora_models::native::{Config, TextEncoder, TextStates, Word};
+use anyhow::Result;
+use kinora_models::native::{Config, TextEncoder, TextStates};
 use kinora_nn::WeightFile;
 use kinora_nn::tokenizer::WordTokenizer;
 use kinora_tensor::{DType, Precision, Tensor};
+
+use crate::text::{tokenizer, words};
 
 /// Reads captions and remembers what they say.
 pub struct Texts {
@@ -24,15 +25,11 @@ impl Texts {
     /// # Errors
     /// When a file is missing, damaged, or not of this configuration.
     pub fn open(folder: &Path, config: &Config) -> Result<Self> {
-        let path = folder.join("vocabulary.txt");
-        let words =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let file = WeightFile::open(&folder.join("text.safetensors"))?;
         let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text)?;
         file.finish()?;
         Ok(Self {
-            tokenizer: WordTokenizer::from_vocabulary(&words)
-                .with_context(|| format!("{} is no vocabulary", path.display()))?,
+            tokenizer: tokenizer(folder)?,
             encoder,
             known: HashMap::new(),
         })
@@ -41,7 +38,7 @@ impl Texts {
     /// What a caption says, as the transformer takes it.
     pub fn read(&mut self, caption: &str) -> TextStates {
         if !self.known.contains_key(caption) {
-            let read = self.encode(caption);
+            let read = self.encoder.encode(&words(&self.tokenizer, caption));
             let states = read.states.map(|states| states.to_dtype(DType::Bf16));
             self.known.insert(caption.to_owned(), (states, read.belief));
         }
@@ -51,16 +48,5 @@ impl Texts {
             belief: belief.clone(),
             attention: Vec::new(),
         }
-    }
-
-    fn encode(&self, caption: &str) -> TextStates {
-        let tokens = self.tokenizer.encode(caption).tokens.into_iter();
-        let words = tokens.map(|token| Word {
-            id: token.word_id,
-            ngrams: token.ngrams.iter().map(|&gram| u32::from(gram)).collect(),
-            number: token.number,
-            unit: token.unit as u32,
-        });
-        self.encoder.encode(&words.collect::<Vec<_>>())
     }
 }

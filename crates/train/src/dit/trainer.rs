@@ -1,39 +1,43 @@
 //! One step: forward, losses, backward, optimizers.
 
 use std::ops::Range;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use kinora_filmset::script::random::Rng;
 use kinora_models::native::{Config, TextStates, Transformer};
 use kinora_nn::WeightFile;
-use kinora_nn::optim::{Average, Method, Optimizer, Parameters, norm};
+use kinora_nn::optim::Parameters;
 use kinora_tensor::{DType, PackedWeight, Precision, Tensor, backward, parallel_map};
 
 use super::batch::Batch;
 use super::loss::Errors;
 use super::teacher::{Shares, Teacher};
+use crate::learner::{Learner, Rules, add, hidden_matrices, parameters};
 
 /// Of the losses of motion and of the teacher, against the velocity's.
 const MOTION_WEIGHT: f32 = 0.5;
 const TEACHER_WEIGHT: f32 = 0.2;
-/// Gradients of all parameters that AdamW moves are shortened to this norm together.
-const CLIP_NORM: f32 = 1.0;
-pub(super) const AVERAGE_DECAY: f32 = 0.998;
+/// Checkpoints of the transformer.
+pub const FORMAT: &str = "kinora-train/1";
+const RULES: Rules = Rules {
+    format: FORMAT,
+    method: hidden_matrices,
+    decay: 0.998,
+};
 /// Names of the teacher's head among the parameters.
 const TEACHER: &str = "teacher.";
 const HEAD: [&str; 2] = ["teacher.head.weight", "teacher.head.bias"];
 
 /// Parameters and all that moves them.
 pub struct Trainer {
-    pub(super) config: Config,
-    pub(super) precision: Precision,
-    pub(super) parameters: Parameters,
-    pub(super) optimizer: Optimizer,
-    pub(super) average: Average,
+    config: Config,
+    precision: Precision,
+    learner: Learner,
     /// How much each channel of a latent counts.
-    pub(super) channels: Vec<f32>,
+    channels: Vec<f32>,
     /// Tokens that go forward and back together; a step of more is taken in parts, each by one thread.
-    pub(super) tokens: usize,
+    tokens: usize,
 }
 
 /// What a step measured before it moved.
@@ -60,28 +64,45 @@ impl Trainer {
         tokens: usize,
     ) -> Result<Self> {
         // The model reads every tensor in its shape, or says which one does not fit.
-        let reading = weights.weights(Precision::F32);
-        Transformer::load(&reading, &config)?;
+        Transformer::load(&weights.weights(Precision::F32), &config)?;
         weights.finish()?;
-        let mut parameters = Parameters::new();
-        for name in weights.names() {
-            let shape = weights.shape(name).unwrap_or_default();
-            let tensor = reading.any(name, shape)?.to_dtype(DType::F32);
-            parameters.insert(name.to_owned(), tensor);
-        }
-        let average = Average::new(parameters.clone(), AVERAGE_DECAY, 0);
+        let mut parameters = parameters(weights)?;
         let names = HEAD.map(str::to_owned);
         parameters.extend(names.into_iter().zip(head));
-        let optimizer = Optimizer::new(&parameters, method);
-        Ok(Self {
+        let learner = Learner::new(&RULES, parameters, is_of_model);
+        Ok(Self::with(config, precision, learner, tokens))
+    }
+
+    /// Goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// When it is not whole, of another version, or of another configuration than `config`.
+    pub fn resume(
+        path: &Path,
+        config: Config,
+        precision: Precision,
+        tokens: usize,
+    ) -> Result<Self> {
+        let learner = Learner::resume(&RULES, path, &config)?;
+        Ok(Self::with(config, precision, learner, tokens))
+    }
+
+    fn with(config: Config, precision: Precision, learner: Learner, tokens: usize) -> Self {
+        Self {
             channels: vec![1.0; config.codec.latent_channels],
             config,
             precision,
-            parameters,
-            optimizer,
-            average,
+            learner,
             tokens,
-        })
+        }
+    }
+
+    /// Writes everything that [`Trainer::resume`] needs.
+    ///
+    /// # Errors
+    /// When the file cannot be written, as on a full disk; what was there before stays.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.learner.save(path, &self.config)
     }
 
     /// The same, with channels of latents that count unlike, by these weights.
@@ -107,12 +128,12 @@ impl Trainer {
 
     /// How many steps were made.
     pub fn steps(&self) -> u64 {
-        self.optimizer.steps()
+        self.learner.steps()
     }
 
     /// The averaged weights of the transformer.
     pub fn averaged(&self) -> &Parameters {
-        self.average.weights()
+        self.learner.averaged()
     }
 
     /// One step with a batch.
@@ -120,19 +141,9 @@ impl Trainer {
     /// # Errors
     /// When a loss or a gradient is not finite; nothing has moved then.
     pub fn step(&mut self, batch: &Batch, learning_rate: f32) -> Result<Losses> {
-        let (losses, mut gradients) = self.gradients(batch)?;
-        let size = norm(gradients.values());
+        let (losses, gradients) = self.gradients(batch)?;
         let loss = losses.velocity + losses.motion + losses.teacher;
-        if !loss.is_finite() || !size.is_finite() {
-            bail!(
-                "step {}: the loss is {loss} and the gradient's norm {size}",
-                self.steps() + 1
-            );
-        }
-        self.clip(&mut gradients);
-        self.optimizer
-            .step(&mut self.parameters, &gradients, learning_rate);
-        self.average.update(&of_model(&self.parameters));
+        self.learner.step(loss, gradients, learning_rate)?;
         Ok(losses)
     }
 
@@ -192,35 +203,15 @@ impl Trainer {
             losses.velocity += part.velocity;
             losses.motion += part.motion;
             losses.teacher += part.teacher;
-            for (name, gradient) in gradients {
-                let sum = match sums.get(&name) {
-                    Some(sum) => sum.add(&gradient),
-                    None => gradient,
-                };
-                sums.insert(name, sum);
-            }
+            add(&mut sums, gradients);
         }
         // A parameter that no clip reaches, as those of words when all captions are left out, is still
         // moved by its momentum.
-        for (name, parameter) in &self.parameters {
+        for (name, parameter) in self.learner.parameters() {
             let zeros = || Tensor::zeros(parameter.shape(), parameter.dtype());
             sums.entry(name.clone()).or_insert_with(zeros);
         }
         Ok((losses, sums))
-    }
-
-    /// Shortens the gradients that AdamW takes.
-    fn clip(&self, gradients: &mut Parameters) {
-        let names: Vec<&str> = self.optimizer.moved_by(Method::AdamW).collect();
-        let size = norm(names.iter().filter_map(|name| gradients.get(*name)));
-        let factor = CLIP_NORM / (size + 1e-6);
-        if factor < 1.0 {
-            for name in names {
-                if let Some(gradient) = gradients.get_mut(name) {
-                    *gradient = gradient.scale(factor);
-                }
-            }
-        }
     }
 }
 
@@ -237,7 +228,7 @@ struct Tracked {
 impl Tracked {
     fn new(trainer: &Trainer) -> Result<Self> {
         let tracked = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.tracked());
-        let leaves: Parameters = trainer.parameters.iter().map(tracked).collect();
+        let leaves: Parameters = trainer.learner.parameters().iter().map(tracked).collect();
         let file = WeightFile::of_tensors("the parameters", of_model(&leaves));
         let weights = file.weights(trainer.precision);
         Ok(Self {
@@ -295,21 +286,15 @@ impl Tracked {
     }
 }
 
-/// The parameters without the teacher's head.
-fn of_model(parameters: &Parameters) -> Parameters {
-    let own = |(name, _): &(&String, &Tensor)| !name.starts_with(TEACHER);
-    let own = parameters.iter().filter(own);
-    own.map(|(name, tensor)| (name.clone(), tensor.clone()))
-        .collect()
+/// Whether a parameter is the model's own, and not of the teacher's head.
+fn is_of_model(name: &str) -> bool {
+    !name.starts_with(TEACHER)
 }
 
-/// Muon moves the matrices between the blocks' layers.
-pub(super) fn method(name: &str, parameter: &Tensor) -> Method {
-    if name.contains("blocks") && name.contains("weight") && parameter.rank() == 2 {
-        Method::Muon
-    } else {
-        Method::AdamW
-    }
+fn of_model(parameters: &Parameters) -> Parameters {
+    let own = parameters.iter().filter(|(name, _)| is_of_model(name));
+    own.map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .collect()
 }
 
 /// What a step's parts share: they are means over the whole.

@@ -8,10 +8,12 @@ use kinora_engine::{Cancel, Dtype, Engine, ModelOptions, Output, Request};
 use kinora_measure::Clip;
 use kinora_models::native::{Config, Decoder, Encoder};
 use kinora_nn::WeightFile;
+use kinora_nn::optim::Parameters;
 use kinora_tensor::{Precision, Tensor};
 use safetensors::SafeTensors;
 
 use super::run::Prompt;
+use crate::data::Film;
 
 /// Encoder and decoder of a model in a folder.
 pub struct Codec {
@@ -25,12 +27,23 @@ impl Codec {
     /// # Errors
     /// A file is missing, damaged, or holds tensors that the codec does not know.
     pub fn load(folder: &Path) -> Result<Self> {
-        let config = config(folder)?.codec;
         let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+        Self::read(&file, &config(folder)?)
+    }
+
+    /// The codec of weights by their names.
+    ///
+    /// # Errors
+    /// They are not those of the configuration.
+    pub fn of(weights: Parameters, config: &Config) -> Result<Self> {
+        Self::read(&WeightFile::of_tensors("the codec", weights), config)
+    }
+
+    fn read(file: &WeightFile, config: &Config) -> Result<Self> {
         let weights = file.weights(Precision::Bf16);
         let codec = Self {
-            encoder: Encoder::load(&weights, &config)?,
-            decoder: Decoder::load(&weights, &config)?,
+            encoder: Encoder::load(&weights, &config.codec)?,
+            decoder: Decoder::load(&weights, &config.codec)?,
         };
         file.finish()?;
         Ok(codec)
@@ -54,7 +67,12 @@ impl Codec {
     /// # Errors
     /// Never; the result fits the evaluation's signature.
     pub fn reconstruct(&self, clip: &Clip) -> Result<Clip> {
-        let pixels = self.decode(&self.encode(&half_size(clip)));
+        let film = Film {
+            width: clip.width as usize,
+            height: clip.height as usize,
+            frames: clip.frames.clone(),
+        };
+        let pixels = self.decode(&self.encode(&film.half_size()));
         let frames = pixels.iter().map(|x| ((x + 1.0) * 127.5).round() as u8);
         Ok(Clip {
             frames: frames.collect(),
@@ -84,21 +102,6 @@ pub fn encoder(folder: &Path) -> Result<Encoder> {
     let encoder = Encoder::load(&file.weights(Precision::Bf16), &config(folder)?.codec)?;
     file.finish_without(&["decoder."])?;
     Ok(encoder)
-}
-
-/// The mean of 2 x 2 pixels, F32 `[t, h / 2, w / 2, 3]` in [-1, 1].
-fn half_size(clip: &Clip) -> Tensor {
-    let (width, height) = (clip.width as usize, clip.height as usize);
-    let (w, h) = (width / 2, height / 2);
-    let t = clip.frames.len() / (width * height * 3);
-    Tensor::from_fn(&[t, h, w, 3], |i| {
-        let (channel, x, y, frame) = (i % 3, i / 3 % w, i / (3 * w) % h, i / (3 * w * h));
-        let at = |dy: usize, dx: usize| {
-            let pixel = (frame * height + 2 * y + dy) * width + 2 * x + dx;
-            f32::from(clip.frames[pixel * 3 + channel])
-        };
-        (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 510.0 - 1.0
-    })
 }
 
 /// The engine with a model, writing into a folder of its own that goes with it.

@@ -2,7 +2,7 @@
 
 use crate::cpu::reference::{dot, finish, operand, sigmoid};
 use crate::ops::{AttentionForward, Norm, Unary, length};
-use crate::{Precision, Tensor};
+use crate::{PackedWeight, Tensor};
 
 /// The derivative of an operation at `x`; at the ends of a clamp it is 1.
 fn derivative(op: Unary, x: f32) -> f32 {
@@ -28,14 +28,16 @@ pub(in crate::cpu) fn unary(x: &Tensor, op: Unary, gradient: &Tensor) -> Tensor 
     finish(&values, x.shape(), x.dtype())
 }
 
-/// Columns of `x` times columns of `y`.
-pub(in crate::cpu) fn outer(x: &Tensor, y: &Tensor, precision: Precision) -> Tensor {
-    let [n, k] = [x, y].map(Tensor::last_dim);
-    let [x, y] = [x, y].map(|x| operand(x, precision));
+/// Columns of `x` times outputs of `y`.
+pub(in crate::cpu) fn outer(x: &Tensor, y: &PackedWeight) -> Tensor {
+    let (n, [k, _]) = (x.last_dim(), y.dims());
+    let panels = y.factor().numbers();
+    let (y, depth) = (panels.unpack(), panels.depth);
+    let x = operand(x, panels.precision());
     Tensor::from_fn(&[n, k], |i| {
         let (i, j) = (i / k, i % k);
-        let rows = x.chunks_exact(n).zip(y.chunks_exact(k));
-        let products = rows.map(|(x, y)| f64::from(x[i]) * f64::from(y[j]));
+        let pairs = x.chunks_exact(n).zip(&y[j * depth..]);
+        let products = pairs.map(|(x, y)| f64::from(x[i]) * f64::from(*y));
         products.sum::<f64>() as f32
     })
 }
