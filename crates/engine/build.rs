@@ -3,62 +3,56 @@
 //! A clone without weights still builds; the program then has no model of its own and says so.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 4] = [
     "config.json",
     "vocabulary.txt",
     "coverage.json",
     "SHA256SUMS",
-    "text.safetensors",
-    "transformer.safetensors",
-    "codec.safetensors",
 ];
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
-    let weights = Path::new(&root).join("weights");
     println!("cargo::rerun-if-changed=weights");
-    let mut folders: Vec<_> = fs::read_dir(&weights)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .collect()
-        })
-        .unwrap_or_default();
-    folders.sort();
     let mut code = String::from("&[\n");
-    for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        let missing: Vec<_> = FILES
-            .iter()
-            .filter(|file| !folder.join(file).is_file())
-            .collect();
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if !missing.is_empty() {
-            println!(
-                "cargo::warning=model {name} is not embedded, weights/{name} lacks {missing:?}"
-            );
-            continue;
+    for folder in entries(&Path::new(&root).join("weights")) {
+        if folder.is_dir() {
+            embed(&folder, &mut code);
         }
-        writeln!(code, "({name:?}, [").expect("strings grow");
-        for file in FILES {
-            let path = folder.join(file);
-            writeln!(
-                code,
-                "include_bytes!({:?}) as &[u8],",
-                path.display().to_string()
-            )
-            .expect("strings grow");
-        }
-        code.push_str("]),\n");
     }
     code.push(']');
     let out = env::var("OUT_DIR").expect("cargo says where to write");
     fs::write(Path::new(&out).join("embedded.rs"), code).expect("the build folder can be written");
+}
+
+/// The paths of what a folder holds, in order.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Adds the name and the files of a model to the table, unless it lacks one.
+fn embed(folder: &Path, code: &mut String) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap_or_default();
+    let summed = sums
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1));
+    let files = summed.chain(FILES);
+    let missing: Vec<_> = files.filter(|file| !folder.join(file).is_file()).collect();
+    if !missing.is_empty() {
+        println!("cargo::warning=model {name} is not embedded, weights/{name} lacks {missing:?}");
+        return;
+    }
+    writeln!(code, "({name:?}, &[").expect("strings grow");
+    for path in entries(folder).iter().filter(|path| path.is_file()) {
+        let (file, path) = (path.file_name().unwrap_or_default(), path.display());
+        let (file, path) = (file.to_string_lossy(), path.to_string());
+        writeln!(code, "({file:?}, include_bytes!({path:?}) as &[u8]),").expect("strings grow");
+    }
+    code.push_str("]),\n");
 }

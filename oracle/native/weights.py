@@ -9,8 +9,9 @@ from .config import WEIGHTS
 
 
 def published(part: str) -> dict[str, torch.Tensor]:
-    """The committed weights of `codec`, `text` or `transformer`, as f32."""
-    return {key: value.float() for key, value in load_file(WEIGHTS / f"{part}.safetensors").items()}
+    """The committed weights of `codec`, `text` or `transformer`, as f32: one file, or shards."""
+    files = [*WEIGHTS.glob(f"{part}.safetensors"), *WEIGHTS.glob(f"{part}-*-of-*.safetensors")]
+    return {key: value.float() for file in files for key, value in load_file(file).items()}
 
 
 def averaged(run: str | None, part: str) -> dict[str, torch.Tensor]:

@@ -4,25 +4,24 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kinora_nn::{WeightFile, WeightsError, sha256_hex};
+use kinora_nn::{WeightFile, WeightsError, is_file_of, sha256_hex};
 
 use crate::error::{Error, Result};
 
-/// Names of a model's files, in the order of the embedded table.
-const FILES: [&str; 7] = [
-    "config.json",
-    "vocabulary.txt",
-    "coverage.json",
-    "SHA256SUMS",
-    "text.safetensors",
-    "transformer.safetensors",
-    "codec.safetensors",
-];
-/// Evaluation rewrites it without changing a pixel, so it has no checksum.
-const UNSUMMED: &str = "coverage.json";
+/// Parts of a model, each in weight files of its own.
+pub(crate) const TEXT: &str = "text";
+pub(crate) const TRANSFORMER: &str = "transformer";
+pub(crate) const CODEC: &str = "codec";
+/// Small files that decide what a clip shows. Evaluation rewrites `coverage.json` without changing a pixel,
+/// so that has no checksum.
+const SUMMED: [&str; 2] = ["config.json", "vocabulary.txt"];
+const SUMS: &str = "SHA256SUMS";
 
-/// Models inside the program: name and files in the order of [`FILES`].
-static EMBEDDED: &[(&str, [&[u8]; 7])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+/// Files of a model inside the program, by name.
+type Embedded = &'static [(&'static str, &'static [u8])];
+
+/// Models inside the program.
+static EMBEDDED: &[(&str, Embedded)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Where a model's files are.
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ pub(crate) struct Bundle {
 
 #[derive(Debug, Clone)]
 enum Place {
-    Embedded(&'static [&'static [u8]; 7]),
+    Embedded(Embedded),
     Folder(PathBuf),
 }
 
@@ -60,7 +59,7 @@ impl Bundle {
     /// A small text file.
     pub(crate) fn text(&self, file: &str) -> Result<String> {
         let bytes = match self.place {
-            Place::Embedded(files) => Cow::Borrowed(files[index(file)]),
+            Place::Embedded(files) => Cow::Borrowed(self.embedded_file(files, file)?),
             Place::Folder(ref folder) => {
                 Cow::Owned(fs::read(folder.join(file)).map_err(|error| self.failed(file, error))?)
             }
@@ -68,49 +67,77 @@ impl Bundle {
         String::from_utf8(bytes.into_owned()).map_err(|error| self.failed(file, error))
     }
 
-    /// A weight file, mapped and compared with its checksum.
-    pub(crate) fn weights(&self, file: &str) -> Result<WeightFile> {
+    /// The weights of a part, mapped and compared with their checksums.
+    pub(crate) fn weights(&self, part: &str) -> Result<WeightFile> {
+        let files = self.files_of(part)?;
         let weights = match self.place {
-            Place::Embedded(files) => WeightFile::from_static(file, files[index(file)]),
-            Place::Folder(ref folder) => WeightFile::open(&folder.join(file)),
+            Place::Embedded(all) => {
+                let mut named = Vec::new();
+                for file in &files {
+                    named.push((&**file, self.embedded_file(all, file)?));
+                }
+                WeightFile::from_static(&named)
+            }
+            Place::Folder(ref folder) => {
+                let paths: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
+                WeightFile::open_all(&paths)
+            }
         };
-        let weights = weights.map_err(|error| self.weights_error(file, &error))?;
-        weights
-            .files()
-            .try_for_each(|bytes| self.verify(file, bytes))?;
+        let weights = weights.map_err(|error| self.weights_error(part, &error))?;
+        for (file, bytes) in files.iter().zip(weights.files()) {
+            self.verify(file, bytes)?;
+        }
         Ok(weights)
     }
 
     /// Bytes of all weight files.
     pub(crate) fn weight_bytes(&self) -> Result<u64> {
-        let weights = FILES.iter().filter(|file| file.ends_with(".safetensors"));
-        weights
-            .map(|file| match self.place {
-                Place::Embedded(files) => Ok(files[index(file)].len() as u64),
-                Place::Folder(ref folder) => fs::metadata(folder.join(file))
-                    .map(|data| data.len())
-                    .map_err(|error| self.failed(file, error)),
-            })
-            .sum()
+        let mut sum = 0;
+        for part in [TEXT, TRANSFORMER, CODEC] {
+            for file in self.files_of(part)? {
+                sum += match self.place {
+                    Place::Embedded(files) => self.embedded_file(files, &file)?.len() as u64,
+                    Place::Folder(ref folder) => fs::metadata(folder.join(&file))
+                        .map_err(|error| self.failed(&file, error))?
+                        .len(),
+                };
+            }
+        }
+        Ok(sum)
     }
 
     /// The model's hash: that of its checksums. Also checks the small files against them.
     pub(crate) fn hash(&self) -> Result<String> {
-        for file in FILES.into_iter().filter(|file| {
-            !file.ends_with(".safetensors") && !["SHA256SUMS", UNSUMMED].contains(file)
-        }) {
+        for file in SUMMED {
             self.verify(file, self.text(file)?.as_bytes())?;
         }
-        Ok(sha256_hex([self.text("SHA256SUMS")?.as_bytes()]))
+        Ok(sha256_hex([self.text(SUMS)?.as_bytes()]))
+    }
+
+    /// The weight files of a part that have a checksum: one, or shards.
+    fn files_of(&self, part: &str) -> Result<Vec<String>> {
+        let sums = self.text(SUMS)?;
+        let names = sums.lines().filter_map(summed).map(|(_, name)| name);
+        let own = names.filter(|name| is_file_of(part, name));
+        let own: Vec<String> = own.map(str::to_owned).collect();
+        if own.is_empty() {
+            let reason = format!("{SUMS} does not list it");
+            return Err(self.failed(&format!("{part}.safetensors"), reason));
+        }
+        Ok(own)
+    }
+
+    fn embedded_file(&self, files: Embedded, file: &str) -> Result<&'static [u8]> {
+        let found = files.iter().find(|(name, _)| *name == file);
+        let found = found.map(|(_, bytes)| *bytes);
+        found.ok_or_else(|| self.failed(file, "it is not in the program"))
     }
 
     fn verify(&self, file: &str, bytes: &[u8]) -> Result<()> {
-        let sums = self.text("SHA256SUMS")?;
-        let line = sums.lines().find_map(|line| {
-            let (sum, name) = line.split_once(char::is_whitespace)?;
-            (name.trim_start_matches([' ', '*']) == file).then(|| sum.to_owned())
-        });
-        let expected = line.ok_or_else(|| self.failed(file, "SHA256SUMS does not list it"))?;
+        let sums = self.text(SUMS)?;
+        let mut lines = sums.lines().filter_map(summed);
+        let line = lines.find_map(|(sum, name)| (name == file).then_some(sum));
+        let expected = line.ok_or_else(|| self.failed(file, format!("{SUMS} does not list it")))?;
         let found = sha256_hex([bytes]);
         if found == expected {
             return Ok(());
@@ -132,16 +159,16 @@ impl Bundle {
         }
     }
 
-    /// An error about the tensors of a file.
-    pub(crate) fn weights_error(&self, file: &str, error: &WeightsError) -> Error {
+    /// An error about the tensors of a part.
+    pub(crate) fn weights_error(&self, part: &str, error: &WeightsError) -> Error {
+        let file = &format!("{part}.safetensors");
         let reason = crate::error::chain(error);
         self.failed(file, reason.trim_start_matches(&format!("{file}: ")))
     }
 }
 
-fn index(file: &str) -> usize {
-    FILES
-        .iter()
-        .position(|name| *name == file)
-        .expect("a file of a model")
+/// Checksum and name in a line of `SHA256SUMS`.
+fn summed(line: &str) -> Option<(&str, &str)> {
+    let (sum, name) = line.split_once(char::is_whitespace)?;
+    Some((sum, name.trim_start_matches([' ', '*'])))
 }

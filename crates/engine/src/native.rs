@@ -10,7 +10,7 @@ use kinora_models::native::{
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
 use kinora_tensor::{Precision, Tensor};
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, CODEC, TEXT, TRANSFORMER};
 use crate::error::Result;
 use crate::model::{
     Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
@@ -89,7 +89,7 @@ impl Native {
                 timesteps: None,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
-                guidance_2: None,
+                guidance_2: Some(3.0),
                 text_tokens: None,
                 decode_timestep: None,
                 decode_noise_scale: None,
@@ -195,10 +195,10 @@ impl Family for Native {
         let (text, transformer) = std::thread::scope(|scope| {
             let text = scope.spawn(|| self.reader());
             let transformer = || {
-                let file = bundle.weights("transformer.safetensors")?;
+                let file = bundle.weights(TRANSFORMER)?;
                 let model = Transformer::load(&file.weights(dtype.into()), config);
                 let model = model.and_then(|model| file.finish().map(|()| model));
-                model.map_err(|error| bundle.weights_error("transformer.safetensors", &error))
+                model.map_err(|error| bundle.weights_error(TRANSFORMER, &error))
             };
             let transformer = transformer();
             (text.join().expect("a panic of the loader"), transformer)
@@ -226,10 +226,10 @@ impl Native {
     /// [`crate::Error::Model`] for a damaged file.
     pub(crate) fn reader(&self) -> Result<Reader> {
         let Parts { bundle, config, .. } = &*self.parts;
-        let file = bundle.weights("text.safetensors")?;
+        let file = bundle.weights(TEXT)?;
         let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
         let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
-        let text = encoder.map_err(|error| bundle.weights_error("text.safetensors", &error))?;
+        let text = encoder.map_err(|error| bundle.weights_error(TEXT, &error))?;
         Ok(Reader {
             parts: Arc::clone(&self.parts),
             text,
@@ -309,12 +309,11 @@ impl VideoModel for Loaded {
 
     fn encode(&self, frames: &Tensor) -> Result<Tensor> {
         let Parts { bundle, config, .. } = &*self.parts;
-        let file = "codec.safetensors";
-        let weights = bundle.weights(file)?;
+        let weights = bundle.weights(CODEC)?;
         let encoder = Encoder::load(&weights.weights(self.dtype.whole().into()), &config.codec);
         let encoder = encoder
             .and_then(|encoder| weights.finish_without(&["decoder."]).map(|()| encoder))
-            .map_err(|error| bundle.weights_error(file, &error))?;
+            .map_err(|error| bundle.weights_error(CODEC, &error))?;
         Ok(encoder.encode(&half_size(frames)))
     }
 
@@ -333,14 +332,14 @@ impl Loaded {
         if let Some(decoder) = self.decoder.get() {
             return Ok(decoder);
         }
-        let (bundle, file) = (&self.parts.bundle, "codec.safetensors");
-        let weights = bundle.weights(file)?;
+        let bundle = &self.parts.bundle;
+        let weights = bundle.weights(CODEC)?;
         // The file also holds the encoder, which generating does not need.
         let config = &self.parts.config.codec;
         let decoder = Decoder::load(&weights.weights(self.dtype.whole().into()), config);
         let decoder = decoder
             .and_then(|decoder| weights.finish_without(&["encoder."]).map(|()| decoder))
-            .map_err(|error| bundle.weights_error(file, &error))?;
+            .map_err(|error| bundle.weights_error(CODEC, &error))?;
         Ok(self.decoder.get_or_init(|| decoder))
     }
 }
@@ -359,6 +358,9 @@ fn half_size(frames: &Tensor) -> Tensor {
         (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4.0
     })
 }
+
+/// Below this noise level a clip's places are known, and what is there gets its shape and colour.
+const LOW_NOISE: f64 = 0.8;
 
 struct Guided<'a> {
     model: &'a Transformer,
@@ -381,6 +383,10 @@ impl Denoiser for Guided<'_> {
         let clean = self.model.forward(latents, &levels, conditioning); // [t, h, w, c]
         let scale = (1.0 / sigma.max(SMALLEST_SIGMA)) as f32;
         latents.combine(scale, &clean, -scale)
+    }
+
+    fn is_low_noise(&self, sigma: f64) -> bool {
+        sigma < LOW_NOISE
     }
 }
 

@@ -13,6 +13,7 @@ mod weights;
 pub use layers::{Conv, Conv3d, Embedding, LayerNorm, Linear, RmsNorm, SwiGlu};
 pub use rope::{Rope, RopeAxis, frequencies, split_interleaved};
 pub use weights::{
-    Lora, LoraReport, Rule, TensorName, Value, WeightFile, Weights, WeightsError, hex, sha256_hex,
+    Lora, LoraReport, Rule, TensorName, Value, WeightFile, Weights, WeightsError, hex, is_file_of,
+    sha256_hex,
 };
 pub mod tokenizer;

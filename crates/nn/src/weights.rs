@@ -33,6 +33,7 @@ mod value;
 
 pub use error::{TensorName, WeightsError};
 pub use file::WeightFile;
+pub use folder::is_file_of;
 pub use hash::{hex, sha256_hex};
 pub use lora::{Lora, LoraReport};
 pub use rules::Rule;

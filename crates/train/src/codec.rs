@@ -17,6 +17,6 @@ mod settings;
 mod trainer;
 
 pub use batch::{Batch, Crop};
-pub use run::{FILE, exported, run};
+pub use run::{PART, exported, run};
 pub use settings::{Arguments, Settings};
 pub use trainer::{FORMAT, Losses, Trainer};

@@ -25,7 +25,7 @@ pub use batch::Batch;
 pub(crate) use batch::normal;
 pub use bench::{Arguments as BenchArguments, bench};
 pub use plan::{Bucket, Plan, trapezoid};
-pub use run::{FILE, exported, run};
+pub use run::{PART, exported, run};
 pub use settings::{Arguments, Settings};
 pub use teacher::Teacher;
 pub use texts::Texts;

@@ -22,6 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Write rendered clips with their captions to standard output
+    #[command(visible_alias = "render")]
     Stream {
         #[command(flatten)]
         clips: Clips,
@@ -325,6 +326,7 @@ fn evaluate(arguments: &eval::run::Arguments) -> anyhow::Result<()> {
     };
     let codec = eval::model::Codec::load(folder)?;
     let generator = eval::model::Generator::new(folder, arguments.dtype)?;
+    let generator = generator.guided(arguments.guidance, arguments.guidance_2);
     let name = folder
         .file_name()
         .unwrap_or(folder.as_os_str())

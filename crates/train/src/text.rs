@@ -14,6 +14,6 @@ mod settings;
 mod trainer;
 
 pub use batch::{Batch, Caption, words};
-pub use run::{FILE, exported, run, tokenizer};
+pub use run::{PART, exported, run, tokenizer};
 pub use settings::{Arguments, Settings};
 pub use trainer::{Accuracy, FORMAT, Trainer};

@@ -59,13 +59,16 @@ impl WeightFile {
         Self::new(parts.collect::<Result<_, _>>()?)
     }
 
-    /// Reads a file embedded in the program. `name` appears in errors.
+    /// Reads files embedded in the program: their names, which appear in errors, and their bytes.
     ///
     /// # Errors
-    /// When it is not whole.
-    pub fn from_static(name: &str, bytes: &'static [u8]) -> Result<Self, WeightsError> {
-        let (name, bytes) = (name.to_owned(), Bytes::Static(bytes));
-        Self::new(vec![Part { name, bytes }])
+    /// When one is not whole, or two hold a tensor of the same name.
+    pub fn from_static(files: &[(&str, &'static [u8])]) -> Result<Self, WeightsError> {
+        let part = |&(name, bytes): &(&str, &'static [u8])| Part {
+            name: name.to_owned(),
+            bytes: Bytes::Static(bytes),
+        };
+        Self::new(files.iter().map(part).collect())
     }
 
     /// Reads a file from memory. `name` appears in errors.

@@ -45,6 +45,38 @@ impl WeightFile {
             sought,
         })
     }
+
+    /// Opens one part of a model of ours, such as its codec: the file of its name in `folder`, or its shards.
+    ///
+    /// # Errors
+    /// When there is none, or as [`WeightFile::open_all`].
+    pub fn open_part(folder: &Path, part: &str) -> Result<Self, WeightsError> {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut files: Vec<String> = names.filter(|name| is_file_of(part, name)).collect();
+        if files.is_empty() {
+            return Err(WeightsError::Folder {
+                folder: folder.display().to_string(),
+                sought: vec![format!("{part}.safetensors")],
+            });
+        }
+        files.sort_unstable();
+        let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(file)).collect();
+        Self::open_all(&paths)
+    }
+}
+
+/// Whether a file of a model's folder holds weights of `part`: `PART.safetensors`, or one of the shards
+/// `PART-00001-of-00002.safetensors`.
+pub fn is_file_of(part: &str, name: &str) -> bool {
+    let shard = |rest: &str| {
+        let numbers = rest.strip_prefix('-')?.split_once("-of-")?;
+        let number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+        Some(number(numbers.0) && number(numbers.1))
+    };
+    let rest = name.strip_prefix(part);
+    let rest = rest.and_then(|rest| rest.strip_suffix(".safetensors"));
+    rest.is_some_and(|rest| rest.is_empty() || shard(rest) == Some(true))
 }
 
 fn open_shards(folder: &Path, index: &Path) -> Result<WeightFile, WeightsError> {
@@ -114,6 +146,25 @@ mod tests {
             .to_string();
         let place = folder.path().display().to_string();
         assert_eq!(error.replace(&place, "FOLDER"), message);
+    }
+
+    #[test]
+    fn a_part_is_a_file_or_its_shards() {
+        for (name, is) in [
+            ("codec.safetensors", true),
+            ("codec-00001-of-00002.safetensors", true),
+            ("codec-2.safetensors", false),
+            ("codec-00001-of-../x.safetensors", false),
+            ("codecs.safetensors", false),
+            ("text.safetensors", false),
+        ] {
+            assert_eq!(is_file_of("codec", name), is, "{name}");
+        }
+        let folder = shards("{}");
+        let file = WeightFile::open_part(folder.path(), "model").unwrap();
+        assert_eq!(file.names().collect::<Vec<_>>(), ["a", "b"]);
+        let error = WeightFile::open_part(folder.path(), "codec").err().unwrap();
+        assert!(error.to_string().contains("codec.safetensors"), "{error}");
     }
 
     #[test]

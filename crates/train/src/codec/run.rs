@@ -22,7 +22,7 @@ use crate::eval::model::{self, Codec};
 use crate::learner::{CHECKPOINT, parameters};
 
 /// The codec in a model folder.
-pub const FILE: &str = "codec.safetensors";
+pub const PART: &str = "codec";
 /// Films, and frames of each, that latents' mean and spread are taken from.
 const FILMS: u64 = 48;
 const FRAMES: u32 = 25;
@@ -113,7 +113,7 @@ pub fn exported(checkpoint: &Path, from: &Path) -> Result<Parameters> {
     let config = model::config(from)?;
     let trainer = Trainer::resume(checkpoint, config.clone(), Precision::F32, false)?;
     let mut weights = trainer.averaged().clone();
-    let before = parameters(&WeightFile::open(&from.join(FILE))?)?;
+    let before = parameters(&WeightFile::open_part(from, PART)?)?;
     let same = |(name, weight): (&String, &Tensor)| {
         let before = before.get(name).map(Tensor::as_f32);
         !name.starts_with("encoder.") || before == Some(weight.as_f32())
@@ -159,6 +159,6 @@ fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<T
     if checkpoint.exists() {
         return Trainer::resume(&checkpoint, config, precision, arguments.keep_latents);
     }
-    let weights = WeightFile::open(&arguments.common.from.join(FILE))?;
+    let weights = WeightFile::open_part(&arguments.common.from, PART)?;
     Trainer::new(config, precision, &weights, arguments.keep_latents)
 }

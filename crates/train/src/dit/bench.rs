@@ -15,6 +15,7 @@ use kinora_tensor::{Precision, Tensor, threads};
 
 use super::batch::{Batch, levels, normal};
 use super::plan::Bucket;
+use super::run::PART;
 use super::texts::Texts;
 use super::trainer::Trainer;
 use crate::cache::Subject;
@@ -57,7 +58,7 @@ pub struct Arguments {
 pub fn bench(arguments: &Arguments, output: &mut impl Write) -> Result<()> {
     let config = model::config(&arguments.from)?;
     let mut texts = Texts::open(&arguments.from, &config)?;
-    let weights = WeightFile::open(&arguments.from.join("transformer.safetensors"))?;
+    let weights = WeightFile::open_part(&arguments.from, PART)?;
     let precision = if arguments.f32 {
         Precision::F32
     } else {

@@ -23,7 +23,7 @@ use crate::eval::model::{self, Codec};
 use crate::learner::CHECKPOINT;
 
 /// The transformer in a model folder.
-pub const FILE: &str = "transformer.safetensors";
+pub const PART: &str = "transformer";
 /// Steps between two looks for new shards.
 const REFRESH: u64 = 100;
 /// Batches of each length that are measured on clips set aside.
@@ -148,7 +148,7 @@ fn begin(arguments: &Arguments, settings: &Settings, config: Config) -> Result<T
     if checkpoint.exists() {
         return Trainer::resume(&checkpoint, config, precision, tokens);
     }
-    let weights = WeightFile::open(&arguments.common.from.join(FILE))?;
+    let weights = WeightFile::open_part(&arguments.common.from, PART)?;
     let head = Trainer::new_head(&config, settings.seed);
     Trainer::new(config, precision, &weights, head, tokens)
 }

@@ -18,6 +18,7 @@ use kinora_tensor::{Precision, Tensor};
 use super::batch::normal;
 use super::texts::Texts;
 use super::trainer::Trainer;
+use crate::codec;
 use crate::data::{GAP, Sheet, Source};
 
 /// The number that the first caption is drawn with.
@@ -49,7 +50,7 @@ impl Samples {
     /// # Errors
     /// When a file is missing or damaged.
     pub fn open(folder: &Path, config: &Config, clips: usize) -> Result<Self> {
-        let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+        let file = WeightFile::open_part(folder, codec::PART)?;
         let source = Source::new(25, Some(Aspect::Wide), Split::HeldOut);
         let caption = |i: usize| source.draw(FIRST_SEED + i as u64).caption.text;
         Ok(Self {

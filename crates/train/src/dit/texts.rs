@@ -9,7 +9,7 @@ use kinora_nn::WeightFile;
 use kinora_nn::tokenizer::WordTokenizer;
 use kinora_tensor::{DType, Precision, Tensor};
 
-use crate::text::{tokenizer, words};
+use crate::text::{self, tokenizer, words};
 
 /// Reads captions and remembers what they say.
 pub struct Texts {
@@ -25,7 +25,7 @@ impl Texts {
     /// # Errors
     /// When a file is missing, damaged, or not of this configuration.
     pub fn open(folder: &Path, config: &Config) -> Result<Self> {
-        let file = WeightFile::open(&folder.join("text.safetensors"))?;
+        let file = WeightFile::open_part(folder, text::PART)?;
         let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text)?;
         file.finish()?;
         Ok(Self {

@@ -13,6 +13,7 @@ use kinora_tensor::{Precision, Tensor};
 use safetensors::SafeTensors;
 
 use super::run::Prompt;
+use crate::codec;
 use crate::data::Film;
 
 /// Encoder and decoder of a model in a folder.
@@ -22,12 +23,12 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Reads `config.json` and `codec.safetensors`.
+    /// Reads `config.json` and the weights of the codec.
     ///
     /// # Errors
     /// A file is missing, damaged, or holds tensors that the codec does not know.
     pub fn load(folder: &Path) -> Result<Self> {
-        let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+        let file = WeightFile::open_part(folder, codec::PART)?;
         Self::read(&file, &config(folder)?)
     }
 
@@ -98,7 +99,7 @@ pub fn config(folder: &Path) -> Result<Config> {
 /// # Errors
 /// As [`Codec::load`].
 pub fn encoder(folder: &Path) -> Result<Encoder> {
-    let file = WeightFile::open(&folder.join("codec.safetensors"))?;
+    let file = WeightFile::open_part(folder, codec::PART)?;
     let encoder = Encoder::load(&file.weights(Precision::Bf16), &config(folder)?.codec)?;
     file.finish_without(&["decoder."])?;
     Ok(encoder)
@@ -109,6 +110,7 @@ pub struct Generator {
     engine: Engine,
     model: String,
     dtype: Dtype,
+    guidance: [Option<f64>; 2],
     folder: PathBuf,
 }
 
@@ -124,11 +126,19 @@ impl Generator {
             engine: Engine::new(),
             model: folder.display().to_string(),
             dtype,
+            guidance: [None; 2],
             folder: scratch,
         })
     }
 
-    /// Generates a held-out prompt with the settings of a user who names none; the frames are those
+    /// The same with guidance scales, everywhere and at low noise, in place of the model's.
+    #[must_use]
+    pub fn guided(mut self, guidance: Option<f64>, at_low_noise: Option<f64>) -> Self {
+        self.guidance = [guidance, at_low_noise];
+        self
+    }
+
+    /// Generates a held-out prompt with the settings of a user who names no other; the frames are those
     /// before encoding.
     ///
     /// # Errors
@@ -141,8 +151,10 @@ impl Generator {
             seconds: Some(f64::from(prompt.program.seconds())),
             seed: Some(prompt.seed),
             model: Some(self.model.clone()),
+            guidance: self.guidance[0],
             options: ModelOptions {
                 dtype: Some(self.dtype),
+                guidance_2: self.guidance[1],
                 ..ModelOptions::default()
             },
             ..Request::default()

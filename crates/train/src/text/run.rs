@@ -17,7 +17,7 @@ use crate::eval::model;
 use crate::learner::CHECKPOINT;
 
 /// The text encoder in a model folder.
-pub const FILE: &str = "text.safetensors";
+pub const PART: &str = "text";
 
 /// Trains until the steps are made or time is up.
 ///
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let trainer = if checkpoint.exists() {
         Trainer::resume(&checkpoint, config)?
     } else {
-        Trainer::new(config, &WeightFile::open(&common.from.join(FILE))?)?
+        Trainer::new(config, &WeightFile::open_part(&common.from, PART)?)?
     };
     let tokenizer = tokenizer(&common.from)?;
     let mut run = Run {
