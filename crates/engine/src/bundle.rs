@@ -143,7 +143,7 @@ impl Bundle {
             return Ok(());
         }
         let short = |sum: &str| sum.chars().take(12).collect::<String>();
-        let (found, expected) = (short(&found), short(&expected));
+        let (found, expected) = (short(&found), short(expected));
         Err(self.failed(
             file,
             format!("damaged: its SHA-256 begins {found}, expected {expected}"),

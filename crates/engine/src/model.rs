@@ -86,7 +86,7 @@ pub struct Defaults {
     pub guidance_interval: (f64, f64),
     /// Shift of the schedule towards noise.
     pub shift: f64,
-    /// Guidance scale for low noise, of models whose second expert or whose own range it is.
+    /// Guidance scale of the expert for low noise, of models that have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance_2: Option<f64>,
     /// Length in tokens that a prompt is padded to, of models that pad.
@@ -262,8 +262,7 @@ pub trait Denoiser {
         true
     }
 
-    /// Whether this noise level is a low one, at which a second expert works or a second guidance scale
-    /// counts.
+    /// Whether a second expert, for low noise, works at this noise level.
     fn is_low_noise(&self, _sigma: f64) -> bool {
         false
     }

@@ -89,7 +89,7 @@ impl Native {
                 timesteps: None,
                 guidance_interval: (0.1, 1.0),
                 shift: 1.0,
-                guidance_2: Some(3.0),
+                guidance_2: None,
                 text_tokens: None,
                 decode_timestep: None,
                 decode_noise_scale: None,
@@ -359,9 +359,6 @@ fn half_size(frames: &Tensor) -> Tensor {
     })
 }
 
-/// Below this noise level a clip's places are known, and what is there gets its shape and colour.
-const LOW_NOISE: f64 = 0.8;
-
 struct Guided<'a> {
     model: &'a Transformer,
     prompt: Conditioning,
@@ -383,10 +380,6 @@ impl Denoiser for Guided<'_> {
         let clean = self.model.forward(latents, &levels, conditioning); // [t, h, w, c]
         let scale = (1.0 / sigma.max(SMALLEST_SIGMA)) as f32;
         latents.combine(scale, &clean, -scale)
-    }
-
-    fn is_low_noise(&self, sigma: f64) -> bool {
-        sigma < LOW_NOISE
     }
 }
 

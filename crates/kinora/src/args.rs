@@ -296,8 +296,7 @@ pub struct OpenModel {
     #[arg(long, value_name = "LIST", value_parser = timesteps)]
     pub timesteps: Option<Timesteps>,
 
-    /// Guidance where little noise is left: of the second expert, or of kinora-1 below a level of 0.8
-    /// [default: as --guidance]
+    /// Guidance of the expert for low noise, of models with two [default: as --guidance]
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_2: Option<f64>,
 

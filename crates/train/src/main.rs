@@ -326,7 +326,7 @@ fn evaluate(arguments: &eval::run::Arguments) -> anyhow::Result<()> {
     };
     let codec = eval::model::Codec::load(folder)?;
     let generator = eval::model::Generator::new(folder, arguments.dtype)?;
-    let generator = generator.guided(arguments.guidance, arguments.guidance_2);
+    let generator = generator.guided(arguments.guidance);
     let name = folder
         .file_name()
         .unwrap_or(folder.as_os_str())

@@ -183,18 +183,19 @@ impl TextEncoder {
             let own = first..first + prompt.len();
             first = own.end;
             let embedded = embedded.as_ref().filter(|_| !own.is_empty());
-            self.logits(embedded.map(|embedded| self.states(&embedded.slice(own))))
+            let states = embedded.map(|embedded| self.states(&embedded.slice(own)));
+            self.logits(states.as_ref())
         });
         logits.collect()
     }
 
     /// [`TextEncoder::slot_logits`] of the states of one prompt.
-    fn logits(&self, states: Option<Tensor>) -> Tensor {
+    fn logits(&self, states: Option<&Tensor>) -> Tensor {
         let [s, d] = self.slot_query.dims();
         // Each slot is a head that attends to its own "absent" vector, whose key is zero, and to the words.
         let mut keys = Tensor::zeros(&[1, d], DType::F32);
         let mut values = self.slot_absent.clone();
-        if let Some(states) = &states {
+        if let Some(states) = states {
             keys = Tensor::concat(&[&keys, &self.slot_key.forward(states)], 0);
             values = Tensor::concat(&[&values, states], 0);
         }

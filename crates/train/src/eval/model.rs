@@ -110,7 +110,7 @@ pub struct Generator {
     engine: Engine,
     model: String,
     dtype: Dtype,
-    guidance: [Option<f64>; 2],
+    guidance: Option<f64>,
     folder: PathBuf,
 }
 
@@ -126,15 +126,15 @@ impl Generator {
             engine: Engine::new(),
             model: folder.display().to_string(),
             dtype,
-            guidance: [None; 2],
+            guidance: None,
             folder: scratch,
         })
     }
 
-    /// The same with guidance scales, everywhere and at low noise, in place of the model's.
+    /// The same with another guidance scale than the model's, if one is given.
     #[must_use]
-    pub fn guided(mut self, guidance: Option<f64>, at_low_noise: Option<f64>) -> Self {
-        self.guidance = [guidance, at_low_noise];
+    pub fn guided(mut self, guidance: Option<f64>) -> Self {
+        self.guidance = guidance;
         self
     }
 
@@ -151,10 +151,9 @@ impl Generator {
             seconds: Some(f64::from(prompt.program.seconds())),
             seed: Some(prompt.seed),
             model: Some(self.model.clone()),
-            guidance: self.guidance[0],
+            guidance: self.guidance,
             options: ModelOptions {
                 dtype: Some(self.dtype),
-                guidance_2: self.guidance[1],
                 ..ModelOptions::default()
             },
             ..Request::default()

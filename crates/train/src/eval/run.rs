@@ -64,9 +64,6 @@ pub struct Arguments {
     /// Guidance scale of what is generated [default: the model's]
     #[arg(long, value_name = "SCALE")]
     pub guidance: Option<f64>,
-    /// Guidance scale at low noise [default: the model's, or --guidance]
-    #[arg(long, value_name = "SCALE")]
-    pub guidance_2: Option<f64>,
     /// Also study what fewer steps, an edited clause and a negative do, over so many prompts
     #[arg(long, value_name = "PROMPTS", default_value_t = 0)]
     pub studies: u64,

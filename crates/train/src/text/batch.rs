@@ -65,7 +65,7 @@ impl Caption {
         let caption = source.draw(number).caption;
         Self {
             words: words(tokenizer, &caption.text),
-            slots: caption.slots.to_vec(),
+            slots: caption.slots,
         }
     }
 }

@@ -127,7 +127,9 @@ impl Trainer {
             let gradient = &mut gradient[own.clone()];
             let surprise = cross_entropy(&logits.as_f32()[own], usize::from(right), gradient);
             value += f64::from(share * surprise);
-            gradient.iter_mut().for_each(|x| *x *= share);
+            for x in gradient {
+                *x *= share;
+            }
         }
         (value, Tensor::from_f32(&gradient, logits.shape()))
     }
