@@ -1,8 +1,8 @@
 //! Chores of the repository. `cargo xtask tidy` checks what the compiler cannot: which room may
-//! know which, where `unsafe` may stand, and that files stay readable and fixtures small.
+//! know which, where `unsafe` may stand, and that files stay readable, fixtures and weights small.
 
-mod fixtures;
 mod graph;
+mod sizes;
 mod sources;
 
 use std::path::Path;
@@ -30,7 +30,7 @@ fn tidy() -> Result<()> {
         .expect("xtask lies in the workspace");
     let mut findings = graph::check(root)?;
     findings.extend(sources::check(root)?);
-    findings.extend(fixtures::check(root)?);
+    findings.extend(sizes::check(root)?);
     if findings.is_empty() {
         println!("tidy");
         return Ok(());
