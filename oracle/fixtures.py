@@ -84,15 +84,18 @@ def save(name: str, **parts):
     save_file(tensors, OUT / f"{name}.safetensors")
 
 
+def weights_of(name: str) -> dict[str, torch.Tensor]:
+    """The weights in a fixture."""
+    prefix = "weights."
+    tensors = load_file(OUT / f"{name}.safetensors").items()
+    return {key.removeprefix(prefix): x for key, x in tensors if key.startswith(prefix)}
+
+
 def training():
     """Twenty steps of the transformer from the weights of its fixture: batches and their losses."""
     torch.manual_seed(1)
     model, teacher = Transformer(TINY), Teacher(TINY)
-    weights = load_file(OUT / "transformer.safetensors")
-    prefix = "weights."
-    model.load_state_dict(
-        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
-    )
+    model.load_state_dict(weights_of("transformer"))
     head = {key: value.detach().clone() for key, value in teacher.state_dict().items()}
     matrices, others = divide(model, teacher)
     optimizer = Muon(matrices, others, lr=LEARNING_RATE)
@@ -157,11 +160,7 @@ def training():
 def codec_training():
     """Twenty steps of the codec from the weights of its fixture, on crops that the test makes itself."""
     codec = Codec(TINY.codec)
-    weights = load_file(OUT / "codec.safetensors")
-    prefix = "weights."
-    codec.load_state_dict(
-        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
-    )
+    codec.load_state_dict(weights_of("codec"))
     trained = list(codec.parameters())
     others = [p for p in trained if p.ndim < 2]
     optimizer = Muon([p for p in trained if p.ndim >= 2], others, lr=LEARNING_RATE)
@@ -206,11 +205,7 @@ def text_training():
     """Twenty steps of the text encoder from the weights of its fixture, on words that the test makes
     itself. The second caption of a step is shorter, the third empty."""
     model = TextEncoder(TINY.text)
-    weights = load_file(OUT / "text.safetensors")
-    prefix = "weights."
-    model.load_state_dict(
-        {key.removeprefix(prefix): x for key, x in weights.items() if key.startswith(prefix)}
-    )
+    model.load_state_dict(weights_of("text"))
     matrices = [p for n, p in model.named_parameters() if "blocks" in n and p.ndim == 2]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]

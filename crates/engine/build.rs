@@ -6,12 +6,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FILES: [&str; 4] = [
-    "config.json",
-    "vocabulary.txt",
-    "coverage.json",
-    "SHA256SUMS",
-];
+/// Names the files of a model.
+const SUMS: &str = "SHA256SUMS";
+/// Has no checksum.
+const COVERAGE: &str = "coverage.json";
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
@@ -38,20 +36,20 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 /// Adds the name and the files of a model to the table, unless it lacks one.
 fn embed(folder: &Path, code: &mut String) {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap_or_default();
+    let sums = fs::read_to_string(folder.join(SUMS)).unwrap_or_default();
     let summed = sums
         .lines()
         .filter_map(|line| line.split_whitespace().nth(1));
-    let files = summed.chain(FILES);
-    let missing: Vec<_> = files.filter(|file| !folder.join(file).is_file()).collect();
+    let files: Vec<&str> = summed.chain([SUMS, COVERAGE]).collect();
+    let lacks = |file: &&&str| !folder.join(file).is_file();
+    let missing: Vec<_> = files.iter().filter(lacks).collect();
     if !missing.is_empty() {
         println!("cargo::warning=model {name} is not embedded, weights/{name} lacks {missing:?}");
         return;
     }
     writeln!(code, "({name:?}, &[").expect("strings grow");
-    for path in entries(folder).iter().filter(|path| path.is_file()) {
-        let (file, path) = (path.file_name().unwrap_or_default(), path.display());
-        let (file, path) = (file.to_string_lossy(), path.to_string());
+    for file in files {
+        let path = folder.join(file).display().to_string();
         writeln!(code, "({file:?}, include_bytes!({path:?}) as &[u8]),").expect("strings grow");
     }
     code.push_str("]),\n");

@@ -249,19 +249,8 @@ struct Loaded {
 
 impl Reader {
     fn encode(&self, text: &str) -> TextStates {
-        let words: Vec<Word> = self
-            .parts
-            .tokenizer
-            .encode(text)
-            .tokens
-            .into_iter()
-            .map(|token| Word {
-                id: token.word_id,
-                ngrams: token.ngrams.iter().map(|&gram| u32::from(gram)).collect(),
-                number: token.number,
-                unit: token.unit as u32,
-            })
-            .collect();
+        let tokens = self.parts.tokenizer.encode(text).tokens.into_iter();
+        let words: Vec<Word> = tokens.map(Word::from).collect();
         self.text.encode(&words)
     }
 

@@ -90,14 +90,35 @@ impl Settings {
     }
 }
 
-/// Refuses a learning rate that does not move towards anything.
+impl Common {
+    /// Puts what is named here in the place of what the file says.
+    ///
+    /// # Errors
+    /// When the learning rate is not a number above 0.
+    pub fn replace(
+        &self,
+        learning_rate: &mut f32,
+        cooldown: &mut u64,
+        seed: &mut u64,
+    ) -> Result<()> {
+        *learning_rate = self.learning_rate.unwrap_or(*learning_rate);
+        *cooldown = self.cooldown.unwrap_or(*cooldown);
+        *seed = self.seed.unwrap_or(*seed);
+        ensure!(
+            learning_rate.is_finite() && *learning_rate > 0.0,
+            "a learning rate is above 0, not {learning_rate}"
+        );
+        Ok(())
+    }
+}
+
+/// Refuses numbers of the file that must not be 0.
 ///
 /// # Errors
-/// When it is not a number above 0.
-pub fn check_rate(rate: f32) -> Result<()> {
-    ensure!(
-        rate.is_finite() && rate > 0.0,
-        "a learning rate is above 0, not {rate}"
-    );
+/// Names the first that is.
+pub fn check_counts(counts: &[(&str, u64)]) -> Result<()> {
+    for (name, value) in counts {
+        ensure!(*value > 0, "{name} is at least 1");
+    }
     Ok(())
 }

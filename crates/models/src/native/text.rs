@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use kinora_nn::tokenizer::Token;
 use kinora_nn::{Linear, RmsNorm, Rope, RopeAxis, SwiGlu, Weights, WeightsError, frequencies};
 use kinora_tensor::{Attention, DType, Heads, PackedWeight, Precision, Rotary, Tensor};
 
@@ -27,6 +28,17 @@ pub struct Word {
     pub number: Option<f32>,
     /// Row of the unit table, 0 for none.
     pub unit: u32,
+}
+
+impl From<Token> for Word {
+    fn from(token: Token) -> Self {
+        Self {
+            id: token.word_id,
+            ngrams: token.ngrams.map(u32::from).to_vec(),
+            number: token.number,
+            unit: token.unit as u32,
+        }
+    }
 }
 
 /// What the encoder makes of a prompt.

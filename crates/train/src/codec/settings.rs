@@ -6,7 +6,7 @@ use kinora_filmset::program::Aspect;
 use kinora_models::native::PIXEL_STRIDE;
 use serde::Deserialize;
 
-use crate::settings::{self, Common, Products, check_rate};
+use crate::settings::{self, Common, Products, check_counts};
 
 /// Options of `kinora-train codec`.
 #[derive(Args, Debug)]
@@ -71,9 +71,11 @@ impl Settings {
         let common = &arguments.common;
         let mut settings = settings::Settings::read(common.config.as_deref())?.codec;
         settings.steps = arguments.steps.unwrap_or(settings.steps);
-        settings.learning_rate = common.learning_rate.unwrap_or(settings.learning_rate);
-        settings.cooldown = common.cooldown.unwrap_or(settings.cooldown);
-        settings.seed = common.seed.unwrap_or(settings.seed);
+        common.replace(
+            &mut settings.learning_rate,
+            &mut settings.cooldown,
+            &mut settings.seed,
+        )?;
         settings.check()?;
         Ok(settings)
     }
@@ -85,7 +87,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.learning_rate)?;
         let (width, height) = Aspect::Wide.size();
         let most = width.min(height) as usize;
         ensure!(!self.crops.is_empty(), "crops are at least one size");
@@ -99,13 +100,10 @@ impl Settings {
                 "a step takes 1 to 4096 crops, not {count}"
             );
         }
-        for (name, value) in [
+        check_counts(&[
             ("crops_of_film", self.crops_of_film as u64),
             ("log_every", self.log_every),
             ("grid_every", self.grid_every),
-        ] {
-            ensure!(value > 0, "{name} is at least 1");
-        }
-        Ok(())
+        ])
     }
 }

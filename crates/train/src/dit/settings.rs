@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::plan::Plan;
-use crate::settings::{self, Common, Products, check_rate};
+use crate::settings::{self, Common, Products, check_counts};
 
 /// Options of `kinora-train dit`.
 #[derive(Args, Debug)]
@@ -64,27 +64,25 @@ impl Settings {
         if let Some(plan) = &arguments.plan {
             settings.plan = plan.clone();
         }
-        settings.learning_rate = common.learning_rate.unwrap_or(settings.learning_rate);
-        settings.cooldown = common.cooldown.unwrap_or(settings.cooldown);
-        settings.seed = common.seed.unwrap_or(settings.seed);
+        common.replace(
+            &mut settings.learning_rate,
+            &mut settings.cooldown,
+            &mut settings.seed,
+        )?;
         settings.check()?;
         Ok(settings)
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.learning_rate)?;
         let share = self.channel_share;
         ensure!(
             (0.0..=1.0).contains(&share),
             "channel_share is 0 to 1, not {share}"
         );
-        for (name, value) in [
+        check_counts(&[
             ("tokens", self.tokens as u64),
             ("log_every", self.log_every),
             ("grid_every", self.grid_every),
-        ] {
-            ensure!(value > 0, "{name} is at least 1");
-        }
-        Ok(())
+        ])
     }
 }

@@ -73,11 +73,5 @@ impl Caption {
 /// What the text encoder reads of a text.
 pub fn words(tokenizer: &WordTokenizer, text: &str) -> Vec<Word> {
     let tokens = tokenizer.encode(text).tokens.into_iter();
-    let words = tokens.map(|token| Word {
-        id: token.word_id,
-        ngrams: token.ngrams.iter().map(|&gram| u32::from(gram)).collect(),
-        number: token.number,
-        unit: token.unit as u32,
-    });
-    words.collect()
+    tokens.map(Word::from).collect()
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::settings::{self, Common, check_rate};
+use crate::settings::{self, Common, check_counts};
 
 /// Options of `kinora-train text`.
 #[derive(Args, Debug)]
@@ -54,15 +54,16 @@ impl Settings {
         let common = &arguments.common;
         let mut settings = settings::Settings::read(common.config.as_deref())?.text;
         settings.steps = arguments.steps.unwrap_or(settings.steps);
-        settings.learning_rate = common.learning_rate.unwrap_or(settings.learning_rate);
-        settings.cooldown = common.cooldown.unwrap_or(settings.cooldown);
-        settings.seed = common.seed.unwrap_or(settings.seed);
+        common.replace(
+            &mut settings.learning_rate,
+            &mut settings.cooldown,
+            &mut settings.seed,
+        )?;
         settings.check()?;
         Ok(settings)
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.learning_rate)?;
         let hidden = self.hidden_words;
         ensure!(
             (0.0..=1.0).contains(&hidden),
@@ -73,12 +74,9 @@ impl Settings {
             (1..=65_536).contains(&captions),
             "a step takes 1 to 65,536 captions, not {captions}"
         );
-        for (name, value) in [
+        check_counts(&[
             ("log_every", self.log_every),
             ("measure_every", self.measure_every),
-        ] {
-            ensure!(value > 0, "{name} is at least 1");
-        }
-        Ok(())
+        ])
     }
 }
