@@ -16,23 +16,54 @@ from native.run import Run, compute_dtype, cosine, launch, save_grid, share_grad
 from native.weights import go_on
 
 SUBJECT_WEIGHT = 5.0
+# distances of the pixels that edges and texture are seen between
+SCALES = (1, 2, 4)
+# side of the cells of a frame that texture is compared in
+CELL = 16
+TERMS = ("pixel", "edges", "motion", "texture", "magnitude")
 # (side of a crop, crops a process and step), about equal in cost: small crops show many subjects,
 # large ones show cells that have no border near
 CROPS = [(128, 3), (160, 2), (224, 1)]
 
 
+def changes(x, offset):
+    """What changes to the pixels `offset` frames, rows and columns apart, [b, t, h, w, 3]."""
+    t, h, w = (size - by for size, by in zip(x.shape[1:4], offset))
+    return x[:, offset[0] :, offset[1] :, offset[2] :] - x[:, :t, :h, :w]
+
+
+def cell_means(x):
+    """Means of the cells of each frame, [b, t, h, w] -> [b, t, h / 16, w / 16]."""
+    return F.avg_pool2d(x, CELL, ceil_mode=True, count_include_pad=False)
+
+
+def texture_error(output, target, weight):
+    """How much changes in a cell, wherever in it, down, right and from frame to frame."""
+    error = 0
+    beside = [offset for scale in SCALES for offset in ((0, scale, 0), (0, 0, scale))]
+    for offset in [(1, 0, 0), *beside]:
+        ours, theirs = (changes(x, offset) for x in (output, target))
+        size = lambda change: cell_means(change.abs().mean(-1))
+        root = lambda change: (cell_means(change.square().mean(-1)) + 1e-6).sqrt()
+        wrong = (size(ours) - size(theirs)).abs() + (root(ours) - root(theirs)).abs()
+        t, h, w = ours.shape[1:4]
+        counts = cell_means(weight[:, :t, :h, :w, 0])
+        error = error + (counts * wrong).mean() / (1 if offset[0] else len(SCALES))
+    return error
+
+
 def loss_terms(output, target, mask):
-    """Charbonnier, gradient and temporal-difference errors, heavier on subjects."""
+    """Charbonnier, gradient, temporal-difference and texture errors, heavier on subjects."""
     weight = 1 + (SUBJECT_WEIGHT - 1) * mask.unsqueeze(-1)
     error = output - target  # [b, t, h, w, 3]
     pixel = (weight * (error.square() + 1e-6).sqrt()).mean()
     edges = 0
-    for scale in (1, 2, 4):
+    for scale in SCALES:
         e, w = error[:, :, ::scale, ::scale], weight[:, :, ::scale, ::scale]
         edges = edges + (w[:, :, 1:] * e.diff(dim=2).abs()).mean()
         edges = edges + (w[:, :, :, 1:] * e.diff(dim=3).abs()).mean()
     motion = (error[:, 1:] - error[:, :-1]).abs().mean()
-    return pixel, edges / 3, motion
+    return pixel, edges / len(SCALES), motion, texture_error(output, target, weight)
 
 
 def losses(codec, film, mask, noise, starts, dtype):
@@ -43,10 +74,10 @@ def losses(codec, film, mask, noise, starts, dtype):
     )
     z = encode(half_size(film).to(dtype))
     output = decode(z + noise.to(z.dtype)).float()
-    pixel, edges, motion = loss_terms(output, film, mask)
+    terms = loss_terms(output, film, mask)
     magnitude = z.float().square().mean(dim=(1, 2, 3, 4))
-    loss = pixel + edges + motion + 1e-3 * F.relu(magnitude - 1).mean()
-    return loss, (pixel, edges, motion, magnitude.mean())
+    loss = sum(terms) + 1e-3 * F.relu(magnitude - 1).mean()
+    return loss, (*terms, magnitude.mean())
 
 
 def half_size(film):
@@ -132,9 +163,7 @@ def train(rank, args):
         # a little noise on the latents: the decoder must forgive what the transformer gets wrong
         shape = (len(crops), 2, side // 32, side // 32, codec.mean.numel())
         noise = 0.15 * torch.rand(len(crops), 1, 1, 1, 1) * torch.randn(shape)
-        loss, (pixel, edges, motion, magnitude) = losses(
-            codec, film, mask, noise.to(args.device), starts, dtype
-        )
+        loss, terms = losses(codec, film, mask, noise.to(args.device), starts, dtype)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         share_gradients(matrices + others)
@@ -145,7 +174,7 @@ def train(rank, args):
         average.update(codec)
         run.step += 1
         if run.step % 20 == 0:
-            run.log(pixel=pixel, edges=edges, motion=motion, z=magnitude, clips=buffer.received)
+            run.log(**dict(zip(TERMS, terms)), clips=buffer.received)
         if rank == 0 and (run.step % 500 == 0 or run.step == args.steps):
             weights = {k: v.clone() for k, v in codec.state_dict().items()}
             codec.load_state_dict(average.weights)

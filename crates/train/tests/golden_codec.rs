@@ -84,16 +84,17 @@ fn furthest(losses: &[Losses]) -> f64 {
     let file = open("codec_training.safetensors");
     let golden = file
         .weights(Precision::F32)
-        .tensor("losses", [STEPS as usize, 4]);
+        .tensor("losses", [STEPS as usize, 5]);
     let golden = golden.expect("losses").to_vec();
     let ours = losses.iter().flat_map(|ours| {
         let Losses {
             pixel,
             edges,
             motion,
+            texture,
             magnitude,
         } = *ours;
-        [pixel, edges, motion, magnitude]
+        [pixel, edges, motion, texture, magnitude]
     });
     let errors = ours.zip(golden).map(|(ours, golden)| {
         let golden = f64::from(golden);

@@ -78,6 +78,7 @@ impl Training for Run {
             ("pixel", losses.pixel),
             ("edges", losses.edges),
             ("motion", losses.motion),
+            ("texture", losses.texture),
             ("magnitude", losses.magnitude),
         ];
         Ok(metrics.map(named).to_vec())

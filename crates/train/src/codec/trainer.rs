@@ -40,6 +40,8 @@ pub struct Losses {
     pub edges: f64,
     /// Of what changes from frame to frame.
     pub motion: f64,
+    /// Of how much changes in a cell.
+    pub texture: f64,
     /// The mean square of latents.
     pub magnitude: f64,
 }
@@ -110,7 +112,7 @@ impl Trainer {
     /// When a loss or a gradient is not finite; nothing has moved then.
     pub fn step(&mut self, batch: &Batch, learning_rate: f32) -> Result<Losses> {
         let (losses, gradients) = self.gradients(batch)?;
-        let loss = losses.pixel + losses.edges + losses.motion + losses.magnitude;
+        let loss = losses.pixel + losses.edges + losses.motion + losses.texture + losses.magnitude;
         self.learner.step(loss, gradients, learning_rate)?;
         Ok(losses)
     }
@@ -130,6 +132,7 @@ impl Trainer {
             losses.pixel += share * crop.pixel;
             losses.edges += share * crop.edges;
             losses.motion += share * crop.motion;
+            losses.texture += share * crop.texture;
             losses.magnitude += share * crop.magnitude;
             add(&mut sums, gradients);
         }
@@ -188,12 +191,14 @@ impl Tracked {
         };
         let frames = self.decoder.decode_groups(&latents.add(&crop.noise));
         let decoded = frames.slice(first..frames.shape()[0]);
-        let mut errors = Errors::new(&decoded, &crop.film.tensor(), &crop.mask);
+        let film = crop.film.tensor();
+        let mut errors = Errors::new(&decoded, &film, &crop.mask);
         let squares = latents.as_f32().iter().map(|x| f64::from(x * x));
         let losses = Losses {
             pixel: errors.pixel(),
             edges: errors.edges(),
             motion: errors.motion(),
+            texture: errors.texture(),
             magnitude: squares.sum::<f64>() / latents.len() as f64,
         };
         let excess = if losses.magnitude > 1.0 {
