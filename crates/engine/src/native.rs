@@ -31,8 +31,18 @@ const SIZES: [Size; 5] = [
 ];
 /// Below this noise level the velocity is taken as if at it (arXiv 2511.13720).
 const SMALLEST_SIGMA: f64 = 0.05;
+/// Of a clip of four seconds.
+const USUAL_LATENT_FRAMES: usize = 13;
 /// Readings below this probability are not told.
 const LEAST_PROBABILITY: f64 = 0.5;
+
+/// The shift of the schedule for clips of `t` latent frames, which in training were noisier the longer they
+/// were: most of what a long clip shows is settled at high noise, and steps are dense there.
+///
+/// Reference: Esser et al., arXiv 2403.03206, section 5.3.2, where it is the square root of the number of values.
+fn shift(t: usize) -> f64 {
+    (t as f64).powf(0.75)
+}
 
 /// A native model without its weights.
 pub(crate) struct Native {
@@ -88,7 +98,7 @@ impl Native {
                 guidance: 3.0,
                 timesteps: None,
                 guidance_interval: (0.1, 1.0),
-                shift: 1.0,
+                shift: shift(USUAL_LATENT_FRAMES),
                 guidance_2: None,
                 text_tokens: None,
                 decode_timestep: None,
@@ -123,9 +133,9 @@ impl Family for Native {
         encoding.tokens.len() + encoding.dropped
     }
 
-    fn sampling(&self, asked: &Asked, _latents: [usize; 4]) -> Result<Sampling> {
+    fn sampling(&self, asked: &Asked, [t, ..]: [usize; 4]) -> Result<Sampling> {
         asked.refuse_timesteps(&self.info.name)?;
-        let shift = asked.shift.unwrap_or(self.info.defaults.shift);
+        let shift = asked.shift.unwrap_or_else(|| shift(t));
         Ok(Sampling {
             shift,
             sampler: Sampler::Dpm,
