@@ -2,7 +2,7 @@
 
 mod support;
 
-use kinora_engine::{Error, Kind, Request, Resolution, StepCache, resolve};
+use kinora_engine::{Engine, Error, Kind, Request, Resolution, StepCache, resolve};
 use support::{Double, request};
 
 #[track_caller]
@@ -174,6 +174,25 @@ fn options_win_over_format_words_and_those_over_defaults() {
         "not 8",
         "\"eight seconds\": --seconds 4",
     );
+}
+
+#[test]
+fn steps_lean_to_noise_with_the_length_of_a_clip_and_what_is_asked_wins() {
+    let shift = |seconds: f64, asked: Option<f64>| {
+        let mut request = Request {
+            seconds: Some(seconds),
+            ..request("a dog at dawn")
+        };
+        request.options.shift = asked;
+        let job = Engine::new().resolve(&request).expect("a job of kinora-1");
+        job.recipe.effective.shift
+    };
+    let shifts = [1.0, 4.0, 20.0].map(|seconds| shift(seconds, None));
+    assert!(
+        1.0 < shifts[0] && shifts.is_sorted_by(|a, b| a < b),
+        "{shifts:?}"
+    );
+    assert!((shift(4.0, Some(1.5)) - 1.5).abs() < f64::EPSILON);
 }
 
 #[test]
