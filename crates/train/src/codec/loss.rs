@@ -132,10 +132,8 @@ impl<'a> Errors<'a> {
         ];
         let mut weights = 0.0;
         for line in lines.clone() {
-            weights += 3.0
-                * self.weight[line.start / 3..line.end / 3]
-                    .iter()
-                    .sum::<f32>();
+            let pixels = &self.weight[line.start / 3..line.end / 3];
+            weights += 3.0 * pixels.iter().sum::<f32>();
             for changes in &mut changes {
                 changes.add(line.clone());
             }
@@ -250,8 +248,6 @@ impl<'a> Changes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use kinora_tensor::DType;
-
     use super::*;
 
     #[test]
@@ -259,7 +255,15 @@ mod tests {
         let dims = [3, 8, 12, 3];
         // Errors that are all at least 0.001 apart, so that no step passes a kink.
         let decoded = Tensor::from_fn(&dims, |i| (i * 7919 % 2003) as f32 / 1000.0 - 1.0);
-        let film = Tensor::zeros(&dims, DType::F32);
+        // In the last frame more changes than was decoded, in the others less.
+        let film = Tensor::from_fn(&dims, |i| {
+            let is_last = i >= 2 * 8 * 12 * 3;
+            if is_last {
+                2.0 * decoded.as_f32()[i]
+            } else {
+                0.0
+            }
+        });
         let mask: Vec<bool> = (0..3 * 8 * 12).map(|i| i % 5 == 0).collect();
         let errors = |decoded: &Tensor| {
             let mut errors = Errors::new(decoded, &film, &mask);
