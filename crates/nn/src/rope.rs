@@ -41,7 +41,12 @@ impl Rope {
                 );
             }
         }
-        let table = |f: fn(f64) -> f64| Tensor::from_fn(&[n, pairs], |i| f(angles[i]) as f32);
+        Self::of_angles(&[n, pairs], &angles)
+    }
+
+    /// Tables of any angles, `dims` being `[n, pairs]` or `[clips, n, pairs]`.
+    pub fn of_angles(dims: &[usize], angles: &[f64]) -> Self {
+        let table = |f: fn(f64) -> f64| Tensor::from_fn(dims, |i| f(angles[i]) as f32);
         Self {
             cos: table(f64::cos),
             sin: table(f64::sin),

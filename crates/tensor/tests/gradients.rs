@@ -276,28 +276,30 @@ fn norms_and_gates() {
 #[test]
 fn heads() {
     let (heads, d) = (2, 6);
-    let [cos, sin] = [3, 4].map(|seed| f32(&[5, d / 2], seed));
     let inputs = [f32(&[2, 3, 2 * heads * d + 3], 1), f32(&[d], 2)];
-    let split = |x: &[Tensor], norm: bool| {
+    let shared = [3, 4].map(|seed| f32(&[5, d / 2], seed));
+    let of_each_clip = [3, 4].map(|seed| f32(&[2, 3, d / 2], seed));
+    let split = |x: &[Tensor], [cos, sin]: &[Tensor; 2], norm: bool| {
         let weight = x.last().expect("a weight");
         x[0].split_heads(&Heads {
             columns: heads * d..2 * heads * d,
             heads,
             norm: norm.then_some(QkNorm { weight, eps: 1e-2 }),
-            rotary: Some(Rotary {
-                cos: &cos,
-                sin: &sin,
-            }),
+            rotary: Some(Rotary { cos, sin }),
         })
     };
-    prove("heads", &inputs, &|x| split(x, true));
-    prove("heads without a norm", &inputs[..1], &|x| split(x, false));
-    let leaf = inputs[0].tracked();
-    let both = [leaf, inputs[1].clone()];
-    let difference = split(&both, true)
-        .detached()
-        .combine(1.0, &split(&inputs, true), -1.0);
-    assert!(difference.to_vec().iter().all(|x| x.abs() < 1e-5));
+    for tables in [&shared, &of_each_clip] {
+        prove("heads", &inputs, &|x| split(x, tables, true));
+        prove("heads without a norm", &inputs[..1], &|x| {
+            split(x, tables, false)
+        });
+        let leaf = inputs[0].tracked();
+        let both = [leaf, inputs[1].clone()];
+        let plain = split(&inputs, tables, true);
+        let difference = split(&both, tables, true).detached();
+        let difference = difference.combine(1.0, &plain, -1.0);
+        assert!(difference.to_vec().iter().all(|x| x.abs() < 1e-5));
+    }
 }
 
 fn attended(x: &[Tensor], scale: Option<f32>) -> Tensor {

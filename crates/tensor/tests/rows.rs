@@ -98,6 +98,11 @@ fn heads_at_odd_sizes() {
                 cos: &all_cos,
                 sin: &all_sin,
             });
+            let [clip_cos, clip_sin] = [7, 8].map(|seed| random(&[2, 9, d / 2], DType::F32, seed));
+            let of_each_clip = Some(Rotary {
+                cos: &clip_cos,
+                sin: &clip_sin,
+            });
             let columns = heads * d..2 * heads * d;
             for (norm, rotary) in [
                 (None, None),
@@ -105,6 +110,7 @@ fn heads_at_odd_sizes() {
                 (None, rotary),
                 (norm, rotary),
                 (norm, each),
+                (norm, of_each_clip),
             ] {
                 let options = Heads {
                     columns: columns.clone(),
@@ -138,6 +144,28 @@ fn heads_turn_by_tables_of_their_own() {
         let alone = split(head * d..(head + 1) * d, &cos, &sin);
         let expected = all.narrow(1, head..head + 1);
         assert_eq!(alone.as_f32(), expected.as_f32(), "head {head}");
+    }
+}
+
+#[test]
+fn clips_turn_by_tables_of_their_own() {
+    let (heads, d, n) = (3, 8, 5);
+    let x = random(&[2, n, heads * d], DType::F32, 1);
+    let [cos, sin] = [2, 3].map(|seed| random(&[2, n, d / 2], DType::F32, seed));
+    let split = |x: &Tensor, cos: &Tensor, sin: &Tensor| {
+        x.split_heads(&Heads {
+            columns: 0..heads * d,
+            heads,
+            norm: None,
+            rotary: Some(Rotary { cos, sin }),
+        })
+    };
+    let both = split(&x, &cos, &sin);
+    for clip in 0..2 {
+        let own = |all: &Tensor| all.slice(clip..clip + 1);
+        let [cos, sin] = [&cos, &sin].map(|table| own(table).reshape(&[n, d / 2]));
+        let alone = split(&own(&x), &cos, &sin);
+        assert_eq!(alone.as_f32(), own(&both).as_f32(), "clip {clip}");
     }
 }
 

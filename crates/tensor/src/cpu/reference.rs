@@ -237,7 +237,7 @@ pub(super) fn split_heads(x: &Tensor, options: &Heads) -> Tensor {
         }
         if let Some(rotary) = rotary {
             for j in 0..d / 2 {
-                let at = rotary.start(position, h, d / 2) + j;
+                let at = rotary.start((batch, b), position, h, d / 2) + j;
                 let (cos, sin) = (rotary.cos.as_f32()[at], rotary.sin.as_f32()[at]);
                 let (x, y) = (head[j], head[j + d / 2]);
                 head[j] = x * cos - y * sin;

@@ -174,7 +174,7 @@ pub(super) fn split_heads(isa: Isa, x: &Tensor, options: &Heads) -> Tensor {
         let dims = [b, options.heads, n, d];
         Tensor::build(&dims, |out: &mut [T]| {
             parallel_rows(out, d, |first, out| {
-                dispatch(isa, Split { x: x.as_slice::<T>(), n, width, first, d, options, out });
+                dispatch(isa, Split { x: x.as_slice::<T>(), b, n, width, first, d, options, out });
             });
         })
     })
@@ -183,6 +183,7 @@ pub(super) fn split_heads(isa: Isa, x: &Tensor, options: &Heads) -> Tensor {
 /// Some rows `[b, heads, n]` of heads.
 struct Split<'a, T> {
     x: &'a [T],
+    b: usize,
     n: usize,
     width: usize,
     first: usize,
@@ -219,7 +220,7 @@ impl<T: SimdElement> Kernel for Split<'_, T> {
                 f32::store_some(y, &mut head[at]);
             }
             if let Some(rotary) = rotary {
-                let at = rotary.start(position, h, d / 2);
+                let at = rotary.start((batch, self.b), position, h, d / 2);
                 let cos = &rotary.cos.as_f32()[at..at + d / 2];
                 rotate(s, &mut head, cos, &rotary.sin.as_f32()[at..at + d / 2]);
             }

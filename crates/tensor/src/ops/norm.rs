@@ -117,7 +117,7 @@ const PLUS_ONE: Unary = Unary::Affine {
 /// position.
 ///
 /// Both tables are `[n, d/2]`, the same for all heads, or `[n, heads * d/2]`, columns for each head
-/// in turn.
+/// in turn; or `[g, n, ..]`, one after the other for each of `g` equal parts of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotary<'a> {
     /// F32.
@@ -127,11 +127,22 @@ pub struct Rotary<'a> {
 }
 
 impl Rotary<'_> {
-    /// Where the tables of a head at a position begin, `half` being half its size.
-    pub(crate) fn start(&self, position: usize, head: usize, half: usize) -> usize {
+    /// Where the tables of a head at a position begin, `half` being half its size, in a clip of a batch of
+    /// `clips`.
+    pub(crate) fn start(
+        &self,
+        (clip, clips): (usize, usize),
+        position: usize,
+        head: usize,
+        half: usize,
+    ) -> usize {
         let width = self.cos.last_dim();
         let column = if width == half { 0 } else { head * half };
-        position * width + column
+        let row = match *self.cos.shape() {
+            [parts, n, _] => clip * parts / clips * n + position,
+            _ => position,
+        };
+        row * width + column
     }
 }
 
@@ -265,10 +276,10 @@ impl Tensor {
     /// # Shapes
     /// `self` `[b, n, columns]`; the result `[b, heads, n, head_dim]` with
     /// `head_dim = options.columns.len() / options.heads`. Tables of [`Rotary`] have at least `n`
-    /// rows and serve every `b`.
+    /// rows and serve every `b`, or `g` times `n` for `g` parts of it.
     #[track_caller]
     pub fn split_heads(&self, options: &Heads) -> Self {
-        let [_, n, columns] = self.dims();
+        let [b, n, columns] = self.dims();
         let Heads {
             columns: range,
             heads,
@@ -290,12 +301,17 @@ impl Tensor {
             norm.weight.expect_f32("the weight of a norm");
         }
         if let Some(Rotary { cos, sin }) = rotary {
-            let [positions, width] = cos.dims();
+            let width = cos.last_dim();
+            let fits = match *cos.shape() {
+                [positions, _] => positions >= n,
+                [parts, positions, _] => positions == n && b.is_multiple_of(parts),
+                _ => false,
+            };
             assert!(
                 cos.shape() == sin.shape()
-                    && positions >= n
+                    && fits
                     && (width * 2 == head_dim || width * 2 == range.len()),
-                "rotary tables {:?} and {:?} for {n} positions of {heads} heads of {head_dim}",
+                "rotary tables {:?} and {:?} for {b} x {n} positions of {heads} heads of {head_dim}",
                 cos.shape(),
                 sin.shape()
             );
