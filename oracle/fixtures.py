@@ -66,6 +66,10 @@ TINY = Config(
 )
 
 
+# A camera that pushes in while it pans.
+CAMERA = [[0.0] * 5, [0.1, 0.08, -0.03, 0.05, 0.0], [0.25, 0.21, -0.07, 0.14, 0.01]]
+
+
 def randomize(module: torch.nn.Module):
     """Moves every parameter off its initial value, so that no term of the model is idle."""
     with torch.no_grad():
@@ -112,6 +116,8 @@ def training():
     states = torch.randn(batches, b, 7, TINY.text.hidden_size)
     words = torch.tensor([[7, 4, 0], [5, 7, 6], [0, 0, 0], [3, 1, 7]])
     belief = torch.rand(batches, b, sum(TINY.text.slot_classes))
+    cameras = 0.2 * torch.randn(batches, b, t, 5)
+    cameras[:, :, 0] = cameras[0, 1] = cameras[3] = 0.0  # all of a batch may rest
     channels = torch.rand(c) + 0.5
     channels = channels / channels.mean()
     kinds = torch.tensor([[0, 11, -1], [3, 5, 1], [2, -1, 7], [-1, -1, -1]])
@@ -126,7 +132,9 @@ def training():
         ]
         mask = torch.arange(7)[None] < words[i][:, None]
         noisy = noised(clean[i], noise[i], sigma[i])
-        predicted, middle = model(noisy, sigma[i], states[i], belief[i], mask, middle=True)
+        predicted, middle = model(
+            noisy, sigma[i], states[i], belief[i], mask, cameras[i], middle=True
+        )
         weight = latent_weight(sigma[i], cover[i])
         loss = velocity_loss(predicted, clean[i], sigma[i], weight, channels)
         moved = motion_loss(predicted, clean[i], sigma[i], weight, channels)
@@ -149,6 +157,7 @@ def training():
         states=states,
         words=words.float(),
         belief=belief,
+        cameras=cameras,
         channels=channels,
         kinds=kinds.float(),
         colors=colors.float(),
@@ -287,7 +296,8 @@ def main():
     noisy = torch.randn(1, 3, 4, 6, 8)
     sigma = torch.tensor([[0.0, 0.6, 0.9]])
     belief = text.belief(logits)
-    clean = transformer(noisy, sigma, states, belief, mask)
+    camera = torch.tensor(CAMERA)[None]
+    clean = transformer(noisy, sigma, states, belief, mask, camera)
     unsaid = transformer(
         noisy, sigma, states[:, :1], text.belief(empty_logits), torch.zeros(1, 1, dtype=torch.bool)
     )
@@ -300,6 +310,7 @@ def main():
         sigma=sigma[0],
         text_states=states[0],
         belief=belief,
+        camera=camera[0],
         empty_belief=text.belief(empty_logits),
         clean=clean[0],
         clean_without_text=unsaid[0],

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cache_latents import load_codec
+from native.camera import paths
 from native.captions import Captions, empty
 from native.config import Config
 from native.film import captions
@@ -233,6 +234,7 @@ def train(rank, args):
     while not run.over(steps):
         frames, count = plan[run.step]
         clean, cover, headers = cache.batch(frames, count, generator)
+        cameras = [header["camera"] for header in headers]
         said = [h if generator.random() > TEXT_DROPOUT else empty(1)[0] for h in headers]
         clean, cover = clean.to(args.device), cover.to(args.device)
         b, t = clean.shape[:2]
@@ -240,7 +242,7 @@ def train(rank, args):
         keep_clean(sigma)
         noisy = noised(clean, torch.randn_like(clean), sigma)
         predicted, middle = model(
-            noisy.to(dtype), sigma, *conditions(said), middle=True
+            noisy.to(dtype), sigma, *conditions(said), paths(cameras, t), middle=True
         )
         weight = latent_weight(sigma, cover)
         loss = velocity_loss(predicted, clean, sigma, weight)

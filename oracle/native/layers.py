@@ -43,7 +43,7 @@ class SwiGlu(nn.Module):
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding of x [b, h, n, d] with cos, sin [n, d/2], halves convention."""
+    """Rotary embedding of x [b, h, n, d] with cos, sin [.., n, d/2], halves convention."""
     a, b = x.chunk(2, dim=-1)
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)

@@ -10,6 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from .camera import FEATURES, VIEW, features, places
 from .config import Config
 from .layers import Linear, RmsNorm, SwiGlu, frequencies, heads, rotate
 
@@ -41,24 +42,19 @@ def beside_neighbours(x: torch.Tensor, reach: int, rows: int, columns: int) -> t
     return torch.cat(around, dim=-1).reshape(b, t, s, -1)
 
 
-def rope(frames: int, rows: int, columns: int, head_dim: int, seconds: float):
-    """Cosines and sines [n, head_dim/2]: time in seconds, y and x in units of sqrt(area)."""
+def rope(places: torch.Tensor, head_dim: int, seconds: float):
+    """Cosines and sines [b, 1, n, head_dim/2] of tokens at `places` [b, t, s, 3, 2]: time in seconds, y
+    and x in units of sqrt(area). The pairs of an axis take turns at a token's three places."""
     pairs = head_dim // 2
     t_pairs = pairs // 4
     y_pairs = (pairs - t_pairs) // 2
-    unit = (rows * columns) ** -0.5
-    t = torch.arange(frames, dtype=torch.float64) * seconds
-    y = (torch.arange(rows, dtype=torch.float64) - (rows - 1) / 2) * unit
-    x = (torch.arange(columns, dtype=torch.float64) - (columns - 1) / 2) * unit
-    t, y, x = (grid.flatten() for grid in torch.meshgrid(t, y, x, indexing="ij"))
-    angles = torch.cat(
-        [
-            t[:, None] * frequencies(40.0, 1.0, t_pairs),
-            y[:, None] * frequencies(8.0, 0.4, y_pairs),
-            x[:, None] * frequencies(8.0, 0.4, pairs - t_pairs - y_pairs),
-        ],
-        dim=1,
-    )
+    b, frames, s = places.shape[:3]
+    t = torch.arange(frames, dtype=torch.float64)[None, :, None, None] * seconds
+    angles = [(t * frequencies(40.0, 1.0, t_pairs)).expand(b, -1, s, -1)]
+    for axis, count in ((1, y_pairs), (0, pairs - t_pairs - y_pairs)):
+        turns = places[..., torch.arange(count) % 3, axis]  # [b, t, s, count]
+        angles.append(turns * frequencies(8.0, 0.4, count))
+    angles = torch.cat(angles, dim=-1).reshape(b, 1, frames * s, pairs)
     return angles.cos().float(), angles.sin().float()
 
 
@@ -111,6 +107,7 @@ class Transformer(nn.Module):
         d = config.transformer.hidden_size
         token = config.codec.latent_channels * config.transformer.patch_size**2
         self.patch_in = Linear(token, d)
+        self.camera = Linear(FEATURES, d, bias=False)
         self.time1 = Linear(TIME_FEATURES, d)
         self.time2 = Linear(d, d)
         self.slots = Linear(sum(config.text.slot_classes), d, bias=False)
@@ -118,6 +115,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.transformer.num_layers))
         self.final_modulation = nn.Parameter(torch.zeros(2, d))
         self.patch_out = Linear(d * (2 * self.config.patch_reach + 1) ** 2, token)
+        nn.init.zeros_(self.camera.weight)
         nn.init.normal_(self.slots.weight, std=0.1)
         nn.init.normal_(self.modulation.weight, std=0.01)
         nn.init.zeros_(self.modulation.bias)
@@ -126,19 +124,22 @@ class Transformer(nn.Module):
             with torch.no_grad():
                 block.modulation[[2, 5]] = 0.5  # gates open half way: six layers need no zero start
 
-    def forward(self, latents, sigma, states, belief, mask, middle=False):
+    def forward(self, latents, sigma, states, belief, mask, camera=None, middle=False):
         """Clean latents [b, t, h, w, c] from noisy ones; with `middle` also the tokens
         [b, t, s, d] after half of the blocks.
 
         `sigma` [b, t] noise level of each latent frame, `states` [b, m, d_text] and `mask` [b, m]
-        from the text encoder, `belief` [b, classes] its slot probabilities.
+        from the text encoder, `belief` [b, classes] its slot probabilities, `camera` [b, t, 5] the
+        views of the clips' cameras, which rest without it.
         """
         b, t, height, width, _ = latents.shape
         p = self.config.patch_size
         x = self.patch_in(patchify(latents, p))  # [b, t, s, d]
         rows, columns = height // p, width // p
-        seconds = LATENT_STRIDE / self.config.fps
-        cos, sin = rope(t, rows, columns, self.config.head_dim, seconds)
+        camera = torch.zeros(b, t, VIEW) if camera is None else camera
+        at = places(camera, rows, columns)
+        x = x + self.camera(features(at, (rows * columns) ** -0.5).to(x))
+        cos, sin = rope(at, self.config.head_dim, LATENT_STRIDE / self.config.fps)
         cos, sin = cos.to(x.device), sin.to(x.device)
         time = self.time2(F.silu(self.time1(time_features(sigma).to(x.dtype))))
         time = F.silu(time + self.slots(belief.to(x.dtype)).unsqueeze(1))  # [b, t, d]

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
-    Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, TextEncoder,
-    TextStates, Transformer, Word,
+    CameraPath, Conditioning, Config, Decoder, Directions, Encoder, LATENT_STRIDE, PIXEL_STRIDE,
+    Stream, TextEncoder, TextStates, Transformer, Word,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
 use kinora_tensor::{Precision, Tensor};
@@ -42,6 +42,10 @@ const LEAST_PROBABILITY: f64 = 0.5;
 /// Reference: Esser et al., arXiv 2403.03206, section 5.3.2, where it is the square root of the number of values.
 fn shift(t: usize) -> f64 {
     (t as f64).powf(0.75)
+}
+
+fn latent_frames(frames: u32) -> usize {
+    1 + (frames as usize - 1) / LATENT_STRIDE
 }
 
 /// A native model without its weights.
@@ -145,9 +149,8 @@ impl Family for Native {
 
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
         let side = |pixels: u32| pixels as usize / PIXEL_STRIDE;
-        let t = 1 + (frames as usize - 1) / LATENT_STRIDE;
         [
-            t,
+            latent_frames(frames),
             side(size.height),
             side(size.width),
             self.parts.config.codec.latent_channels,
@@ -264,6 +267,26 @@ impl Reader {
         self.text.encode(&words)
     }
 
+    /// How the camera moves in a clip of `t` latent frames: as its prompt says, or not at all where the first
+    /// and the last are `held`, as a loop's are.
+    fn camera(&self, prompt: &str, size: Size, t: usize, held: &[usize]) -> CameraPath {
+        if [0, t - 1].iter().all(|frame| held.contains(frame)) {
+            return CameraPath::new();
+        }
+        let readings = self.read(prompt);
+        let said = |slot: &str| {
+            let reading = readings.iter().find(|reading| reading.slot == slot);
+            reading.map(|reading| reading.value.as_str())
+        };
+        let directions = Directions {
+            motion: said("camera move"),
+            pace: said("camera pace"),
+            subject: said("direction"),
+        };
+        let seconds = LATENT_STRIDE as f64 / self.parts.config.transformer.fps as f64;
+        directions.path(t, seconds, f64::from(size.width) / f64::from(size.height))
+    }
+
     /// What a text says, surest first.
     pub(crate) fn read(&self, text: &str) -> Vec<Reading> {
         let belief = self.encode(text).belief.to_vec();
@@ -298,9 +321,13 @@ impl VideoModel for Loaded {
 
     fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
         let condition = |text: &str| self.transformer.condition(&self.reader.encode(text));
+        let t = latent_frames(clip.timing.native_frames);
+        let size = clip.framing.native;
+        let camera = self.reader.camera(&clip.prompt, size, t, held);
         Ok(Box::new(Guided {
             model: &self.transformer,
-            prompt: condition(&clip.prompt),
+            prompt: condition(&clip.prompt).filmed(vec![camera]),
+            // Its camera rests: guidance leads towards the move as towards the words.
             negative: condition(&clip.negative),
             held: held.to_vec(),
         }))
@@ -406,5 +433,35 @@ impl FrameStream for Decoding<'_> {
     fn next_frames(&mut self) -> Option<Tensor> {
         let latents = self.latents.take()?;
         Some(self.stream.push(&latents))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinora_models::native::View;
+
+    use super::*;
+
+    #[test]
+    fn the_camera_moves_as_the_prompt_says() {
+        let bundle = Bundle::embedded().next().expect("kinora-1");
+        let native = Native::open(bundle).expect("a model");
+        let reader = native.reader().expect("a text encoder");
+        let path = |prompt: &str, held: &[usize]| reader.camera(prompt, SIZES[0], 13, held);
+        let pan = "a lighthouse at noon, slow pan left";
+        let last = path(pan, &[0]).pop().expect("a view a latent frame");
+        let shift = [last.near[0], 0.0];
+        let turned = View {
+            zoom: 0.0,
+            near: shift,
+            far: shift,
+        };
+        assert!(shift[0] > 0.3, "{last:?}");
+        assert_eq!(last, turned, "a pan moves near and far alike");
+        let push = path("a lighthouse at noon, the camera pushes in", &[]);
+        assert_eq!(push.len(), 13);
+        assert!(push[12].zoom > 0.6, "{push:?}");
+        assert!(path("a lighthouse at noon", &[]).is_empty());
+        assert!(path(pan, &[0, 12]).is_empty(), "a loop ends where it began");
     }
 }

@@ -6,7 +6,9 @@ mod close;
 use std::path::Path;
 
 use close::assert_close;
-use kinora_models::native::{Config, Decoder, Encoder, TextEncoder, TextStates, Transformer, Word};
+use kinora_models::native::{
+    Config, Decoder, Encoder, TextEncoder, TextStates, Transformer, View, Word,
+};
 use kinora_nn::WeightFile;
 use kinora_tensor::{DType, Precision, Tensor};
 use safetensors::SafeTensors;
@@ -96,7 +98,16 @@ fn transformer(precision: Precision, bound: f32) {
         belief: read(&file, "belief", [1, 13]),
         attention: vec![],
     };
-    let clean = model.forward(&noisy, &sigma, &model.condition(&text));
+    let camera = read(&file, "camera", [3, 5]);
+    let camera = camera
+        .as_f32()
+        .as_chunks()
+        .0
+        .iter()
+        .copied()
+        .map(View::from);
+    let filmed = model.condition(&text).filmed(vec![camera.collect()]);
+    let clean = model.forward(&noisy, &sigma, &filmed);
     assert_close("clean", &clean, &read(&file, "clean", [3, 4, 6, 8]), bound);
 
     let belief = read(&file, "empty_belief", [1, 13]);

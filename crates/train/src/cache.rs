@@ -1,7 +1,7 @@
 //! The latent cache: film that was rendered and encoded once.
 //!
 //! A shard is a safetensors file: `latents` F16 `[n, t, h, w, c]`, `cover` F16 `[n, t, h, w]` (the share
-//! of a latent's pixels that subjects cover), and in its metadata the format and the captions. Shards
+//! of a latent's pixels that subjects cover), and in its metadata the format, the captions and how cameras move. Shards
 //! are written whole or not at all and named by shape, frames and number, so that a cache can be
 //! completed and read while it grows. `oracle/native/shards.py` is the same in Python.
 
@@ -14,6 +14,7 @@ pub use writing::{Arguments, write};
 
 use kinora_filmset::program::{Color, SubjectKind};
 use kinora_filmset::script::random::Rng;
+use kinora_models::native::CameraPath;
 use serde::{Deserialize, Serialize};
 
 /// What shards of this version say of themselves.
@@ -29,6 +30,8 @@ pub struct Header {
     /// Other ways to say the same.
     #[serde(default)]
     pub phrasings: Vec<String>,
+    /// How the camera moves.
+    pub camera: CameraPath,
     /// The first subject, if there is one.
     #[serde(flatten)]
     pub subject: Option<Subject>,

@@ -1,9 +1,11 @@
 //! What a reader of the streams relies on.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::{SLOTS, Split};
+use kinora_models::native::Directions;
 use kinora_nn::tokenizer::MAX_TOKENS;
 use kinora_train::data::{
     CaptionOptions, Source, StreamOptions, embedded_tokenizer, write_captions, write_stream,
@@ -184,4 +186,42 @@ fn a_reader_that_has_gone_is_told_apart() {
     let tokenizer = embedded_tokenizer().expect("the vocabulary");
     let error = write_stream(&clips(1, None, false), &tokenizer, Closed).expect_err("closed");
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn the_usual_path_of_a_move_is_that_of_the_films() {
+    let mut sums: BTreeMap<(&str, &str), (f32, [f32; 5])> = BTreeMap::new();
+    let source = Source::new(25, Some(Aspect::Wide), Split::Train);
+    for seed in 0..6000 {
+        let example = source.draw(seed);
+        let rig = &example.program.camera;
+        if let Some(last) = example.camera().last() {
+            let key = (rig.motion.name(), rig.pace.name());
+            let (count, sum) = sums.entry(key).or_default();
+            *count += 1.0;
+            let numbers = <[f32; 5]>::from(*last);
+            sum.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += x);
+        }
+    }
+    for ((motion, pace), (count, sum)) in sums {
+        // A subject's speed and a hand's sway are a clip's own.
+        if matches!(motion, "tracking" | "handheld") {
+            continue;
+        }
+        let directions = Directions {
+            motion: Some(motion),
+            pace: Some(pace),
+            subject: None,
+        };
+        let path = directions.path(4, 1.0 / 3.0, 576.0 / 320.0);
+        let usual = <[f32; 5]>::from(path[3]);
+        for (usual, sum) in usual.into_iter().zip(sum) {
+            let mean = sum / count;
+            let error = (usual - mean).abs();
+            assert!(
+                error < 0.03 + 0.2 * mean.abs(),
+                "{pace} {motion}: {usual} for {mean}"
+            );
+        }
+    }
 }

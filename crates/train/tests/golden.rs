@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kinora_filmset::program::{Color, SubjectKind};
-use kinora_models::native::{Config, TextStates};
+use kinora_models::native::{Config, TextStates, View};
 use kinora_nn::{Rule, WeightFile};
 use kinora_tensor::{Precision, Tensor};
 use kinora_train::cache::Subject;
@@ -55,12 +55,16 @@ fn batch(i: usize) -> Batch {
             color: Color::ALL[*color as usize],
         })
     };
+    let cameras = part("cameras", i, [4, 3, 3, 5]);
+    let views = cameras.as_f32().as_chunks().0.iter().copied();
+    let views: Vec<View> = views.map(View::from).collect();
     Batch {
         clean: part("clean", i, clips),
         noise: part("noise", i, clips),
         sigma: part("sigma", i, [4, 3, 3]).to_vec(),
         cover: part("cover", i, [4, 3, 3, 4, 6]).to_vec(),
         texts: (0..3).map(text).collect(),
+        cameras: views.chunks(3).map(<[View]>::to_vec).collect(),
         subjects: kinds.iter().zip(&colors).map(subject).collect(),
     }
 }

@@ -89,6 +89,38 @@ impl Pose {
     }
 }
 
+/// What a move made of the first frame's picture, in pixels from the middle of the frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moved {
+    /// How many times larger things at the subject's depth are.
+    pub zoom: f32,
+    /// How far they were shifted to the right and down, after they grew around the middle.
+    pub near: [f32; 2],
+    /// How far things at infinity were shifted.
+    pub far: [f32; 2],
+}
+
+impl Moved {
+    /// From one pose to another.
+    pub fn between(view: &View, first: &Pose, now: &Pose) -> Self {
+        let shift = |pose: &Pose, z| {
+            let (x, y) = pose.project(view, (view.width * 0.5, view.height * 0.5), z);
+            [x - view.width * 0.5, y - view.height * 0.5]
+        };
+        let plane = |z| {
+            let k = now.scale(z) / first.scale(z);
+            let (from, to) = (shift(first, z), shift(now, z));
+            (k, [0, 1].map(|i| to[i] - k * from[i]))
+        };
+        let (zoom, near) = plane(view.subject_z);
+        Self {
+            zoom,
+            near,
+            far: plane(f32::INFINITY).1,
+        }
+    }
+}
+
 /// The move of one clip.
 #[derive(Debug, Clone)]
 pub struct Camera {

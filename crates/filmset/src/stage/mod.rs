@@ -23,6 +23,7 @@ pub mod truth;
 pub mod water;
 
 use actor::{Actor, Floor};
+pub use camera::Moved;
 use camera::{Camera, View};
 use frame::Frame;
 use look::Look;
@@ -187,15 +188,9 @@ impl Stage {
         }
     }
 
-    /// Where the camera is at `t` seconds. A tracking camera follows the mean of where its subject
-    /// is within less than half a second, so that it does not jerk when the subject stops.
+    /// Where the camera is at `t` seconds.
     fn pose(&self, t: f32) -> camera::Pose {
-        let mut pose = self.camera.at(t);
-        if let (true, Some(main)) = (self.camera.tracks(), self.actors.first()) {
-            let sum: f32 = (-4..=4).map(|i| main.offset(t + i as f32 * 0.1)[0]).sum();
-            pose.x = sum / 9.0;
-        }
-        pose
+        pose(&self.camera, &self.actors, t)
     }
 
     /// Everything to paint, farthest first.
@@ -228,6 +223,30 @@ fn land_of(program: &Program, actors: &[Actor]) -> Option<(f32, f32)> {
         let (near, far) = range.unwrap_or((z, z));
         Some((f32::min(near, z), f32::max(far, z)))
     })
+}
+
+/// What the camera's move makes of the first frame's picture, frame by frame; the scene is not built.
+pub fn camera_path(program: &Program, size: (u32, u32)) -> Vec<Moved> {
+    let view = settings::view(program, size);
+    let subjects = 0..program.subjects.len();
+    let actors: Vec<Actor> = subjects.flat_map(|i| cast_of(program, &view, i)).collect();
+    let camera = camera_for(program, view, &actors);
+    let pose = |frame: u32| pose(&camera, &actors, frame as f32 / FPS as f32);
+    let frames = 0..program.frames;
+    frames
+        .map(|frame| Moved::between(&view, &pose(0), &pose(frame)))
+        .collect()
+}
+
+/// Where a camera is at `t` seconds. One that tracks follows the mean of where its subject is within less
+/// than half a second, so that it does not jerk when the subject stops.
+fn pose(camera: &Camera, actors: &[Actor], t: f32) -> camera::Pose {
+    let mut pose = camera.at(t);
+    if let (true, Some(main)) = (camera.tracks(), actors.first()) {
+        let sum: f32 = (-4..=4).map(|i| main.offset(t + i as f32 * 0.1)[0]).sum();
+        pose.x = sum / 9.0;
+    }
+    pose
 }
 
 fn camera_for(program: &Program, view: View, actors: &[Actor]) -> Camera {

@@ -1,6 +1,6 @@
 //! The stage against its promises: same bytes, true parallax, masks, depth, absences.
 
-use super::{Stage, render};
+use super::{Stage, camera_path, render};
 use crate::program::{
     Action, Aspect, CameraMove, CameraRig, Color, Direction, Exclusion, Garment, Headwear, Light,
     LightQuality, LightTone, Pace, Place, Program, Setting, Shot, Subject, SubjectKind, TimeOfDay,
@@ -106,6 +106,35 @@ fn every_setting_and_hour_gives_a_full_picture() {
             stage.paint(0, &mut canvas, &mut out);
             let clear = canvas.pixels.iter().filter(|p| **p >> 24 < 250).count();
             assert_eq!(clear, 0, "{setting:?} {time:?} leaves holes");
+        }
+    }
+}
+
+#[test]
+fn the_cameras_path_takes_a_subject_where_it_is_seen() {
+    let moves = [
+        (CameraMove::PushIn, 1.9),
+        (CameraMove::PullBack, 0.5),
+        (CameraMove::PanLeft, 14.0),
+        (CameraMove::TiltUp, 7.0),
+        (CameraMove::CraneUp, 0.5),
+        (CameraMove::CraneDown, 0.5),
+        (CameraMove::Handheld, 0.0),
+    ];
+    for (motion, amount) in moves {
+        let mut program = moved(program(Setting::Beach), motion, amount);
+        program.subjects = vec![subject(SubjectKind::Lighthouse)];
+        let path = camera_path(&program, SIZE);
+        let foot = &Stage::new(&program, SIZE).truth().tracks[0].foot;
+        assert_eq!(path.len(), foot.len());
+        assert!((path[0].zoom - 1.0).abs() < 1e-6);
+        let middle = [SIZE.0 as f32 / 2.0, SIZE.1 as f32 / 2.0];
+        for (now, seen) in path.iter().zip(foot) {
+            for axis in 0..2 {
+                let from_middle = (foot[0][axis] - middle[axis]) * now.zoom + now.near[axis];
+                let error = (from_middle + middle[axis] - seen[axis]).abs();
+                assert!(error < 0.01, "{motion:?}: {now:?} for {seen:?}");
+            }
         }
     }
 }

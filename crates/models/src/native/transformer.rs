@@ -8,9 +8,10 @@
 
 use std::ops::Range;
 
-use kinora_nn::{Linear, RmsNorm, Rope, RopeAxis, SwiGlu, Weights, WeightsError, frequencies};
+use kinora_nn::{Linear, RmsNorm, Rope, SwiGlu, Weights, WeightsError, frequencies};
 use kinora_tensor::{Attention, DType, Heads, Modulation, Precision, Rotary, Tensor};
 
+use super::camera::{CameraPath, FEATURES, Places};
 use super::codec::LATENT_STRIDE;
 use super::config::Config;
 use super::text::{NORM_EPS, TextStates};
@@ -25,6 +26,7 @@ pub struct Transformer {
     /// Seconds between two latent frames.
     seconds: f64,
     patch_in: Linear,
+    camera: Linear,
     time1: Linear,
     time2: Linear,
     slots: Linear,
@@ -42,6 +44,17 @@ pub struct Conditioning {
     words: Vec<usize>,
     /// F32 `[b, d]`.
     slots: Tensor,
+    cameras: Vec<CameraPath>,
+}
+
+impl Conditioning {
+    /// The same clips with cameras that move, one path each.
+    #[must_use]
+    pub fn filmed(mut self, cameras: Vec<CameraPath>) -> Self {
+        assert_eq!(cameras.len(), self.words.len(), "one camera a clip");
+        self.cameras = cameras;
+        self
+    }
 }
 
 /// What the transformer makes of noisy clips.
@@ -178,6 +191,7 @@ impl Transformer {
             patch_reach: reach,
             seconds: LATENT_STRIDE as f64 / config.transformer.fps as f64,
             patch_in: Linear::load(&whole.at("patch_in"), d, token)?,
+            camera: Linear::load_without_bias(&exact("camera"), d, FEATURES)?,
             time1: Linear::load(&exact("time1"), d, 2 * TIME_WAVES)?,
             time2: Linear::load(&exact("time2"), d, d)?,
             slots: Linear::load_without_bias(&exact("slots"), d, classes)?,
@@ -211,6 +225,7 @@ impl Transformer {
                     .collect(),
                 None => Vec::new(),
             },
+            cameras: vec![CameraPath::new(); words.len()],
             words,
             slots: self.slots.forward(&Tensor::concat(&beliefs, 0)),
         }
@@ -261,13 +276,16 @@ impl Transformer {
             .reshape(&[b * t * rows, p, columns, p * c])
             .permute([0, 2, 1, 3]);
         let n = t * rows * columns;
-        let mut x = self.patch_in.forward(&tokens.reshape(&[b, n, p * p * c])); // [b, n, d]
-
+        let x = self.patch_in.forward(&tokens.reshape(&[b, n, p * p * c])); // [b, n, d]
         let d = x.last_dim();
+
+        let places = Places::new([t, rows, columns], &conditioning.cameras);
+        let moved = self.camera.forward(&places.features(b));
+        let mut x = x.add(&moved.to_dtype(x.dtype()));
 
         let time = self.time(&levels, conditioning); // [l, d]
         let table = self.modulation.forward(&time); // [l, 6d]
-        let rope = self.rope(t, rows, columns);
+        let rope = self.rope(&places);
         let keys: Vec<usize> = conditioning.words.iter().map(|words| n + words).collect();
         let frame = Frame {
             rotary: rope.rotary(),
@@ -313,30 +331,27 @@ impl Transformer {
         time.add(&conditioning.slots.gather(&levels.clip)).silu()
     }
 
-    /// Rotary tables of the tokens: time in seconds, y and x in units of sqrt(area).
-    fn rope(&self, t: usize, rows: usize, columns: usize) -> Rope {
+    /// Rotary tables of the tokens: time in seconds, y and x in units of sqrt(area). The pairs of an axis
+    /// take turns at a token's three places.
+    fn rope(&self, places: &Places) -> Rope {
         let pairs = self.head_dim / 2;
         let t_pairs = pairs / 4;
         let y_pairs = (pairs - t_pairs) / 2;
-        let unit = 1.0 / ((rows * columns) as f64).sqrt();
-        let centred = |count: usize| {
-            (0..count)
-                .map(|i| (i as f64 - (count as f64 - 1.0) / 2.0) * unit)
-                .collect()
-        };
-        let space = |count, pairs| RopeAxis {
-            positions: centred(count),
-            frequencies: frequencies(8.0, 0.4, pairs),
-        };
-        let time = RopeAxis {
-            positions: (0..t).map(|i| i as f64 * self.seconds).collect(),
-            frequencies: frequencies(40.0, 1.0, t_pairs),
-        };
-        Rope::grid(&[
-            time,
-            space(rows, y_pairs),
-            space(columns, pairs - t_pairs - y_pairs),
-        ])
+        let time = frequencies(40.0, 1.0, t_pairs);
+        let axes = [y_pairs, pairs - t_pairs - y_pairs].map(|pairs| frequencies(8.0, 0.4, pairs));
+        let mut angles = Vec::new();
+        places.each(|view, frame, [x, y]| {
+            let seconds = frame as f64 * self.seconds;
+            let planes = view.places([x, y]);
+            angles.extend(time.iter().map(|frequency| seconds * frequency));
+            for (axis, frequencies) in [1, 0].into_iter().zip(&axes) {
+                let turns = frequencies.iter().enumerate();
+                angles.extend(turns.map(|(i, frequency)| planes[i % 3][axis] * frequency));
+            }
+        });
+        let [t, rows, columns] = places.dims;
+        let dims = [places.cameras.len(), t * rows * columns, pairs];
+        Rope::of_angles(&dims, &angles)
     }
 }
 

@@ -1,8 +1,10 @@
 //! One training example: a program, its caption, and what the text encoder reads of it.
 
-use kinora_filmset::program::{Aspect, Program};
+use kinora_filmset::program::{Aspect, CameraMove, Program};
 use kinora_filmset::script::random::{Rng, mix};
 use kinora_filmset::script::{Caption, Recipe, Split, Style, caption, sample};
+use kinora_filmset::{Moved, camera_path};
+use kinora_models::native::{CameraPath, LATENT_STRIDE, View};
 use kinora_nn::tokenizer::{NGRAMS_PER_WORD, WordTokenizer};
 use serde::Serialize;
 
@@ -45,6 +47,8 @@ pub struct Said<'a> {
     units: Vec<u8>,
     /// What the caption says; 0 = not said.
     slots: &'a [u8],
+    /// How the camera moves.
+    camera: CameraPath,
 }
 
 /// What stands before a clip's frames in a stream.
@@ -134,7 +138,33 @@ impl Example {
             numbers: tokens.iter().map(|token| token.number).collect(),
             units: tokens.iter().map(|token| token.unit as u8).collect(),
             slots: &self.caption.slots,
+            camera: self.camera(),
         }
+    }
+
+    /// How the camera moves: a view a latent frame, the mean of the frames that it stands for; none where
+    /// it rests, and of a still.
+    pub fn camera(&self) -> CameraPath {
+        let rests = self.program.camera.motion == CameraMove::Static;
+        if self.frames == 1 || rests {
+            return CameraPath::new();
+        }
+        let (width, height) = self.program.aspect.size();
+        let unit = (width as f32 * height as f32).sqrt();
+        let moved = camera_path(&self.program, (width, height));
+        let mean = |frames: &[Moved]| {
+            let of = |number: fn(&Moved) -> f32| {
+                frames.iter().map(number).sum::<f32>() / frames.len() as f32
+            };
+            View {
+                zoom: of(|moved| moved.zoom.ln()),
+                near: [of(|moved| moved.near[0]), of(|moved| moved.near[1])].map(|x| x / unit),
+                far: [of(|moved| moved.far[0]), of(|moved| moved.far[1])].map(|x| x / unit),
+            }
+        };
+        let (first, others) = moved.split_at(1);
+        let others = others.chunks(LATENT_STRIDE);
+        std::iter::once(first).chain(others).map(mean).collect()
     }
 
     /// The header for frames of `size`.

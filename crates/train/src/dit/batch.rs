@@ -1,7 +1,7 @@
 //! Clips of one step: noised, with what their captions say.
 
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::TextStates;
+use kinora_models::native::{CameraPath, TextStates};
 use kinora_tensor::Tensor;
 
 use super::plan::Bucket;
@@ -52,6 +52,8 @@ pub struct Batch {
     pub cover: Vec<f32>,
     /// What each clip's caption says.
     pub texts: Vec<TextStates>,
+    /// How each clip's camera moves.
+    pub cameras: Vec<CameraPath>,
     /// Each clip's first subject.
     pub subjects: Vec<Option<Subject>>,
 }
@@ -85,6 +87,10 @@ impl Batch {
                     let shown = !rng.chance(TEXT_DROPOUT);
                     texts.read(if shown { clip.header().said(rng) } else { "" })
                 })
+                .collect(),
+            cameras: clips
+                .iter()
+                .map(|clip| clip.header().camera.clone())
                 .collect(),
             subjects: clips.iter().map(|clip| clip.header().subject).collect(),
         })

@@ -19,7 +19,7 @@ use super::run::PART;
 use super::texts::Texts;
 use super::trainer::Trainer;
 use crate::cache::Subject;
-use crate::data::Source;
+use crate::data::{Example, Source};
 use crate::eval::model;
 
 /// Options of `kinora-train bench`.
@@ -114,7 +114,9 @@ fn random(bucket: Bucket, channels: usize, texts: &mut Texts) -> Batch {
     };
     let (clean, noise) = (noise(), noise());
     let source = Source::new(bucket.frames as u32, Some(Aspect::Wide), Split::Train);
-    let examples = (0..bucket.clips as u64).map(|seed| source.draw(seed));
+    let examples: Vec<Example> = (0..bucket.clips as u64)
+        .map(|seed| source.draw(seed))
+        .collect();
     let mut rng = Rng::new(2);
     Batch {
         clean,
@@ -124,8 +126,10 @@ fn random(bucket: Bucket, channels: usize, texts: &mut Texts) -> Batch {
             .collect(),
         cover: vec![0.1; bucket.clips * t * h * w],
         texts: examples
+            .iter()
             .map(|example| texts.read(&example.caption.text))
             .collect(),
+        cameras: examples.iter().map(Example::camera).collect(),
         subjects: (0..bucket.clips)
             .map(|i| {
                 Some(Subject {

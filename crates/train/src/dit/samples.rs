@@ -11,7 +11,7 @@ use kinora_diffusion::{Guidance, Schedule};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::{Conditioning, Config, Decoder, PIXEL_STRIDE, Transformer};
+use kinora_models::native::{CameraPath, Conditioning, Config, Decoder, PIXEL_STRIDE, Transformer};
 use kinora_nn::WeightFile;
 use kinora_tensor::{Precision, Tensor};
 
@@ -41,7 +41,8 @@ const GUIDANCE: Guidance = Guidance {
 pub struct Samples {
     config: Config,
     decoder: Decoder,
-    captions: Vec<String>,
+    /// How cameras move, and what was written of their clips.
+    clips: Vec<(CameraPath, String)>,
 }
 
 impl Samples {
@@ -52,11 +53,14 @@ impl Samples {
     pub fn open(folder: &Path, config: &Config, clips: usize) -> Result<Self> {
         let file = WeightFile::open_part(folder, codec::PART)?;
         let source = Source::new(25, Some(Aspect::Wide), Split::HeldOut);
-        let caption = |i: usize| source.draw(FIRST_SEED + i as u64).caption.text;
+        let clip = |i: usize| {
+            let example = source.draw(FIRST_SEED + i as u64);
+            (example.camera(), example.caption.text)
+        };
         Ok(Self {
             config: config.clone(),
             decoder: Decoder::load(&file.weights(Precision::Bf16), &config.codec)?,
-            captions: (0..clips).map(caption).collect(),
+            clips: (0..clips).map(clip).collect(),
         })
     }
 
@@ -65,7 +69,7 @@ impl Samples {
     /// # Errors
     /// When a file cannot be written.
     pub fn draw(&self, trainer: &Trainer, texts: &mut Texts, folder: &Path) -> Result<()> {
-        if self.captions.is_empty() {
+        if self.clips.is_empty() {
             return Ok(());
         }
         let file = WeightFile::of_tensors("the averaged weights", trainer.averaged().clone());
@@ -75,10 +79,11 @@ impl Samples {
         let (width, height) = Aspect::Wide.size();
         let (width, height) = (width as usize, height as usize);
         let columns = SHOWN.len() * (width + GAP) - GAP;
-        let rows = self.captions.len() * (height + GAP) - GAP;
+        let rows = self.clips.len() * (height + GAP) - GAP;
         let mut sheet = Sheet::new(columns, rows, [24; 3]);
-        for (row, caption) in self.captions.iter().enumerate() {
+        for (row, (camera, caption)) in self.clips.iter().enumerate() {
             let said = model.condition(&texts.read(caption));
+            let said = said.filmed(vec![camera.clone()]);
             let latents = self.generate(&model, &said, &empty, &mut rng);
             let frames = self.decoder.stream().push(&latents).to_vec();
             for (column, frame) in SHOWN.into_iter().enumerate() {
@@ -89,10 +94,11 @@ impl Samples {
                 sheet.paste(&frame, width, at);
             }
         }
+        let captions: Vec<&str> = self.clips.iter().map(|(_, caption)| &**caption).collect();
         let path = folder.join(format!("grid-{:06}.png", trainer.steps()));
         let written: io::Result<()> = sheet
             .write(&path)
-            .and_then(|()| fs::write(folder.join("grid.txt"), self.captions.join("\n")));
+            .and_then(|()| fs::write(folder.join("grid.txt"), captions.join("\n")));
         written.with_context(|| format!("cannot write {}", path.display()))
     }
 
