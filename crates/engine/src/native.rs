@@ -326,9 +326,14 @@ impl VideoModel for Loaded {
         let camera = self.reader.camera(&clip.prompt, size, t, held);
         Ok(Box::new(Guided {
             model: &self.transformer,
+            // Where nothing is given its camera rests, and guidance leads towards the move as towards the
+            // words. From given frames it would lead away from them: what comes into view is contrasted with
+            // what is there, and burns out.
+            negative: match held {
+                [] => condition(&clip.negative),
+                _ => condition(&clip.negative).filmed(vec![camera.clone()]),
+            },
             prompt: condition(&clip.prompt).filmed(vec![camera]),
-            // Its camera rests: guidance leads towards the move as towards the words.
-            negative: condition(&clip.negative),
             held: held.to_vec(),
         }))
     }
