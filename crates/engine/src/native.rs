@@ -269,11 +269,11 @@ impl Reader {
 
     /// How the camera moves in a clip of `t` latent frames: as its prompt says, or not at all where the first
     /// and the last are `held`, as a loop's are.
-    fn camera(&self, prompt: &str, size: Size, t: usize, held: &[usize]) -> CameraPath {
+    fn camera(&self, prompt: &TextStates, size: Size, t: usize, held: &[usize]) -> CameraPath {
         if [0, t - 1].iter().all(|frame| held.contains(frame)) {
             return CameraPath::new();
         }
-        let readings = self.read(prompt);
+        let readings = self.readings(prompt);
         let said = |slot: &str| {
             let reading = readings.iter().find(|reading| reading.slot == slot);
             reading.map(|reading| reading.value.as_str())
@@ -289,7 +289,11 @@ impl Reader {
 
     /// What a text says, surest first.
     pub(crate) fn read(&self, text: &str) -> Vec<Reading> {
-        let belief = self.encode(text).belief.to_vec();
+        self.readings(&self.encode(text))
+    }
+
+    fn readings(&self, text: &TextStates) -> Vec<Reading> {
+        let belief = text.belief.to_vec();
         let mut at = 0;
         let mut readings = Vec::new();
         for slot in self.text.slots() {
@@ -320,20 +324,22 @@ impl VideoModel for Loaded {
     }
 
     fn denoiser<'a>(&'a self, clip: &Effective, held: &[usize]) -> Result<Box<dyn Denoiser + 'a>> {
-        let condition = |text: &str| self.transformer.condition(&self.reader.encode(text));
+        let prompt = self.reader.encode(&clip.prompt);
+        let negative = self.reader.encode(&clip.negative);
+        let negative = self.transformer.condition(&negative);
         let t = latent_frames(clip.timing.native_frames);
         let size = clip.framing.native;
-        let camera = self.reader.camera(&clip.prompt, size, t, held);
+        let camera = self.reader.camera(&prompt, size, t, held);
         Ok(Box::new(Guided {
             model: &self.transformer,
             // Where nothing is given its camera rests, and guidance leads towards the move as towards the
             // words. From given frames it would lead away from them: what comes into view is contrasted with
             // what is there, and burns out.
             negative: match held {
-                [] => condition(&clip.negative),
-                _ => condition(&clip.negative).filmed(vec![camera.clone()]),
+                [] => negative,
+                _ => negative.filmed(vec![camera.clone()]),
             },
-            prompt: condition(&clip.prompt).filmed(vec![camera]),
+            prompt: self.transformer.condition(&prompt).filmed(vec![camera]),
             held: held.to_vec(),
         }))
     }
@@ -452,7 +458,9 @@ mod tests {
         let bundle = Bundle::embedded().next().expect("kinora-1");
         let native = Native::open(bundle).expect("a model");
         let reader = native.reader().expect("a text encoder");
-        let path = |prompt: &str, held: &[usize]| reader.camera(prompt, SIZES[0], 13, held);
+        let path = |prompt: &str, held: &[usize]| {
+            reader.camera(&reader.encode(prompt), SIZES[0], 13, held)
+        };
         let pan = "a lighthouse at noon, slow pan left";
         let last = path(pan, &[0]).pop().expect("a view a latent frame");
         let shift = [last.near[0], 0.0];
