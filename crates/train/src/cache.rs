@@ -1,9 +1,9 @@
 //! The latent cache: film that was rendered and encoded once.
 //!
 //! A shard is a safetensors file: `latents` F16 `[n, t, h, w, c]`, `cover` F16 `[n, t, h, w]` (the share
-//! of a latent's pixels that subjects cover), and in its metadata the format, the captions and how cameras move. Shards
-//! are written whole or not at all and named by shape, frames and number, so that a cache can be
-//! completed and read while it grows. `oracle/native/shards.py` is the same in Python.
+//! of a latent's pixels that subjects cover), and in its metadata the format, the captions and how
+//! cameras move. Shards are written whole or not at all and named by shape, frames and number, so that
+//! a cache can be completed and read while it grows. `oracle/native/shards.py` is the same in Python.
 
 mod reading;
 mod writing;
