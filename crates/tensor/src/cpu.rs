@@ -17,6 +17,7 @@ mod pool;
 mod reference;
 mod rows;
 mod simd;
+mod winograd;
 
 pub use isa::{Isa, IsaError, with_isa};
 pub(crate) use pack::PackColumns;

@@ -116,6 +116,7 @@ fn conv_at_odd_sizes() {
         [2, 5, 7, 32, 33],
         [3, 9, 4, 20, 48],
         [1, 33, 18, 64, 64],
+        [2, 23, 22, 40, 70],
     ] {
         for (dtype, precision) in DTYPES.iter().flat_map(|d| PRECISIONS.map(|p| (*d, p))) {
             let x = random(&[t, h, w, c], dtype, 1);
@@ -169,20 +170,30 @@ fn conv_at_odd_sizes() {
 
 #[test]
 fn a_stream_of_frames_is_the_whole_clip() {
-    let x = random(&[5, 8, 6, 32], DType::Bf16, 1);
     let weight = ConvWeight::new(&random(&[32, 64, 3, 3], DType::F32, 2), 2, Precision::Bf16);
-    let whole = x.conv(&weight, &Conv::default());
-    let mut parts = Vec::new();
-    for frame in 0..5 {
-        let past = (frame > 0).then(|| x.slice(frame - 1..frame));
-        let options = Conv {
-            past: past.as_ref(),
-            ..Conv::default()
-        };
-        parts.push(x.slice(frame..frame + 1).conv(&weight, &options));
+    for [h, w] in [[8, 6], [22, 25]] {
+        let x = random(&[5, h, w, 32], DType::Bf16, 1);
+        for isa in Isa::available() {
+            let conv = |x: &Tensor, options: &Conv| with_isa(isa, || x.conv(&weight, options));
+            let whole = conv(&x, &Conv::default());
+            let mut parts = Vec::new();
+            for frame in 0..5 {
+                let past = (frame > 0).then(|| x.slice(frame - 1..frame));
+                let options = Conv {
+                    past: past.as_ref(),
+                    ..Conv::default()
+                };
+                parts.push(conv(&x.slice(frame..frame + 1), &options));
+            }
+            let joined = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0);
+            assert_eq!(
+                joined.as_bf16(),
+                whole.as_bf16(),
+                "{h} x {w}, {}",
+                isa.name()
+            );
+        }
     }
-    let joined = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0);
-    assert_eq!(joined.as_bf16(), whole.as_bf16());
 }
 
 #[test]

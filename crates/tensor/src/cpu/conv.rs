@@ -13,6 +13,7 @@ use super::gemm::{Finish, Multiplicand, Operand, Product, STRIP, Tile, convert, 
 use super::linear::{End, product};
 use super::pool::{Shared, parallel_for};
 use super::simd::{Kernel, LANES, Simd, SimdElement, Vector, dispatch};
+use super::winograd;
 use crate::buffer::Buffer;
 use crate::dtype::with_element;
 use crate::ops::{Activation, Conv};
@@ -24,11 +25,20 @@ const BAND_BYTES: usize = 512 << 10;
 
 pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) -> Tensor {
     let dims = options.result_dims(x, weight);
-    let panels = weight.panels();
     with_element!(x.dtype(), T => Tensor::build(&dims, |out: &mut [T]| {
         let out = Shared::new(out);
         let bias = options.bias.map(Tensor::as_f32);
         let residual = options.residual.map(Tensor::as_slice::<T>);
+        let clip = Clip {
+            frames: x.as_slice::<T>(),
+            past: options.past.map_or(&[], Tensor::as_slice::<T>),
+            shape: x.dims(),
+        };
+        let end = Pixels { out, size: dims, bias, residual, relu: options.relu };
+        if winograd::suits(isa, weight, options, dims) {
+            return winograd::conv(isa, clip, weight, options, end);
+        }
+        let panels = weight.panels();
         if weight.kernel() == 1 && weight.frames() == 1 && options.stride == 1 {
             let activation = if options.relu { Activation::Relu } else { Activation::None };
             // The activation comes after the residual, which `End` adds last.
@@ -41,18 +51,33 @@ pub(super) fn conv(isa: Isa, x: &Tensor, weight: &ConvWeight, options: &Conv) ->
                 return product(isa, x, panels, &end);
             }
         }
-        let job = Job {
-            frames: x.as_slice::<T>(),
-            past: options.past.map_or(&[], Tensor::as_slice::<T>),
-            shape: x.dims(),
-            grid: Grid::new(weight, options, [dims[1], dims[2]]),
-            panels,
-            end: Positions {
-                out, size: dims, bias, residual, relu: options.relu, frame: 0, row: 0, width: 0,
-            },
-        };
+        let grid = Grid::new(weight, options, [dims[1], dims[2]]);
+        let job = Job { clip, grid, panels, end };
         with_factors!(isa, panels.precision(), A, B => job.run::<A, B>(isa));
     }))
+}
+
+/// Frames and those before the first.
+#[derive(Clone, Copy)]
+pub(super) struct Clip<'a, T> {
+    frames: &'a [T],
+    /// Oldest first.
+    past: &'a [T],
+    /// `[t, h, w, c]`.
+    pub(super) shape: [usize; 4],
+}
+
+impl<T> Clip<'_, T> {
+    /// The frame `back` before `frame`; none where the past does not reach.
+    #[inline(always)]
+    pub(super) fn frame(&self, frame: usize, back: usize) -> Option<&[T]> {
+        let len = self.shape[1] * self.shape[2] * self.shape[3];
+        if frame >= back {
+            return Some(&self.frames[(frame - back) * len..][..len]);
+        }
+        let first = self.past.len().checked_sub((back - frame) * len)?;
+        Some(&self.past[first..first + len])
+    }
 }
 
 /// The geometry of the scratch memory.
@@ -126,13 +151,10 @@ impl Grid {
 }
 
 struct Job<'a, T> {
-    frames: &'a [T],
-    /// Frames before the first, oldest first.
-    past: &'a [T],
-    shape: [usize; 4],
+    clip: Clip<'a, T>,
     grid: Grid,
     panels: &'a Panels,
-    end: Positions<'a, T>,
+    end: Pixels<'a, T>,
 }
 
 impl<T: SimdElement> Job<'_, T> {
@@ -140,7 +162,7 @@ impl<T: SimdElement> Job<'_, T> {
         let band = self.grid.band(size_of::<A>());
         let bands = self.grid.out[0].div_ceil(band);
         let offsets = self.grid.offsets(band);
-        parallel_for(self.shape[0] * bands, |chunk| {
+        parallel_for(self.clip.shape[0] * bands, |chunk| {
             let (frame, row) = (chunk / bands, chunk % bands * band);
             let mut scratch = Buffer::arbitrary(self.grid.len(band) * size_of::<A>());
             dispatch(
@@ -157,17 +179,6 @@ impl<T: SimdElement> Job<'_, T> {
                 },
             );
         });
-    }
-
-    /// The frame `back` before `frame`; none where the past does not reach.
-    #[inline(always)]
-    fn frame(&self, frame: usize, back: usize) -> Option<&[T]> {
-        let len = self.shape[1] * self.shape[2] * self.shape[3];
-        if frame >= back {
-            return Some(&self.frames[(frame - back) * len..][..len]);
-        }
-        let first = self.past.len().checked_sub((back - frame) * len)?;
-        Some(&self.past[first..first + len])
     }
 }
 
@@ -200,10 +211,10 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Kernel for Band<'_, T, A, B
         let (rows, panels) = (self.rows * grid.width(), self.panels);
         let range = 0..self.job.panels.columns / PANEL;
         let finish = Positions {
+            end: self.job.end,
             frame: self.frame,
             row: self.row,
             width: grid.width(),
-            ..self.job.end
         };
         Product {
             a,
@@ -221,18 +232,18 @@ impl<T: SimdElement, A: Multiplicand<B>, B: Element> Band<'_, T, A, B> {
     #[inline(always)]
     fn gather<S: Simd>(&mut self, s: S) {
         let (job, grid) = (self.job, &self.job.grid);
+        let [_, h, w, c] = job.clip.shape;
         let line = grid.width() * grid.channels;
         for plane in 0..grid.depth * grid.planes * grid.planes {
-            let frame = job.frame(self.frame, plane / grid.planes / grid.planes);
+            let frame = job
+                .clip
+                .frame(self.frame, plane / grid.planes / grid.planes);
             let py = plane / grid.planes % grid.planes;
             let px = plane % grid.planes;
             for j in 0..self.rows + grid.border {
                 let y = (grid.stride * (self.row + j) + py).checked_sub(grid.before);
-                let source = match (frame, y.filter(|&y| y < job.shape[1])) {
-                    (Some(frame), Some(y)) => {
-                        let len = job.shape[2] * job.shape[3];
-                        Some(&frame[y * len..(y + 1) * len])
-                    }
+                let source = match (frame, y.filter(|&y| y < h)) {
+                    (Some(frame), Some(y)) => Some(&frame[y * w * c..(y + 1) * w * c]),
                     _ => None,
                 };
                 let start = plane * grid.plane(self.full) + j * line;
@@ -255,7 +266,7 @@ fn gather_line<S: Simd, T: SimdElement, A: SimdElement>(
     out: &mut [A],
     px: usize,
 ) {
-    let (grid, c) = (&job.grid, job.shape[3]);
+    let (grid, [_, _, w, c]) = (&job.grid, job.clip.shape);
     let round = job.panels.precision() == Precision::Bf16;
     if grid.stride == 1 && c == grid.channels {
         let (left, rest) = out.split_at_mut(grid.before * c);
@@ -266,7 +277,7 @@ fn gather_line<S: Simd, T: SimdElement, A: SimdElement>(
     }
     for (i, out) in out.chunks_exact_mut(grid.channels).enumerate() {
         let x = (grid.stride * i + px).checked_sub(grid.before);
-        match x.filter(|&x| x < job.shape[2]) {
+        match x.filter(|&x| x < w) {
             Some(x) => {
                 convert(s, &source[x * c..(x + 1) * c], &mut out[..c], round);
                 out[c..].fill(A::default());
@@ -276,15 +287,56 @@ fn gather_line<S: Simd, T: SimdElement, A: SimdElement>(
     }
 }
 
-/// Bias, residual and relu, at the positions that are not border.
+/// Bias, residual and relu of each pixel.
 #[derive(Clone, Copy)]
-struct Positions<'a, T> {
+pub(super) struct Pixels<'a, T> {
     out: Shared<'a, T>,
     /// `[t, h, w, c]` of the output.
-    size: [usize; 4],
+    pub(super) size: [usize; 4],
     bias: Option<&'a [f32]>,
     residual: Option<&'a [T]>,
     relu: bool,
+}
+
+impl<T: SimdElement> Pixels<'_, T> {
+    /// Of sixteen channels from `column`.
+    #[inline(always)]
+    pub(super) fn bias<S: Simd>(&self, s: S, column: usize) -> S::V {
+        match self.bias {
+            Some(bias) => f32::load_some(s, &bias[column..bias.len().min(column + LANES)]),
+            None => s.splat(0.0),
+        }
+    }
+
+    /// Stores sixteen channels from `column`, whose sums have their bias.
+    ///
+    /// # Safety
+    /// No other thread stores them.
+    #[inline(always)]
+    pub(super) unsafe fn store<S: Simd>(
+        &self,
+        s: S,
+        [frame, y, x]: [usize; 3],
+        column: usize,
+        mut sum: S::V,
+    ) {
+        let [_, h, w, channels] = self.size;
+        let at = ((frame * h + y) * w + x) * channels + column;
+        let range = at..at + LANES.min(channels - column);
+        if let Some(residual) = self.residual {
+            sum = sum + T::load_some(s, &residual[range.clone()]);
+        }
+        if self.relu {
+            sum = sum.max(s.splat(0.0));
+        }
+        // SAFETY: as the caller promises.
+        T::store_some(sum, unsafe { self.out.part(range) });
+    }
+}
+
+/// The positions of a band that are not border.
+struct Positions<'a, T> {
+    end: Pixels<'a, T>,
     frame: usize,
     row: usize,
     /// Positions along a row, border included.
@@ -296,7 +348,7 @@ impl<T: SimdElement> Finish for Positions<'_, T> {
     fn tile<S: Simd>(&self, s: S, sums: &Tile, first_row: usize, rows: usize, panel: usize) {
         for half in 0..PANEL / LANES {
             let column = panel * PANEL + half * LANES;
-            if column < self.size[3] {
+            if column < self.end.size[3] {
                 self.half(s, &sums.0[..rows], first_row, half, column);
             }
         }
@@ -314,25 +366,14 @@ impl<T: SimdElement> Positions<'_, T> {
         half: usize,
         column: usize,
     ) {
-        let [_, h, w, channels] = self.size;
-        let count = LANES.min(channels - column);
-        let bias = match self.bias {
-            Some(bias) => f32::load_some(s, &bias[column..column + count]),
-            None => s.splat(0.0),
-        };
+        let bias = self.end.bias(s, column);
         let (mut y, mut x) = (first_row / self.width, first_row % self.width);
         for sums in sums {
-            if x < w {
-                let at = ((self.frame * h + self.row + y) * w + x) * channels + column;
-                let mut sum = s.load(&sums.as_chunks().0[half]) + bias;
-                if let Some(residual) = self.residual {
-                    sum = sum + T::load_some(s, &residual[at..at + count]);
-                }
-                if self.relu {
-                    sum = sum.max(s.splat(0.0));
-                }
+            if x < self.end.size[2] {
+                let sum = s.load(&sums.as_chunks().0[half]) + bias;
+                let place = [self.frame, self.row + y, x];
                 // SAFETY: each pixel belongs to one band.
-                T::store_some(sum, unsafe { self.out.part(at..at + count) });
+                unsafe { self.end.store(s, place, column, sum) };
             }
             x += 1;
             if x == self.width {

@@ -45,6 +45,16 @@ pub(super) struct Sums<'a> {
 }
 
 impl Sums<'_> {
+    /// For stretch `i` of a product's inputs: all but the first add to the sums before.
+    #[inline(always)]
+    fn stretch(&mut self, i: usize) -> Sums<'_> {
+        Sums {
+            data: self.data,
+            stride: self.stride,
+            keep: self.keep || i > 0,
+        }
+    }
+
     #[inline(always)]
     pub(super) fn check(&self) {
         assert!(
@@ -67,7 +77,7 @@ pub(super) struct Operand<'a, A> {
     pub(super) offsets: &'a [usize],
 }
 
-impl<A> Operand<'_, A> {
+impl<A: Copy> Operand<'_, A> {
     /// The first element of the 16 rows from `first_row`, checked to lie inside with all slices.
     #[inline(always)]
     pub(super) fn tile(&self, first_row: usize) -> *const A {
@@ -97,6 +107,16 @@ impl<A> Operand<'_, A> {
             r += 1;
         }
         rows
+    }
+
+    /// What meets stretch `i` of so many slices of a panel.
+    #[inline(always)]
+    fn stretch(&self, i: usize, slices: usize) -> Self {
+        let offsets = &self.offsets[i * slices..];
+        Self {
+            offsets: &offsets[..slices.min(offsets.len())],
+            ..*self
+        }
     }
 
     #[inline(always)]
@@ -180,13 +200,15 @@ impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
 /// fit in registers.
 macro_rules! for_rows {
     ($kernel:ident, $s:expr, $a:expr, $panel:expr, $first_row:expr, $sums:expr) => {
-        for row in (0..STRIP).step_by(S::GEMM_ROWS) {
-            let from = $first_row + row;
-            if S::GEMM_ROWS == 8 {
-                $kernel::<S, 8, 2>($s, $a, $panel, (from, row, 0), $sums);
-            } else {
-                $kernel::<S, 4, 1>($s, $a, $panel, (from, row, 0), $sums);
-                $kernel::<S, 4, 1>($s, $a, $panel, (from, row, 1), $sums);
+        if S::GEMM_ROWS == 8 {
+            for row in (0..STRIP).step_by(8) {
+                $kernel::<S, 8, 2>($s, $a, $panel, ($first_row + row, row, 0), $sums);
+            }
+        } else {
+            for half in 0..2 {
+                for row in (0..STRIP).step_by(4) {
+                    $kernel::<S, 4, 1>($s, $a, $panel, ($first_row + row, row, half), $sums);
+                }
             }
         }
     };
@@ -220,6 +242,12 @@ impl Multiply<Self> for bf16 {
     }
 }
 
+/// Slices of a panel that all rows of a strip meet before the next ones, so that they stay in the first
+/// cache: 8 KiB.
+const fn stretch<B>() -> usize {
+    (8 << 10) / (SLICE * PANEL * size_of::<B>())
+}
+
 impl Multiply<bf16> for f32 {
     type Machine = ();
 
@@ -234,7 +262,11 @@ impl Multiply<bf16> for f32 {
         panel: &[bf16],
         sums: &mut Sums,
     ) {
-        for_rows!(rows_bf16, s, a, panel, first_row, sums);
+        let slices = stretch::<bf16>();
+        for (i, panel) in panel.chunks(slices * SLICE * PANEL).enumerate() {
+            let (a, mut sums) = (a.stretch(i, slices), sums.stretch(i));
+            for_rows!(rows_bf16, s, &a, panel, first_row, &mut sums);
+        }
     }
 }
 
@@ -252,7 +284,11 @@ impl Multiply<Self> for f32 {
         panel: &[Self],
         sums: &mut Sums,
     ) {
-        for_rows!(rows_f32, s, a, panel, first_row, sums);
+        let slices = stretch::<Self>();
+        for (i, panel) in panel.chunks(slices * SLICE * PANEL).enumerate() {
+            let (a, mut sums) = (a.stretch(i, slices), sums.stretch(i));
+            strip_f32(s, &a, first_row, panel, &mut sums);
+        }
     }
 }
 
@@ -319,6 +355,26 @@ fn rows_bf16<S: Simd, const R: usize, const H: usize>(
     put(s, &all, to, half, sums);
 }
 
+/// A strip times some slices of a panel of f32.
+#[inline(always)]
+fn strip_f32<S: Simd>(s: S, a: &Operand<f32>, first_row: usize, panel: &[f32], sums: &mut Sums) {
+    if S::GEMM_ROWS == 8 {
+        for row in (0..STRIP).step_by(8) {
+            rows_f32::<S, 8, 2>(s, a, panel, (first_row + row, row, 0), sums);
+        }
+        return;
+    }
+    // Six rows are as many as leave registers for a line and a number: a line is loaded less often.
+    for half in 0..2 {
+        for row in (0..24).step_by(6) {
+            rows_f32::<S, 6, 1>(s, a, panel, (first_row + row, row, half), sums);
+        }
+        for row in [24, 28] {
+            rows_f32::<S, 4, 1>(s, a, panel, (first_row + row, row, half), sums);
+        }
+    }
+}
+
 /// `R` rows times `H` halves of a panel of f32.
 #[inline(always)]
 fn rows_f32<S: Simd, const R: usize, const H: usize>(
@@ -328,9 +384,9 @@ fn rows_f32<S: Simd, const R: usize, const H: usize>(
     (from, to, half): (usize, usize, usize),
     sums: &mut Sums,
 ) {
+    let lines = panel.as_chunks::<LANES>().0;
     let mut all = [[s.splat(0.0); H]; R];
-    let lines = panel.as_chunks::<LANES>().0.as_chunks::<2>().0;
-    let slices = lines.as_chunks::<SLICE>().0;
+    let slices = lines.as_chunks::<2>().0.as_chunks::<SLICE>().0;
     for (slice, &offset) in slices.iter().zip(a.offsets) {
         let rows = a.rows::<R>(from, offset);
         for (k, halves) in slice.iter().enumerate() {

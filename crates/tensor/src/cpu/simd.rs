@@ -166,6 +166,9 @@ pub(crate) trait SimdElement: Element {
     /// Two inputs of sixteen outputs, where they stand in a panel that goes on from the first.
     fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]);
 
+    /// What [`SimdElement::store_inputs`] stored.
+    fn load_inputs<S: Simd>(s: S, panel: &[Self]) -> (S::V, S::V);
+
     /// Columns of at most 32 rows of `width` as the rows of one tile of a left factor, zeros where there
     /// is nothing; rounded to bf16 with `round`.
     fn turn<S: Simd, T: SimdElement>(
@@ -220,6 +223,14 @@ impl SimdElement for f32 {
     }
 
     #[inline(always)]
+    fn load_inputs<S: Simd>(s: S, panel: &[Self]) -> (S::V, S::V) {
+        (
+            Self::load_some(s, &panel[..LANES]),
+            Self::load_some(s, &panel[PANEL..PANEL + LANES]),
+        )
+    }
+
+    #[inline(always)]
     fn turn<S: Simd, T: SimdElement>(
         _: S,
         rows: &[T],
@@ -253,6 +264,11 @@ impl SimdElement for bf16 {
     fn store_inputs<V: Vector>(even: V, odd: V, panel: &mut [Self]) {
         let line = panel.first_chunk_mut().expect("a line of a panel");
         even.store_pairs(odd, line);
+    }
+
+    #[inline(always)]
+    fn load_inputs<S: Simd>(s: S, panel: &[Self]) -> (S::V, S::V) {
+        s.load_pairs(panel.first_chunk().expect("a line of a panel"))
     }
 
     #[inline(always)]
