@@ -4,7 +4,7 @@
 //! evaluated at six points an axis; there a convolution is a product of numbers, and 36 of them do what
 //! took 144. So the sums over channels and frames are 36 matrix products whose rows are tiles.
 //!
-//! Kernels are evaluated again for each chunk, a few inputs at a time: that costs a twentieth of the
+//! Kernels are evaluated again for each chunk, a slice of their inputs at a time: that costs a twentieth of the
 //! products, and no memory, where evaluated weights are eight times as large as those of bf16.
 //!
 //! Reference: Lavin and Gray 1509.09308, F(4x4, 3x3). Its points 0, 1, -1, 2, -2 and infinity lose four bits of
@@ -35,12 +35,10 @@ const ALL: usize = POINTS * POINTS;
 /// The points of an axis are these with both signs, zero and infinity.
 const NODES: [f32; 2] = [0.75, 1.5];
 
-/// Inputs of which kernels are evaluated at once, so that all points of a panel stay in the second cache.
-const STRETCH: usize = 64;
 /// The most tiles of a chunk, for which kernels are evaluated once.
 const MOST_TILES: usize = 2 * STRIP;
 /// What the inputs of a chunk may take at all points before it has fewer tiles.
-const INPUT_BYTES: usize = 8 << 20;
+const INPUT_BYTES: usize = 16 << 20;
 /// A frame of fewer tiles leaves most rows of a strip empty.
 const LEAST_TILES: usize = STRIP;
 
@@ -98,12 +96,11 @@ impl<T: SimdElement> Job<'_, T> {
         let (blocks, panels) = (tiles.div_ceil(most), self.panels.columns / PANEL);
         let width = panels.div_ceil((4 * threads()).div_ceil(blocks).min(panels));
         let groups = panels.div_ceil(width);
-        let offsets: Vec<usize> = (0..self.depth() / SLICE).map(|i| i * 16 * SLICE).collect();
         parallel_for(blocks * groups, |chunk| {
             let (first, group) = (chunk / groups * most, chunk % groups);
             let tiles = first..tiles.min(first + most);
             let rows = tiles.len().next_multiple_of(STRIP);
-            let parts = [rows * self.depth(), rows * PANEL, STRETCH * PANEL];
+            let parts = [rows * self.depth(), rows * PANEL, SLICE * PANEL];
             let parts = parts.map(|elements| ALL * elements);
             let mut scratch = Buffer::arbitrary(parts.iter().sum::<usize>() * size_of::<f32>());
             let (inputs, rest) = scratch.as_mut_slice().split_at_mut(parts[0]);
@@ -116,7 +113,6 @@ impl<T: SimdElement> Job<'_, T> {
                     tiles,
                     panels: group * width..panels.min((group + 1) * width),
                     rows,
-                    offsets: &offsets,
                     inputs,
                     sums,
                     kernels: &mut kernels[..parts[2]],
@@ -139,13 +135,11 @@ struct Chunk<'a, T, B> {
     panels: Range<usize>,
     /// Tiles, padded to whole strips.
     rows: usize,
-    /// Of the slices of a product's rows.
-    offsets: &'a [usize],
-    /// At each point the left factor of its product, in tiles of sixteen rows.
+    /// `[slice][point][row][32]`: the left factors of products.
     inputs: &'a mut [f32],
     /// `[point][row][32]`, of one panel.
     sums: &'a mut [f32],
-    /// `[point][input][32]`, of a stretch of one panel.
+    /// `[point][input][32]`, of one slice of one panel.
     kernels: &'a mut [f32],
 }
 
@@ -160,10 +154,9 @@ impl<T: SimdElement, B: SimdElement> Kernel for Chunk<'_, T, B> {
             }
         }
         for panel in self.panels.clone() {
-            for first in (0..self.job.depth()).step_by(STRETCH) {
-                let inputs = first..self.job.depth().min(first + STRETCH);
-                self.evaluate_kernels(s, panel, inputs.clone());
-                self.multiply(s, inputs);
+            for slice in 0..self.job.depth() / SLICE {
+                self.evaluate_kernels(s, panel, slice);
+                self.multiply(s, slice);
             }
             for (row, tile) in self.tiles.clone().enumerate() {
                 self.finish(s, row, tile, panel);
@@ -184,7 +177,7 @@ impl<T: SimdElement, B: SimdElement> Chunk<'_, T, B> {
     /// The inputs of a tile in one of its frames.
     #[inline(always)]
     fn evaluate_inputs<S: Simd>(&mut self, s: S, row: usize, tile: usize, back: usize) {
-        let (job, depth) = (self.job, self.job.depth());
+        let job = self.job;
         let [frame, top, left] = self.place(tile);
         let [_, h, w, c] = job.clip.shape;
         let frame = job.clip.frame(frame, back);
@@ -208,23 +201,24 @@ impl<T: SimdElement, B: SimdElement> Chunk<'_, T, B> {
                 }
             }
             let input = back * job.channels + channel;
-            let place = row / 16 * 16 * depth + self.offsets[input / SLICE];
-            let place = place + row % 16 * SLICE + input % SLICE;
+            let slice = input / SLICE * ALL * self.rows * SLICE;
+            let place = slice + row * SLICE + input % SLICE;
             for (j, row) in rows.iter().enumerate() {
                 for (point, x) in (POINTS * j..).zip(&input_at_points(s, row)) {
-                    let out = &mut self.inputs[point * self.rows * depth + place..];
+                    let out = &mut self.inputs[point * self.rows * SLICE + place..];
                     x.store(out.first_chunk_mut().expect("a place for each tile"));
                 }
             }
         }
     }
 
-    /// The kernels of a panel for some of its inputs.
+    /// The kernels of a panel for a slice of its inputs.
     #[inline(always)]
-    fn evaluate_kernels<S: Simd>(&mut self, s: S, panel: usize, inputs: Range<usize>) {
+    fn evaluate_kernels<S: Simd>(&mut self, s: S, panel: usize, slice: usize) {
         let (channels, depth) = (self.job.channels, self.job.panels.depth);
-        for (i, input) in inputs.enumerate().step_by(2) {
-            let (frame, channel) = (input / channels, input % channels);
+        let (frame, first) = (slice * SLICE / channels, slice * SLICE % channels);
+        for i in (0..SLICE).step_by(2) {
+            let channel = first + i;
             for half in 0..PANEL / LANES {
                 let column = panel * PANEL + half * LANES;
                 // Column by column of the even and of the odd input's kernel.
@@ -245,7 +239,7 @@ impl<T: SimdElement, B: SimdElement> Chunk<'_, T, B> {
                     }
                     for (j, row) in rows.iter().enumerate() {
                         for (point, x) in (POINTS * j..).zip(&kernel_at_points(s, row)) {
-                            let at = (point * STRETCH + input) * PANEL + half * LANES;
+                            let at = (point * SLICE + input) * PANEL + half * LANES;
                             let out = &mut self.kernels[at..];
                             x.store(out.first_chunk_mut().expect("a place for each input"));
                         }
@@ -255,23 +249,26 @@ impl<T: SimdElement, B: SimdElement> Chunk<'_, T, B> {
         }
     }
 
-    /// Adds the product of some inputs at each point.
+    /// Adds the product of a slice of the inputs at each point.
     #[inline(always)]
-    fn multiply<S: Simd>(&mut self, s: S, inputs: Range<usize>) {
-        let depth = self.job.depth();
-        for point in 0..ALL {
+    fn multiply<S: Simd>(&mut self, s: S, slice: usize) {
+        let inputs = self
+            .inputs
+            .chunks_exact(self.rows * SLICE)
+            .skip(slice * ALL);
+        let kernels = self.kernels.chunks_exact(SLICE * PANEL);
+        for (point, (data, kernels)) in inputs.zip(kernels).enumerate() {
             let a = Operand {
-                data: &self.inputs[point * self.rows * depth..][..self.rows * depth],
+                data,
                 row_stride: SLICE,
-                tile_stride: 16 * depth,
-                offsets: &self.offsets[inputs.start / SLICE..inputs.end / SLICE],
+                tile_stride: 16 * SLICE,
+                offsets: &[0],
             };
-            let kernels = &self.kernels[point * STRETCH * PANEL..][..inputs.len() * PANEL];
             for first in (0..self.rows).step_by(STRIP) {
                 let mut sums = Sums {
                     data: &mut self.sums[(point * self.rows + first) * PANEL..],
                     stride: PANEL,
-                    keep: inputs.start > 0,
+                    keep: slice > 0,
                 };
                 <f32 as Multiply<f32>>::multiply(s, &(), &a, first, kernels, &mut sums);
             }
