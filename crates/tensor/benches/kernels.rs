@@ -64,7 +64,7 @@ impl Bench {
         for [m, k, n] in [
             [4096, 1536, 1536],
             [512, 1536, 1536],
-            [512, 8960, 1536],
+            [4096, 8960, 1536],
             [585, 320, 320],
             [585, 320, 960],
             [585, 320, 1920],
@@ -85,7 +85,7 @@ impl Bench {
         let pair = PackedWeight::swiglu(&ones(&[1920, 320]), Precision::Bf16);
         let work = 2.0 * (585 * 320 * 1920) as f64;
         self.measure("swiglu 585x320x960", work, "GFLOP/s", || x.swiglu(&pair));
-        for [m, k, n] in [[585, 320, 960], [512, 1536, 1536], [512, 8960, 1536]] {
+        for [m, k, n] in [[585, 320, 960], [512, 1536, 1536], [4096, 8960, 1536]] {
             let x = Tensor::full(1.0, &[m, k], DType::F32);
             let weight = PackedWeight::new(&ones(&[n, k]), Precision::F32);
             let work = 2.0 * (m * k * n) as f64;

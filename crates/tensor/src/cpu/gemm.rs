@@ -136,6 +136,10 @@ pub(super) trait Finish {
 
 /// What a left factor is made of, and how it is multiplied by panels of `B`.
 pub(super) trait Multiply<B>: Copy {
+    /// Slices of a block of inputs, which deep products take one after the other; none where all inputs of
+    /// a panel are taken at once.
+    const BLOCK: Option<usize> = None;
+
     /// What a thread holds while it multiplies.
     type Machine;
 
@@ -163,6 +167,9 @@ pub(super) trait Multiplicand<B>: Multiply<B> + SimdElement {}
 
 impl<A: Multiply<B> + SimdElement, B> Multiplicand<B> for A {}
 
+/// Panels whose sums wait in a deep product.
+const GROUP: usize = 32;
+
 /// One chunk of a product.
 pub(super) struct Product<'a, A, B, F> {
     pub(super) a: Operand<'a, A>,
@@ -175,6 +182,9 @@ pub(super) struct Product<'a, A, B, F> {
 impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self, s: S) {
+        if A::BLOCK.is_some_and(|slices| self.a.offsets.len() > 2 * slices) {
+            return self.run_deep(s);
+        }
         let machine = A::machine(s);
         let size = A::panel_size(self.a.offsets.len());
         let mut sums = Tile::new();
@@ -192,6 +202,37 @@ impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
             let weights = &self.panels[panel * size..(panel + 1) * size];
             A::multiply(s, &machine, &self.a, first, weights, &mut sums.sums());
             self.finish.tile(s, &sums, first, rows, panel);
+        }
+    }
+
+    /// A product of more than two blocks of inputs: the sums of some panels wait while the blocks pass, so
+    /// that a block of all rows stays in the second cache.
+    #[inline(always)]
+    fn run_deep<S: Simd>(self, s: S) {
+        let machine = A::machine(s);
+        let slices = A::BLOCK.expect("a factor that comes in blocks");
+        let [size, part] = [self.a.offsets.len(), slices].map(A::panel_size);
+        let strips = self.rows.div_ceil(STRIP);
+        for first in self.range.clone().step_by(GROUP) {
+            let panels = first..self.range.end.min(first + GROUP);
+            let mut tiles: Vec<Tile> = Vec::new();
+            tiles.resize_with(panels.len() * strips, Tile::new);
+            for block in 0..size.div_ceil(part) {
+                let a = self.a.stretch(block, slices);
+                for (tile, place) in tiles.iter_mut().enumerate() {
+                    let panel = &self.panels[(first + tile / strips) * size..][..size];
+                    let weights = &panel[block * part..size.min((block + 1) * part)];
+                    let mut sums = place.sums();
+                    sums.keep = block > 0;
+                    let row = tile % strips * STRIP;
+                    A::multiply(s, &machine, &a, row, weights, &mut sums);
+                }
+            }
+            for (tile, sums) in tiles.iter().enumerate() {
+                let row = tile % strips * STRIP;
+                let rows = STRIP.min(self.rows - row);
+                self.finish.tile(s, sums, row, rows, first + tile / strips);
+            }
         }
     }
 }
@@ -249,6 +290,8 @@ const fn stretch<B>() -> usize {
 }
 
 impl Multiply<bf16> for f32 {
+    const BLOCK: Option<usize> = Some(16);
+
     type Machine = ();
 
     fn machine<S: Simd>(_: S) {}
@@ -271,6 +314,8 @@ impl Multiply<bf16> for f32 {
 }
 
 impl Multiply<Self> for f32 {
+    const BLOCK: Option<usize> = Some(16);
+
     type Machine = ();
 
     fn machine<S: Simd>(_: S) {}
