@@ -20,6 +20,8 @@ fn linear_at_odd_sizes() {
         [16, 32, 32],
         [65, 100, 47],
         [130, 70, 96],
+        // Blocks of inputs, and more panels than wait for them at once.
+        [35, 1090, 1040],
     ] {
         for dtype in DTYPES {
             for precision in ALL_PRECISIONS {

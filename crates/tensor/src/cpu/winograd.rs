@@ -7,8 +7,8 @@
 //! Kernels are evaluated again for each chunk, a slice of their inputs at a time: that costs a twentieth of the
 //! products, and no memory, where evaluated weights are eight times as large as those of bf16.
 //!
-//! Reference: Lavin and Gray 1509.09308, F(4x4, 3x3). Its points 0, 1, -1, 2, -2 and infinity lose four bits of
-//! an f32; three quarters of them lose less than one more than a plain sum does.
+//! Reference: Lavin and Gray 1509.09308, F(4x4, 3x3). With its points 0, 1, -1, 2, -2 and infinity sums are off by
+//! three bits more than plain ones; with three quarters of them by less than one.
 
 #![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "see `simd`")]
