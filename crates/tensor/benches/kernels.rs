@@ -104,7 +104,6 @@ impl Bench {
             ([4, 20, 36, 160, 160], 2),
             ([1, 10, 18, 192, 192], 2),
             ([2, 68, 120, 384, 384], 2),
-            ([2, 68, 120, 384, 384], 2),
         ] {
             let x = ones(&[t, h, w, c]);
             let weight = ConvWeight::new(&ones(&[out, frames * c, 3, 3]), frames, Precision::Bf16);

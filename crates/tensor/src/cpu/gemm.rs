@@ -213,25 +213,26 @@ impl<A: Multiply<B>, B, F: Finish> Product<'_, A, B, F> {
         let slices = A::BLOCK.expect("a factor that comes in blocks");
         let [size, part] = [self.a.offsets.len(), slices].map(A::panel_size);
         let strips = self.rows.div_ceil(STRIP);
+        let mut tiles: Vec<Tile> = Vec::new();
+        tiles.resize_with(GROUP.min(self.range.len()) * strips, Tile::new);
         for first in self.range.clone().step_by(GROUP) {
-            let panels = first..self.range.end.min(first + GROUP);
-            let mut tiles: Vec<Tile> = Vec::new();
-            tiles.resize_with(panels.len() * strips, Tile::new);
+            let panels = GROUP.min(self.range.end - first);
+            let tiles = &mut tiles[..panels * strips];
             for block in 0..size.div_ceil(part) {
                 let a = self.a.stretch(block, slices);
-                for (tile, place) in tiles.iter_mut().enumerate() {
-                    let panel = &self.panels[(first + tile / strips) * size..][..size];
+                for (i, tile) in tiles.iter_mut().enumerate() {
+                    let (panel, row) = (first + i / strips, i % strips * STRIP);
+                    let panel = &self.panels[panel * size..][..size];
                     let weights = &panel[block * part..size.min((block + 1) * part)];
-                    let mut sums = place.sums();
+                    let mut sums = tile.sums();
                     sums.keep = block > 0;
-                    let row = tile % strips * STRIP;
                     A::multiply(s, &machine, &a, row, weights, &mut sums);
                 }
             }
-            for (tile, sums) in tiles.iter().enumerate() {
-                let row = tile % strips * STRIP;
+            for (i, tile) in tiles.iter().enumerate() {
+                let (panel, row) = (first + i / strips, i % strips * STRIP);
                 let rows = STRIP.min(self.rows - row);
-                self.finish.tile(s, sums, row, rows, first + tile / strips);
+                self.finish.tile(s, tile, row, rows, panel);
             }
         }
     }
