@@ -1,16 +1,18 @@
 //! kinora-1 as the pipeline sees it.
 
+mod reader;
+
 use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
-    CameraPath, Conditioning, Config, Decoder, Directions, Encoder, LATENT_STRIDE, PIXEL_STRIDE,
-    Stream, TextEncoder, TextStates, Transformer, Word,
+    Blocking, Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, Length, PIXEL_STRIDE, Stream,
+    Transformer,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
-use kinora_tensor::{Precision, Tensor};
+use kinora_tensor::Tensor;
 
-use crate::bundle::{Bundle, CODEC, TEXT, TRANSFORMER};
+use crate::bundle::{Bundle, CODEC, TRANSFORMER};
 use crate::error::Result;
 use crate::model::{
     Asked, Defaults, Denoiser, Family, FrameStream, ModelInfo, Part, Pictures, Reading, Sampling,
@@ -20,6 +22,7 @@ use crate::prompt::{Coverage, Knowledge};
 use crate::recipe::Effective;
 use crate::request::Dtype;
 use crate::size::Size;
+use reader::Reader;
 
 /// Sizes that the codec was trained on, the default first.
 const SIZES: [Size; 5] = [
@@ -33,8 +36,8 @@ const SIZES: [Size; 5] = [
 const SMALLEST_SIGMA: f64 = 0.05;
 /// Of a clip of four seconds.
 const USUAL_LATENT_FRAMES: usize = 13;
-/// Readings below this probability are not told.
-const LEAST_PROBABILITY: f64 = 0.5;
+/// Who is where in clips of the training film.
+const BLOCKING: &str = "blocking.json";
 
 /// The shift of the schedule for clips of `t` latent frames, which in training were noisier the longer they
 /// were: most of what a long clip shows is settled at high noise, and steps are dense there.
@@ -60,6 +63,8 @@ struct Parts {
     bundle: Bundle,
     config: Config,
     tokenizer: WordTokenizer,
+    /// Of a model that can be told where subjects are.
+    blocking: Blocking,
 }
 
 impl Native {
@@ -79,6 +84,12 @@ impl Native {
             );
             return Err(bundle.failed("vocabulary.txt", reason));
         }
+        let blocking = if config.transformer.marks {
+            Blocking::from_json(&bundle.verified_text(BLOCKING)?)
+                .map_err(|error| bundle.failed(BLOCKING, error))?
+        } else {
+            Blocking::default()
+        };
         let coverage = Coverage::from_json(&bundle.text("coverage.json")?)
             .map_err(|error| bundle.failed("coverage.json", error))?;
         let info = ModelInfo {
@@ -116,6 +127,7 @@ impl Native {
                 bundle,
                 config,
                 tokenizer,
+                blocking,
             }),
             info,
             knowledge,
@@ -226,30 +238,6 @@ impl Family for Native {
     }
 }
 
-/// The model's text encoder, which also names what a prompt says.
-pub(crate) struct Reader {
-    parts: Arc<Parts>,
-    text: TextEncoder,
-}
-
-impl Native {
-    /// Reads the text encoder alone.
-    ///
-    /// # Errors
-    /// [`crate::Error::Model`] for a damaged file.
-    pub(crate) fn reader(&self) -> Result<Reader> {
-        let Parts { bundle, config, .. } = &*self.parts;
-        let file = bundle.weights(TEXT)?;
-        let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
-        let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
-        let text = encoder.map_err(|error| bundle.weights_error(TEXT, &error))?;
-        Ok(Reader {
-            parts: Arc::clone(&self.parts),
-            text,
-        })
-    }
-}
-
 /// A native model with its weights.
 struct Loaded {
     parts: Arc<Parts>,
@@ -258,64 +246,6 @@ struct Loaded {
     dtype: Dtype,
     /// Read when it is first needed: the first denoising step does not wait for it.
     decoder: OnceLock<Decoder>,
-}
-
-impl Reader {
-    fn encode(&self, text: &str) -> TextStates {
-        let tokens = self.parts.tokenizer.encode(text).tokens.into_iter();
-        let words: Vec<Word> = tokens.map(Word::from).collect();
-        self.text.encode(&words)
-    }
-
-    /// How the camera moves in a clip of `t` latent frames: as its prompt says, or not at all where the first
-    /// and the last are `held`, as a loop's are.
-    fn camera(&self, prompt: &TextStates, size: Size, t: usize, held: &[usize]) -> CameraPath {
-        if [0, t - 1].iter().all(|frame| held.contains(frame)) {
-            return CameraPath::new();
-        }
-        let readings = self.readings(prompt);
-        let said = |slot: &str| {
-            let reading = readings.iter().find(|reading| reading.slot == slot);
-            reading.map(|reading| reading.value.as_str())
-        };
-        let directions = Directions {
-            motion: said("camera move"),
-            pace: said("camera pace"),
-            subject: said("direction"),
-        };
-        let seconds = LATENT_STRIDE as f64 / self.parts.config.transformer.fps as f64;
-        directions.path(t, seconds, f64::from(size.width) / f64::from(size.height))
-    }
-
-    /// What a text says, surest first.
-    pub(crate) fn read(&self, text: &str) -> Vec<Reading> {
-        self.readings(&self.encode(text))
-    }
-
-    fn readings(&self, text: &TextStates) -> Vec<Reading> {
-        let belief = text.belief.to_vec();
-        let mut at = 0;
-        let mut readings = Vec::new();
-        for slot in self.text.slots() {
-            let classes = &belief[at..at + slot.num_classes()];
-            at += classes.len();
-            let surest = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-            let Some((class, &probability)) = surest.filter(|(class, _)| *class > 0) else {
-                continue;
-            };
-            let probability = f64::from(probability);
-            if probability >= LEAST_PROBABILITY {
-                let value = slot.values[class - 1].clone();
-                readings.push(Reading {
-                    slot: slot.name.clone(),
-                    value,
-                    probability,
-                });
-            }
-        }
-        readings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        readings
-    }
 }
 
 impl VideoModel for Loaded {
@@ -327,19 +257,23 @@ impl VideoModel for Loaded {
         let prompt = self.reader.encode(&clip.prompt);
         let negative = self.reader.encode(&clip.negative);
         let negative = self.transformer.condition(&negative);
-        let t = latent_frames(clip.timing.native_frames);
         let size = clip.framing.native;
-        let camera = self.reader.camera(&prompt, size, t, held);
+        let length = Length {
+            frames: latent_frames(clip.timing.native_frames),
+            step: LATENT_STRIDE as f64 / self.parts.config.transformer.fps as f64,
+            shape: f64::from(size.width) / f64::from(size.height),
+        };
+        let staging = self.reader.staging(&prompt, &length, held, clip.seed);
         Ok(Box::new(Guided {
             model: &self.transformer,
-            // Where nothing is given its camera rests, and guidance leads towards the move as towards the
-            // words. From given frames it would lead away from them: what comes into view is contrasted with
+            // Where nothing is given its camera rests and its subjects are not known, and guidance leads towards
+            // the move and the places as towards the words. From given frames it would lead away from them: what comes into view is contrasted with
             // what is there, and burns out.
             negative: match held {
                 [] => negative,
-                _ => negative.filmed(vec![camera.clone()]),
+                _ => negative.staged(vec![staging.clone()]),
             },
-            prompt: self.transformer.condition(&prompt).filmed(vec![camera]),
+            prompt: self.transformer.condition(&prompt).staged(vec![staging]),
             held: held.to_vec(),
         }))
     }
@@ -444,37 +378,5 @@ impl FrameStream for Decoding<'_> {
     fn next_frames(&mut self) -> Option<Tensor> {
         let latents = self.latents.take()?;
         Some(self.stream.push(&latents))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use kinora_models::native::View;
-
-    use super::*;
-
-    #[test]
-    fn the_camera_moves_as_the_prompt_says() {
-        let bundle = Bundle::embedded().next().expect("kinora-1");
-        let native = Native::open(bundle).expect("a model");
-        let reader = native.reader().expect("a text encoder");
-        let path = |prompt: &str, held: &[usize]| {
-            reader.camera(&reader.encode(prompt), SIZES[0], 13, held)
-        };
-        let pan = "a lighthouse at noon, slow pan left";
-        let last = path(pan, &[0]).pop().expect("a view a latent frame");
-        let shift = [last.near[0], 0.0];
-        let turned = View {
-            zoom: 0.0,
-            near: shift,
-            far: shift,
-        };
-        assert!(shift[0] > 0.3, "{last:?}");
-        assert_eq!(last, turned, "a pan moves near and far alike");
-        let push = path("a lighthouse at noon, the camera pushes in", &[]);
-        assert_eq!(push.len(), 13);
-        assert!(push[12].zoom > 0.6, "{push:?}");
-        assert!(path("a lighthouse at noon", &[]).is_empty());
-        assert!(path(pan, &[0, 12]).is_empty(), "a loop ends where it began");
     }
 }

@@ -77,7 +77,7 @@ fn wan_files() -> ModelFiles {
 #[track_caller]
 fn check(request: &Request, golden: &str) {
     let golden = single(&format!("{golden}.made.safetensors"));
-    assert_close(&golden.display().to_string(), errors(request, &golden));
+    assert_close(&golden.display().to_string(), &errors(request, &golden));
 }
 
 /// Writes the tensors of a file that `change` keeps, under the names that it gives them, and `more`.
