@@ -266,9 +266,9 @@ impl VideoModel for Loaded {
         let staging = self.reader.staging(&prompt, &length, held, clip.seed);
         Ok(Box::new(Guided {
             model: &self.transformer,
-            // Where nothing is given its camera rests and its subjects are not known, and guidance leads towards
-            // the move and the places as towards the words. From given frames it would lead away from them: what comes into view is contrasted with
-            // what is there, and burns out.
+            // Where nothing is given its camera rests and its subjects are not known, and guidance leads
+            // towards the move and the places as towards the words. From given frames it would lead away
+            // from them: what comes into view is contrasted with what is there, and burns out.
             negative: match held {
                 [] => negative,
                 _ => negative.staged(vec![staging.clone()]),

@@ -2,7 +2,8 @@
 //!
 //! A shard is a safetensors file: `latents` F16 `[n, t, h, w, c]`, `cover` F16 `[n, t, h, w]` (the share
 //! of a latent's pixels that subjects cover), and in its metadata the format, the captions, how
-//! cameras move and where subjects are. Shards are written whole or not at all and named by shape, frames and number, so that
+//! cameras move and where subjects are. Shards are written whole or not at all and named by shape,
+//! frames and number, so that
 //! a cache can be completed and read while it grows. `oracle/native/shards.py` is the same in Python.
 
 mod reading;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use kinora_filmset::program::Aspect;
+use kinora_filmset::script::random::mix;
 use kinora_filmset::script::{SLOTS, Split, truth};
 use kinora_models::native::{Blocking, CameraPath, Course, Directions, Length, Mark};
 use kinora_nn::tokenizer::MAX_TOKENS;
@@ -245,7 +246,7 @@ fn cast(blocking: &Blocking, seed: u64) -> Option<[Mark; 2]> {
     };
     let rests = example.staging().camera.is_empty();
     let acts_once = example.program.subjects.first()?.event.is_none();
-    let cast = blocking.cast(class, FILM.shape, seed)?;
+    let cast = blocking.cast(class, FILM.shape, |scene| mix(seed ^ mix(scene)))?;
     let course = Course::new(cast[0], &FILM, [0.0, f64::INFINITY], false);
     let mark = course.mark(&FILM, 0, 0, &CameraPath::new());
     let own = example.staging().marks?.swap_remove(0);

@@ -11,6 +11,7 @@ use super::{Native, Parts};
 use crate::bundle::TEXT;
 use crate::error::Result;
 use crate::model::Reading;
+use crate::noise::mix;
 
 /// Readings below this probability are not told.
 const LEAST_PROBABILITY: f64 = 0.5;
@@ -100,7 +101,10 @@ impl Reader {
             _ => ("action", [0.0, f64::INFINITY]),
         };
         let class = |slot: &str| said.class(if slot == "action" { acts } else { slot });
-        let cast = self.parts.blocking.cast(class, length.shape, seed)?;
+        let cast = self
+            .parts
+            .blocking
+            .cast(class, length.shape, |scene| mix(seed ^ mix(scene)))?;
         let followed = said.value("camera move") == Some("tracking");
         let course = |&member| Course::new(member, length, moving, followed);
         Some(cast.iter().map(course).collect())
@@ -163,10 +167,55 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use kinora_models::native::View;
+    use kinora_models::native::{Blocking, Member, Scene, View};
 
     use super::*;
     use crate::bundle::Bundle;
+
+    const LENGTH: Length = Length {
+        frames: 13,
+        step: 1.0 / 3.0,
+        shape: 1.8,
+    };
+
+    #[test]
+    fn a_subject_stops_when_it_is_told_and_nobody_is_placed_in_given_frames() {
+        let bundle = Bundle::embedded().next().expect("kinora-1");
+        let mut native = Native::open(bundle).expect("a model");
+        let parts = Arc::get_mut(&mut native.parts).expect("not shared yet");
+        let goes = Member {
+            second: false,
+            place: [0.4, 0.1],
+            size: [0.1, 0.4],
+            speed: [-0.1, 0.0],
+            growth: 0.0,
+        };
+        parts.blocking = Blocking {
+            slots: vec!["subject kind".into()],
+            scenes: vec![Scene {
+                shape: 1800,
+                says: vec![2],
+                cast: vec![goes],
+            }],
+        };
+        let reader = native.reader().expect("a text encoder");
+        let marks = |prompt: &str, held: &[usize]| {
+            let text = reader.encode(prompt);
+            reader.staging(&text, &LENGTH, held, 1).marks
+        };
+        let left = |prompt: &str| {
+            let marks = marks(prompt, &[]).expect("somebody is named");
+            assert_eq!((marks.len(), marks[0].kind), (1, 2));
+            [0, 6, 12].map(|frame| marks[0].boxes[frame][0])
+        };
+        let walks = "a woman in a red coat walks to the left on a beach at noon";
+        let [first, later, last] = left(walks);
+        assert!(later < first - 0.1 && last < later - 0.1);
+        let [first, later, last] = left(&format!("{walks}, she stops at second 1"));
+        assert!((first - later - 0.1).abs() < 1e-3 && (later - last).abs() < 1e-6);
+        assert!(marks(walks, &[0]).is_none());
+        assert!(marks("waves on a beach at noon", &[]).is_none());
+    }
 
     #[test]
     fn the_camera_moves_as_the_prompt_says() {
@@ -174,13 +223,8 @@ mod tests {
         let native = Native::open(bundle).expect("a model");
         let reader = native.reader().expect("a text encoder");
         let path = |prompt: &str, held: &[usize]| {
-            let length = Length {
-                frames: 13,
-                step: 1.0 / 3.0,
-                shape: 1.8,
-            };
             reader
-                .staging(&reader.encode(prompt), &length, held, 1)
+                .staging(&reader.encode(prompt), &LENGTH, held, 1)
                 .camera
         };
         let pan = "a lighthouse at noon, slow pan left";

@@ -1,9 +1,11 @@
 //! From what a prompt says of its subjects to where they are: as in a clip of the training film of which the
 //! same could be said.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
-use super::camera::{CameraPath, middle};
+use super::camera::CameraPath;
 use super::marks::Mark;
 
 /// What must be alike if it can, and what counts how much if clips differ. Classes of the text encoder's slots.
@@ -118,6 +120,11 @@ impl Length {
         self.step * (self.frames - 1) as f64
     }
 
+    /// The middle, in seconds, of the frames that a latent frame stands for; the first stands for one.
+    pub fn middle(&self, frame: usize) -> f64 {
+        (frame as f64 - 0.44).max(0.0) * self.step
+    }
+
     /// Width and height of a frame.
     pub(super) fn sides(&self) -> [f64; 2] {
         [self.shape.sqrt(), self.shape.sqrt().recip()]
@@ -139,50 +146,36 @@ impl Blocking {
     }
 
     /// The cast of the scene that fits best what a prompt says, a class of each slot by its name, 0 if nothing.
-    /// Where several fit the seed chooses, and chooses the same again as long as that one fits. `None` for a
-    /// prompt that names nobody who is known.
-    pub fn cast(&self, said: impl Fn(&str) -> u8, shape: f64, seed: u64) -> Option<&[Member]> {
-        let asked: Vec<(u8, u32)> = self
-            .slots
-            .iter()
-            .map(|slot| {
-                let weight = ALIKE.iter().find(|(name, _)| name == slot);
-                (said(slot), weight.map_or(0, |(_, weight)| *weight))
-            })
-            .collect();
-        let unsaid: Vec<u8> = self
-            .slots
-            .iter()
-            .map(|slot| {
-                let usual = UNSAID.iter().find(|(name, _)| name == slot);
-                usual.map_or(u8::MAX, |(_, class)| *class)
-            })
-            .collect();
-        let cost = |scene: &Scene| {
-            let slots = scene.says.iter().zip(asked.iter().zip(&unsaid));
-            let unlike = slots.map(|(&shown, (&(said, weight), &unsaid))| match said {
-                0 if unsaid == u8::MAX || unsaid == shown => 0,
-                0 => weight,
-                said if said == shown => 0,
-                _ => weight,
-            });
-            let ratio = (f64::from(scene.shape) / 1000.0 / shape).ln().abs();
-            unlike.sum::<u32>() + (SHAPE * ratio) as u32
+    /// Of several that fit the one with the greatest `lot` is taken: a number for each scene, by its own. `None` for
+    /// a prompt that names nobody who is known.
+    pub fn cast(
+        &self,
+        said: impl Fn(&str) -> u8,
+        shape: f64,
+        lot: impl Fn(u64) -> u64,
+    ) -> Option<&[Member]> {
+        if said("subject kind") == 0 {
+            return None;
+        }
+        // What is asked for, if anything is, and what it costs to show something else.
+        let asked = |slot: &String| {
+            let weight = ALIKE.iter().find(|(name, _)| name == slot);
+            let weight = weight.map_or(0, |(_, weight)| *weight);
+            let usual = UNSAID.iter().find(|(name, _)| name == slot);
+            let class = Some(said(slot)).filter(|class| *class > 0);
+            (class.or(usual.map(|(_, class)| *class)), weight)
         };
-        let known = said("subject kind") > 0;
-        let scenes = (0..).zip(&self.scenes).filter(|_| known);
-        let lot = |index: u64| std::cmp::Reverse(mix(seed ^ mix(index)));
-        let (_, best) = scenes.min_by_key(|(index, scene)| (cost(scene), lot(*index)))?;
+        let asked: Vec<(Option<u8>, u32)> = self.slots.iter().map(asked).collect();
+        let cost = |scene: &Scene| {
+            let slots = scene.says.iter().zip(&asked);
+            let unlike = slots.filter(|(shown, (asked, _))| asked.is_some_and(|a| a != **shown));
+            let ratio = (f64::from(scene.shape) / 1000.0 / shape).ln().abs();
+            unlike.map(|(_, (_, weight))| weight).sum::<u32>() + (SHAPE * ratio) as u32
+        };
+        let scenes = (0..).zip(&self.scenes);
+        let (_, best) = scenes.min_by_key(|(i, scene)| (cost(scene), Reverse(lot(*i))))?;
         Some(&best.cast)
     }
-}
-
-/// Scatters the bits of `x` (the finaliser of `SplitMix64`).
-const fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// How one member goes through a clip.
@@ -246,7 +239,7 @@ impl Course {
     /// The member as a mark, of a kind and a colour, seen by a camera that moves.
     pub fn mark(&self, length: &Length, kind: u8, color: u8, camera: &CameraPath) -> Mark {
         let bounds = |frame: usize| {
-            let second = middle(frame, length.step);
+            let second = length.middle(frame);
             let view = camera.get(frame).copied().unwrap_or_default();
             let zoom = f64::from(view.zoom).exp();
             let grown = zoom * (self.member.growth * self.moved(second)).exp();
@@ -318,7 +311,7 @@ mod tests {
                 "count" => count,
                 _ => place,
             };
-            blocking.cast(said, 1.8, seed)
+            blocking.cast(said, 1.8, |scene| (scene * 5 + seed) % 7)
         };
         assert_eq!(cast(1, 0, 3, 5), Some(&blocking.scenes[1].cast[..]));
         assert_eq!(cast(1, 2, 1, 5), Some(&blocking.scenes[2].cast[..]), "two");

@@ -25,12 +25,6 @@ pub struct View {
 /// The camera of a clip: one view a latent frame, or none for one that rests.
 pub type CameraPath = Vec<View>;
 
-/// The middle, in seconds, of the frames that a latent frame stands for, `step` seconds apart; the first stands
-/// for one.
-pub(super) fn middle(frame: usize, step: f64) -> f64 {
-    (frame as f64 - 0.44).max(0.0) * step
-}
-
 /// Numbers of [`features`].
 pub(super) const FEATURES: usize = 20;
 

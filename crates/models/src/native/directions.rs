@@ -1,7 +1,7 @@
 //! From what a prompt says of the camera to the usual path of such a move.
 
 use super::blocking::{Course, Length};
-use super::camera::{CameraPath, View, middle};
+use super::camera::{CameraPath, View};
 
 /// What a prompt says of the camera, by the names of the text encoder's slots and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Directions<'_> {
             left: self.subject == Some("to the left"),
             lead,
         };
-        let view = |i: usize| clip.view(motion, middle(i, length.step)).map(|x| x as f32);
+        let view = |i: usize| clip.view(motion, length.middle(i)).map(|x| x as f32);
         (0..length.frames).map(|i| View::from(view(i))).collect()
     }
 }

@@ -1,9 +1,9 @@
 //! Who is where in the training film, for the model's `blocking.json`.
 
-use kinora_filmset::program::{Aspect, Program};
+use kinora_filmset::program::{Aspect, FPS, Program};
 use kinora_filmset::script::{Slot, Split, truth};
 use kinora_filmset::{Track, staging};
-use kinora_models::native::{Blocking, Mark, Member, Scene, View};
+use kinora_models::native::{Blocking, LATENT_STRIDE, Length, Mark, Member, Scene, View};
 
 use super::example::Source;
 
@@ -20,8 +20,6 @@ const SLOTS: [(&str, Slot); 10] = [
     ("count", Slot::Count),
     ("second kind", Slot::SecondKind),
 ];
-/// Seconds between the first latent frame of a clip of one second and the last.
-const SECONDS: f64 = 2.56 / 3.0;
 /// Metres a second below which nothing moves.
 const STILL: f32 = 0.01;
 
@@ -54,13 +52,19 @@ fn scene(source: &Source, seed: u64) -> Option<Scene> {
     let marks = staged.marks.unwrap_or_default();
     let view = |frame: usize| staged.camera.get(frame).copied().unwrap_or_default();
     let last = marks.first()?.boxes.len() - 1;
+    let length = Length {
+        frames: last + 1,
+        step: LATENT_STRIDE as f64 / f64::from(FPS),
+        shape: f64::from(shape(program)) / 1000.0,
+    };
+    let seconds = length.middle(last) - length.middle(0);
     let tracks = staging(program, program.aspect.size()).tracks;
     let members = marks.iter().zip(&tracks);
     Some(Scene {
         shape: shape(program),
         says: says(program),
         cast: members
-            .map(|(mark, track)| member(mark, track, [view(0), view(last)]))
+            .map(|(mark, track)| member(mark, track, [view(0), view(last)], seconds))
             .collect(),
     })
 }
@@ -75,14 +79,14 @@ fn says(program: &Program) -> Vec<u8> {
     SLOTS.iter().map(|(_, slot)| all[*slot as usize]).collect()
 }
 
-/// What a member would do before a camera that rests. What goes to and fro, as a ball that bounces, goes nowhere.
-fn member(mark: &Mark, track: &Track, views: [View; 2]) -> Member {
+/// What a member would do before a camera that rests, of what it does in so many seconds. What goes to and fro, as a ball that bounces, goes nowhere.
+fn member(mark: &Mark, track: &Track, views: [View; 2], seconds: f64) -> Member {
     let ends = [mark.boxes[0], mark.boxes[mark.boxes.len() - 1]];
     let [first, last] = [0, 1].map(|i| at_rest(ends[i], &views[i]));
     let [right, away, up] = track.velocity.map(|v| v.abs() > STILL);
     let speed = |axis: usize, moves: bool| {
         if moves {
-            (last.0[axis] - first.0[axis]) / SECONDS
+            (last.0[axis] - first.0[axis]) / seconds
         } else {
             0.0
         }
@@ -93,7 +97,7 @@ fn member(mark: &Mark, track: &Track, views: [View; 2]) -> Member {
         size: first.1,
         speed: [speed(0, right || away), speed(1, away || up)],
         growth: if away {
-            (last.1[1] / first.1[1]).ln() / SECONDS
+            (last.1[1] / first.1[1]).ln() / seconds
         } else {
             0.0
         },
