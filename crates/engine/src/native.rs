@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
-    Blocking, Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, Length, PIXEL_STRIDE, Stream,
+    Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, Length, PIXEL_STRIDE, Stream,
     Transformer,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
@@ -36,8 +36,6 @@ const SIZES: [Size; 5] = [
 const SMALLEST_SIGMA: f64 = 0.05;
 /// Of a clip of four seconds.
 const USUAL_LATENT_FRAMES: usize = 13;
-/// Who is where in clips of the training film.
-const BLOCKING: &str = "blocking.json";
 
 /// The shift of the schedule for clips of `t` latent frames, which in training were noisier the longer they
 /// were: most of what a long clip shows is settled at high noise, and steps are dense there.
@@ -63,8 +61,6 @@ struct Parts {
     bundle: Bundle,
     config: Config,
     tokenizer: WordTokenizer,
-    /// Of a model that can be told where subjects are.
-    blocking: Blocking,
 }
 
 impl Native {
@@ -84,12 +80,6 @@ impl Native {
             );
             return Err(bundle.failed("vocabulary.txt", reason));
         }
-        let blocking = if config.transformer.marks {
-            Blocking::from_json(&bundle.verified_text(BLOCKING)?)
-                .map_err(|error| bundle.failed(BLOCKING, error))?
-        } else {
-            Blocking::default()
-        };
         let coverage = Coverage::from_json(&bundle.text("coverage.json")?)
             .map_err(|error| bundle.failed("coverage.json", error))?;
         let info = ModelInfo {
@@ -127,7 +117,6 @@ impl Native {
                 bundle,
                 config,
                 tokenizer,
-                blocking,
             }),
             info,
             knowledge,

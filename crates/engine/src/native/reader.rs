@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kinora_models::native::{
-    CameraPath, Course, Directions, Length, Mark, Staging, TextEncoder, TextStates, Word,
+    Blocking, CameraPath, Course, Directions, Length, Mark, Staging, TextEncoder, TextStates, Word,
 };
 use kinora_tensor::Precision;
 
@@ -13,6 +13,8 @@ use crate::error::Result;
 use crate::model::Reading;
 use crate::noise::mix;
 
+/// Who is where in clips of the training film, of a model that can be told.
+const BLOCKING: &str = "blocking.json";
 /// Readings below this probability are not told.
 const LEAST_PROBABILITY: f64 = 0.5;
 /// Actions of subjects that move.
@@ -24,10 +26,11 @@ const MOVES: [&str; 9] = [
 pub(crate) struct Reader {
     parts: Arc<Parts>,
     text: TextEncoder,
+    blocking: Blocking,
 }
 
 impl Native {
-    /// Reads the text encoder alone.
+    /// Reads the text encoder, and who may be where, alone.
     ///
     /// # Errors
     /// [`crate::Error::Model`] for a damaged file.
@@ -37,9 +40,16 @@ impl Native {
         let encoder = TextEncoder::load(&file.weights(Precision::F32), &config.text);
         let encoder = encoder.and_then(|encoder| file.finish().map(|()| encoder));
         let text = encoder.map_err(|error| bundle.weights_error(TEXT, &error))?;
+        let blocking = if config.transformer.marks {
+            Blocking::from_json(&bundle.verified_text(BLOCKING)?)
+                .map_err(|error| bundle.failed(BLOCKING, error))?
+        } else {
+            Blocking::default()
+        };
         Ok(Reader {
             parts: Arc::clone(&self.parts),
             text,
+            blocking,
         })
     }
 }
@@ -102,7 +112,6 @@ impl Reader {
         };
         let class = |slot: &str| said.class(if slot == "action" { acts } else { slot });
         let cast = self
-            .parts
             .blocking
             .cast(class, length.shape, |scene| mix(seed ^ mix(scene)))?;
         let followed = said.value("camera move") == Some("tracking");
@@ -167,7 +176,7 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use kinora_models::native::{Blocking, Member, Scene, View};
+    use kinora_models::native::{Member, Scene, View};
 
     use super::*;
     use crate::bundle::Bundle;
@@ -181,8 +190,8 @@ mod tests {
     #[test]
     fn a_subject_stops_when_it_is_told_and_nobody_is_placed_in_given_frames() {
         let bundle = Bundle::embedded().next().expect("kinora-1");
-        let mut native = Native::open(bundle).expect("a model");
-        let parts = Arc::get_mut(&mut native.parts).expect("not shared yet");
+        let native = Native::open(bundle).expect("a model");
+        let mut reader = native.reader().expect("a text encoder");
         let goes = Member {
             second: false,
             place: [0.4, 0.1],
@@ -190,7 +199,7 @@ mod tests {
             speed: [-0.1, 0.0],
             growth: 0.0,
         };
-        parts.blocking = Blocking {
+        reader.blocking = Blocking {
             slots: vec!["subject kind".into()],
             scenes: vec![Scene {
                 shape: 1800,
@@ -198,7 +207,6 @@ mod tests {
                 cast: vec![goes],
             }],
         };
-        let reader = native.reader().expect("a text encoder");
         let marks = |prompt: &str, held: &[usize]| {
             let text = reader.encode(prompt);
             reader.staging(&text, &LENGTH, held, 1).marks
