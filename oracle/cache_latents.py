@@ -19,7 +19,7 @@ from native.run import compute_dtype
 from native.shards import write_shard
 from native.weights import averaged
 
-KEPT = ("seed", "caption", "tokens", "ngrams", "numbers", "units", "slots", "camera", "marks")
+KEPT = ("seed", "caption", "tokens", "ngrams", "numbers", "units", "slots", "camera")
 ASPECTS = ("wide", "tall", "square", "classic", "portrait")
 STRIDE = 16  # half-size pixels a latent
 

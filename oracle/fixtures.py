@@ -62,44 +62,12 @@ TINY = Config(
         patch_size=2,
         fps=24,
         patch_reach=1,
-        marks=True,
     ),
 )
 
 
 # A camera that pushes in while it pans.
 CAMERA = [[0.0] * 5, [0.1, 0.08, -0.03, 0.05, 0.0], [0.25, 0.21, -0.07, 0.14, 0.01]]
-
-# Somebody who comes nearer while he goes to the right, before another who leaves the frame.
-MARKS = [
-    {
-        "kind": 2,
-        "color": 7,
-        "second": False,
-        "boxes": [[-0.5, -0.3, -0.2, 0.35], [-0.3, -0.3, 0.1, 0.4], [0.0, -0.35, 0.45, 0.5]],
-    },
-    {
-        "kind": 12,
-        "color": 0,
-        "second": True,
-        "boxes": [[0.1, 0.0, 0.15, 0.06], [0.3, 0.0, 0.4, 0.06], [0.9, 0.0, 1.0, 0.06]],
-    },
-]
-
-
-def unrolled(mark: dict) -> torch.Tensor:
-    """Kind, colour, whether second, and the boxes of each frame."""
-    about = [mark["kind"], mark["color"], float(mark["second"])]
-    return torch.tensor(about + [x for box in mark["boxes"] for x in box])
-
-
-def random_mark(frames: int) -> dict:
-    """A subject that goes anywhere."""
-    middle = 0.3 * torch.randn(frames, 2)
-    half = 0.02 + 0.4 * torch.rand(frames, 2)
-    kind, color, second = (int(torch.randint(n, ())) for n in (13, 13, 2))
-    boxes = torch.cat([middle - half, middle + half], dim=1).tolist()
-    return {"kind": kind, "color": color, "second": second == 1, "boxes": boxes}
 
 
 def randomize(module: torch.nn.Module):
@@ -150,9 +118,6 @@ def training():
     belief = torch.rand(batches, b, sum(TINY.text.slot_classes))
     cameras = 0.2 * torch.randn(batches, b, t, 5)
     cameras[:, :, 0] = cameras[0, 1] = cameras[3] = 0.0  # all of a batch may rest
-    marks = [[[random_mark(t) for _ in range(2)] for _ in range(b)] for _ in range(batches)]
-    # How many of a clip's are used; -1 where nothing is known.
-    known = torch.tensor([[2, 1, 0], [-1, 2, 2], [0, -1, 1], [-1, -1, -1]])
     channels = torch.rand(c) + 0.5
     channels = channels / channels.mean()
     kinds = torch.tensor([[0, 11, -1], [3, 5, 1], [2, -1, 7], [-1, -1, -1]])
@@ -167,9 +132,8 @@ def training():
         ]
         mask = torch.arange(7)[None] < words[i][:, None]
         noisy = noised(clean[i], noise[i], sigma[i])
-        told = [some[:count] if count >= 0 else None for some, count in zip(marks[i], known[i])]
         predicted, middle = model(
-            noisy, sigma[i], states[i], belief[i], mask, cameras[i], told, middle=True
+            noisy, sigma[i], states[i], belief[i], mask, cameras[i], middle=True
         )
         weight = latent_weight(sigma[i], cover[i])
         loss = velocity_loss(predicted, clean[i], sigma[i], weight, channels)
@@ -194,10 +158,6 @@ def training():
         words=words.float(),
         belief=belief,
         cameras=cameras,
-        marks=torch.stack([unrolled(m) for own in marks for clip in own for m in clip]).unflatten(
-            0, (batches, -1)
-        ),
-        known=known.float(),
         channels=channels,
         kinds=kinds.float(),
         colors=colors.float(),
@@ -337,7 +297,7 @@ def main():
     sigma = torch.tensor([[0.0, 0.6, 0.9]])
     belief = text.belief(logits)
     camera = torch.tensor(CAMERA)[None]
-    clean = transformer(noisy, sigma, states, belief, mask, camera, [MARKS])
+    clean = transformer(noisy, sigma, states, belief, mask, camera)
     unsaid = transformer(
         noisy, sigma, states[:, :1], text.belief(empty_logits), torch.zeros(1, 1, dtype=torch.bool)
     )
@@ -351,7 +311,6 @@ def main():
         text_states=states[0],
         belief=belief,
         camera=camera[0],
-        marks=torch.stack([unrolled(mark) for mark in MARKS]),
         empty_belief=text.belief(empty_logits),
         clean=clean[0],
         clean_without_text=unsaid[0],

@@ -34,8 +34,6 @@ from native.transformer import Transformer
 from native.weights import averaged, go_on
 
 TEXT_DROPOUT = 0.1
-# Shares of clips of which it is not told where subjects are: without their caption, and with it.
-MARKS_DROPOUT = [0.8, 0.1]
 # Shares of clips some latent frames of which are given, and so stay clean, as image to video,
 # extensions and loops ask for: the first, the first three, the last, both ends.
 GIVEN = ((0.08, [0]), (0.04, [0, 1, 2]), (0.03, [-1]), (0.03, [0, -1]))
@@ -237,19 +235,14 @@ def train(rank, args):
         frames, count = plan[run.step]
         clean, cover, headers = cache.batch(frames, count, generator)
         cameras = [header["camera"] for header in headers]
-        shown = [generator.random() > TEXT_DROPOUT for _ in headers]
-        said = [header if shown else empty(1)[0] for header, shown in zip(headers, shown)]
-        marks = [
-            header["marks"] if generator.random() > MARKS_DROPOUT[shown] else None
-            for header, shown in zip(headers, shown)
-        ]
+        said = [h if generator.random() > TEXT_DROPOUT else empty(1)[0] for h in headers]
         clean, cover = clean.to(args.device), cover.to(args.device)
         b, t = clean.shape[:2]
         sigma = sample_sigma(b, t)[:, None].expand(b, t).clone().to(args.device)
         keep_clean(sigma)
         noisy = noised(clean, torch.randn_like(clean), sigma)
         predicted, middle = model(
-            noisy.to(dtype), sigma, *conditions(said), paths(cameras, t), marks, middle=True
+            noisy.to(dtype), sigma, *conditions(said), paths(cameras, t), middle=True
         )
         weight = latent_weight(sigma, cover)
         loss = velocity_loss(predicted, clean, sigma, weight)

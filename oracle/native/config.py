@@ -45,7 +45,6 @@ class TransformerConfig:
     patch_size: int
     fps: int
     patch_reach: int = 0
-    marks: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-FORMAT = "kinora-cache/2"
+FORMAT = "kinora-cache/1"
 
 
 def write_shard(path: Path, latents: torch.Tensor, cover: torch.Tensor, headers: list[dict]):

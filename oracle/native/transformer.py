@@ -10,7 +10,6 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from . import marks as subjects
 from .camera import FEATURES, VIEW, features, places
 from .config import Config
 from .layers import Linear, RmsNorm, SwiGlu, frequencies, heads, rotate
@@ -109,7 +108,6 @@ class Transformer(nn.Module):
         token = config.codec.latent_channels * config.transformer.patch_size**2
         self.patch_in = Linear(token, d)
         self.camera = Linear(FEATURES, d, bias=False)
-        self.marks = Linear(subjects.FEATURES, d, bias=False) if self.config.marks else None
         self.time1 = Linear(TIME_FEATURES, d)
         self.time2 = Linear(d, d)
         self.slots = Linear(sum(config.text.slot_classes), d, bias=False)
@@ -118,8 +116,6 @@ class Transformer(nn.Module):
         self.final_modulation = nn.Parameter(torch.zeros(2, d))
         self.patch_out = Linear(d * (2 * self.config.patch_reach + 1) ** 2, token)
         nn.init.zeros_(self.camera.weight)
-        if self.marks is not None:
-            nn.init.zeros_(self.marks.weight)
         nn.init.normal_(self.slots.weight, std=0.1)
         nn.init.normal_(self.modulation.weight, std=0.01)
         nn.init.zeros_(self.modulation.bias)
@@ -128,28 +124,21 @@ class Transformer(nn.Module):
             with torch.no_grad():
                 block.modulation[[2, 5]] = 0.5  # gates open half way: six layers need no zero start
 
-    def forward(
-        self, latents, sigma, states, belief, mask, camera=None, marks=None, middle=False
-    ):
+    def forward(self, latents, sigma, states, belief, mask, camera=None, middle=False):
         """Clean latents [b, t, h, w, c] from noisy ones; with `middle` also the tokens
         [b, t, s, d] after half of the blocks.
 
         `sigma` [b, t] noise level of each latent frame, `states` [b, m, d_text] and `mask` [b, m]
         from the text encoder, `belief` [b, classes] its slot probabilities, `camera` [b, t, 5] the
-        views of the clips' cameras, which rest without it, `marks` a list of each clip's subjects, or
-        None for a clip of which nobody knows them.
+        views of the clips' cameras, which rest without it.
         """
         b, t, height, width, _ = latents.shape
         p = self.config.patch_size
         x = self.patch_in(patchify(latents, p))  # [b, t, s, d]
         rows, columns = height // p, width // p
         camera = torch.zeros(b, t, VIEW) if camera is None else camera
-        at, side = places(camera, rows, columns), (rows * columns) ** -0.5
-        if self.marks is not None:
-            told = [subjects.tell(own, place, side) for own, place in zip(marks or [None] * b, at)]
-            x = x + self.marks(torch.stack([features for features, _ in told]).to(x))
-            at = torch.stack([places for _, places in told])
-        x = x + self.camera(features(at, side).to(x))
+        at = places(camera, rows, columns)
+        x = x + self.camera(features(at, (rows * columns) ** -0.5).to(x))
         cos, sin = rope(at, self.config.head_dim, LATENT_STRIDE / self.config.fps)
         cos, sin = cos.to(x.device), sin.to(x.device)
         time = self.time2(F.silu(self.time1(time_features(sigma).to(x.dtype))))

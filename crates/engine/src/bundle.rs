@@ -67,13 +67,6 @@ impl Bundle {
         String::from_utf8(bytes.into_owned()).map_err(|error| self.failed(file, error))
     }
 
-    /// A small text file, compared with its checksum.
-    pub(crate) fn verified_text(&self, file: &str) -> Result<String> {
-        let text = self.text(file)?;
-        self.verify(file, text.as_bytes())?;
-        Ok(text)
-    }
-
     /// The weights of a part, mapped and compared with their checksums.
     pub(crate) fn weights(&self, part: &str) -> Result<WeightFile> {
         let files = self.files_of(part)?;

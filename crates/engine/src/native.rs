@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
-    Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, Length, PIXEL_STRIDE, Stream,
-    Transformer,
+    Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, Transformer,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
 use kinora_tensor::Tensor;
@@ -22,7 +21,7 @@ use crate::prompt::{Coverage, Knowledge};
 use crate::recipe::Effective;
 use crate::request::Dtype;
 use crate::size::Size;
-use reader::Reader;
+pub(crate) use reader::Reader;
 
 /// Sizes that the codec was trained on, the default first.
 const SIZES: [Size; 5] = [
@@ -246,23 +245,19 @@ impl VideoModel for Loaded {
         let prompt = self.reader.encode(&clip.prompt);
         let negative = self.reader.encode(&clip.negative);
         let negative = self.transformer.condition(&negative);
+        let t = latent_frames(clip.timing.native_frames);
         let size = clip.framing.native;
-        let length = Length {
-            frames: latent_frames(clip.timing.native_frames),
-            step: LATENT_STRIDE as f64 / self.parts.config.transformer.fps as f64,
-            shape: f64::from(size.width) / f64::from(size.height),
-        };
-        let staging = self.reader.staging(&prompt, &length, held, clip.seed);
+        let camera = self.reader.camera(&prompt, size, t, held);
         Ok(Box::new(Guided {
             model: &self.transformer,
-            // Where nothing is given its camera rests and its subjects are not known, and guidance leads
-            // towards the move and the places as towards the words. From given frames it would lead away
-            // from them: what comes into view is contrasted with what is there, and burns out.
+            // Where nothing is given its camera rests, and guidance leads towards the move as towards the
+            // words. From given frames it would lead away from them: what comes into view is contrasted with
+            // what is there, and burns out.
             negative: match held {
                 [] => negative,
-                _ => negative.staged(vec![staging.clone()]),
+                _ => negative.filmed(vec![camera.clone()]),
             },
-            prompt: self.transformer.condition(&prompt).staged(vec![staging]),
+            prompt: self.transformer.condition(&prompt).filmed(vec![camera]),
             held: held.to_vec(),
         }))
     }
@@ -367,5 +362,37 @@ impl FrameStream for Decoding<'_> {
     fn next_frames(&mut self) -> Option<Tensor> {
         let latents = self.latents.take()?;
         Some(self.stream.push(&latents))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinora_models::native::View;
+
+    use super::*;
+
+    #[test]
+    fn the_camera_moves_as_the_prompt_says() {
+        let bundle = Bundle::embedded().next().expect("kinora-1");
+        let native = Native::open(bundle).expect("a model");
+        let reader = native.reader().expect("a text encoder");
+        let path = |prompt: &str, held: &[usize]| {
+            reader.camera(&reader.encode(prompt), SIZES[0], 13, held)
+        };
+        let pan = "a lighthouse at noon, slow pan left";
+        let last = path(pan, &[0]).pop().expect("a view a latent frame");
+        let shift = [last.near[0], 0.0];
+        let turned = View {
+            zoom: 0.0,
+            near: shift,
+            far: shift,
+        };
+        assert!(shift[0] > 0.3, "{last:?}");
+        assert_eq!(last, turned, "a pan moves near and far alike");
+        let push = path("a lighthouse at noon, the camera pushes in", &[]);
+        assert_eq!(push.len(), 13);
+        assert!(push[12].zoom > 0.6, "{push:?}");
+        assert!(path("a lighthouse at noon", &[]).is_empty());
+        assert!(path(pan, &[0, 12]).is_empty(), "a loop ends where it began");
     }
 }

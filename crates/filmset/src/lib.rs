@@ -6,4 +6,4 @@ pub mod script;
 pub mod settings;
 pub mod stage;
 
-pub use stage::{Film, Moved, Stage, Staging, Track, Truth, render, staging};
+pub use stage::{Film, Moved, Stage, Truth, camera_path, render};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use close::assert_close;
 use kinora_models::native::{
-    Config, Decoder, Encoder, Mark, Staging, TextEncoder, TextStates, Transformer, View, Word,
+    Config, Decoder, Encoder, TextEncoder, TextStates, Transformer, View, Word,
 };
 use kinora_nn::WeightFile;
 use kinora_tensor::{DType, Precision, Tensor};
@@ -86,17 +86,6 @@ fn text_states_and_slot_beliefs() {
         .expect("every tensor of the encoder is read");
 }
 
-/// Kind, colour, whether second, and boxes.
-fn mark(numbers: &[f32; 15]) -> Mark {
-    let [kind, color, second, boxes @ ..] = numbers;
-    Mark {
-        kind: *kind as u8,
-        color: *color as u8,
-        second: *second > 0.0,
-        boxes: boxes.as_chunks().0.to_vec(),
-    }
-}
-
 fn transformer(precision: Precision, bound: f32) {
     let file = fixture("transformer");
     let weights = file.weights(precision).at("weights");
@@ -117,14 +106,8 @@ fn transformer(precision: Precision, bound: f32) {
         .iter()
         .copied()
         .map(View::from);
-    let marks = read(&file, "marks", [2, 15]);
-    let marks = marks.as_f32().as_chunks().0.iter().map(mark);
-    let staging = Staging {
-        camera: camera.collect(),
-        marks: Some(marks.collect()),
-    };
-    let staged = model.condition(&text).staged(vec![staging]);
-    let clean = model.forward(&noisy, &sigma, &staged);
+    let filmed = model.condition(&text).filmed(vec![camera.collect()]);
+    let clean = model.forward(&noisy, &sigma, &filmed);
     assert_close("clean", &clean, &read(&file, "clean", [3, 4, 6, 8]), bound);
 
     let belief = read(&file, "empty_belief", [1, 13]);

@@ -1,9 +1,8 @@
 //! The latent cache: film that was rendered and encoded once.
 //!
 //! A shard is a safetensors file: `latents` F16 `[n, t, h, w, c]`, `cover` F16 `[n, t, h, w]` (the share
-//! of a latent's pixels that subjects cover), and in its metadata the format, the captions, how
-//! cameras move and where subjects are. Shards are written whole or not at all and named by shape,
-//! frames and number, so that
+//! of a latent's pixels that subjects cover), and in its metadata the format, the captions and how
+//! cameras move. Shards are written whole or not at all and named by shape, frames and number, so that
 //! a cache can be completed and read while it grows. `oracle/native/shards.py` is the same in Python.
 
 mod reading;
@@ -15,11 +14,11 @@ pub use writing::{Arguments, write};
 
 use kinora_filmset::program::{Color, SubjectKind};
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::{CameraPath, Mark};
+use kinora_models::native::CameraPath;
 use serde::{Deserialize, Serialize};
 
 /// What shards of this version say of themselves.
-const FORMAT: &str = "kinora-cache/2";
+const FORMAT: &str = "kinora-cache/1";
 
 /// What is known of a cached clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,8 +32,6 @@ pub struct Header {
     pub phrasings: Vec<String>,
     /// How the camera moves.
     pub camera: CameraPath,
-    /// Where subjects are.
-    pub marks: Vec<Mark>,
     /// The first subject, if there is one.
     #[serde(flatten)]
     pub subject: Option<Subject>,

@@ -108,15 +108,6 @@ enum Command {
     Detectors(eval::detectors::Arguments),
     /// Measure true renders, reconstructions and generated clips with the detectors
     Eval(eval::run::Arguments),
-    /// Write where subjects are in clips of the training film, which a prompt's are placed by
-    Blocking {
-        /// Clips to take
-        #[arg(long, default_value_t = 4000)]
-        count: u64,
-        /// The file to write
-        #[arg(long, value_name = "FILE")]
-        output: PathBuf,
-    },
     /// Write the vocabulary of the caption grammar
     Vocabulary {
         /// Captions to read
@@ -295,13 +286,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(arguments) => dit::bench(&arguments, &mut io::stdout().lock())?,
         Command::Detectors(arguments) => eval::detectors::run(&arguments)?,
         Command::Eval(arguments) => evaluate(&arguments)?,
-        Command::Blocking { count, output } => {
-            let json = serde_json::to_string(&data::build_blocking(count))?;
-            // One scene a line.
-            let lines = json.replace("},{", "},\n{");
-            fs::write(&output, lines + "\n")
-                .with_context(|| format!("cannot write {}", output.display()))?;
-        }
         Command::Vocabulary {
             count,
             least,

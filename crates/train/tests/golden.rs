@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kinora_filmset::program::{Color, SubjectKind};
-use kinora_models::native::{Config, Mark, Staging, TextStates, View};
+use kinora_models::native::{Config, TextStates, View};
 use kinora_nn::{Rule, WeightFile};
 use kinora_tensor::{Precision, Tensor};
 use kinora_train::cache::Subject;
@@ -58,34 +58,14 @@ fn batch(i: usize) -> Batch {
     let cameras = part("cameras", i, [4, 3, 3, 5]);
     let views = cameras.as_f32().as_chunks().0.iter().copied();
     let views: Vec<View> = views.map(View::from).collect();
-    let marks = part("marks", i, [4, 6, 15]);
-    let marks = marks.as_f32().as_chunks().0.iter().map(mark);
-    let marks: Vec<Mark> = marks.collect();
-    let known = part("known", i, [4, 3]).to_vec();
-    let staged = views.chunks(3).zip(marks.chunks(2)).zip(known);
-    let stagings = staged.map(|((views, marks), known)| Staging {
-        camera: views.to_vec(),
-        marks: (known >= 0.0).then(|| marks[..known as usize].to_vec()),
-    });
     Batch {
         clean: part("clean", i, clips),
         noise: part("noise", i, clips),
         sigma: part("sigma", i, [4, 3, 3]).to_vec(),
         cover: part("cover", i, [4, 3, 3, 4, 6]).to_vec(),
         texts: (0..3).map(text).collect(),
-        stagings: stagings.collect(),
+        cameras: views.chunks(3).map(<[View]>::to_vec).collect(),
         subjects: kinds.iter().zip(&colors).map(subject).collect(),
-    }
-}
-
-/// Kind, colour, whether second, and boxes.
-fn mark(numbers: &[f32; 15]) -> Mark {
-    let [kind, color, second, boxes @ ..] = numbers;
-    Mark {
-        kind: *kind as u8,
-        color: *color as u8,
-        second: *second > 0.0,
-        boxes: boxes.as_chunks().0.to_vec(),
     }
 }
 

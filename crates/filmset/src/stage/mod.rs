@@ -29,7 +29,7 @@ use frame::Frame;
 use look::Look;
 use noise::Rng;
 use scene::{Layer, Scene};
-pub use truth::{Track, Truth};
+pub use truth::Truth;
 
 use crate::program::{FPS, Program};
 use crate::settings;
@@ -225,34 +225,17 @@ fn land_of(program: &Program, actors: &[Actor]) -> Option<(f32, f32)> {
     })
 }
 
-/// Where everything is, frame by frame.
-#[derive(Debug, Clone)]
-pub struct Staging {
-    /// What the camera's move makes of the first frame's picture.
-    pub moved: Vec<Moved>,
-    /// Subjects, one entry a member, in the order of the program.
-    pub tracks: Vec<Track>,
-}
-
-/// How a program is staged; the scene is not built.
-pub fn staging(program: &Program, size: (u32, u32)) -> Staging {
+/// What the camera's move makes of the first frame's picture, frame by frame; the scene is not built.
+pub fn camera_path(program: &Program, size: (u32, u32)) -> Vec<Moved> {
     let view = settings::view(program, size);
     let subjects = 0..program.subjects.len();
     let actors: Vec<Actor> = subjects.flat_map(|i| cast_of(program, &view, i)).collect();
     let camera = camera_for(program, view, &actors);
-    let times = (0..program.frames).map(|frame| frame as f32 / FPS as f32);
-    let poses: Vec<_> = times.map(|t| (t, pose(&camera, &actors, t))).collect();
-    let (_, first) = poses[0];
-    let moved = poses.iter();
-    Staging {
-        moved: moved
-            .map(|(_, now)| Moved::between(&view, &first, now))
-            .collect(),
-        tracks: actors
-            .iter()
-            .map(|actor| truth::track(actor, &view, poses.iter().copied()))
-            .collect(),
-    }
+    let pose = |frame: u32| pose(&camera, &actors, frame as f32 / FPS as f32);
+    let frames = 0..program.frames;
+    frames
+        .map(|frame| Moved::between(&view, &pose(0), &pose(frame)))
+        .collect()
 }
 
 /// Where a camera is at `t` seconds. One that tracks follows the mean of where its subject is within less

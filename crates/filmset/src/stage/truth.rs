@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::actor::{Actor, framing};
-use super::camera::{Pose, View};
+use super::camera::Pose;
 use super::card::Card;
 use super::frame::Frame;
 use super::scene::Layer;
@@ -125,11 +125,39 @@ impl Stage {
             tracks: self
                 .actors
                 .iter()
-                .map(|actor| track(actor, &self.view, times.iter().map(|&t| (t, self.pose(t)))))
+                .map(|actor| self.track(actor, &times))
                 .collect(),
             events,
             contacts,
         }
+    }
+
+    fn track(&self, actor: &Actor, times: &[f32]) -> Track {
+        let framing = framing(actor.subject.kind);
+        let mut track = Track {
+            subject: actor.index,
+            kind: actor.subject.kind,
+            foot: Vec::new(),
+            boxes: Vec::new(),
+            depth: Vec::new(),
+            action: Vec::new(),
+            velocity: actor.velocity,
+        };
+        for &t in times {
+            let pose = self.pose(t);
+            let spot = actor.spot(&self.view, &pose, t);
+            let (x, y) = spot.foot;
+            let (half, tall) = (framing.width * 0.5, framing.height);
+            let lift = framing.lift * spot.per_meter;
+            let (half, tall) = (half * spot.per_meter, tall * spot.per_meter);
+            track.foot.push([x, y]);
+            track
+                .boxes
+                .push([x - half, y - lift - tall, x + half, y - lift]);
+            track.depth.push(spot.z - pose.z);
+            track.action.push(actor.action(t).0);
+        }
+        track
     }
 
     /// Who covers each pixel of frame `i`: subject index + 1, or 0. `out` is `[h, w]`.
@@ -199,34 +227,6 @@ impl Stage {
             if card.plane { ground } else { card.z - pose.z }
         });
     }
-}
-
-/// Where an actor is at some seconds, seen by the camera as it is then.
-pub(super) fn track(actor: &Actor, view: &View, poses: impl Iterator<Item = (f32, Pose)>) -> Track {
-    let framing = framing(actor.subject.kind);
-    let mut track = Track {
-        subject: actor.index,
-        kind: actor.subject.kind,
-        foot: Vec::new(),
-        boxes: Vec::new(),
-        depth: Vec::new(),
-        action: Vec::new(),
-        velocity: actor.velocity,
-    };
-    for (t, pose) in poses {
-        let spot = actor.spot(view, &pose, t);
-        let (x, y) = spot.foot;
-        let (half, tall) = (framing.width * 0.5, framing.height);
-        let lift = framing.lift * spot.per_meter;
-        let (half, tall) = (half * spot.per_meter, tall * spot.per_meter);
-        track.foot.push([x, y]);
-        track
-            .boxes
-            .push([x - half, y - lift - tall, x + half, y - lift]);
-        track.depth.push(spot.z - pose.z);
-        track.action.push(actor.action(t).0);
-    }
-    track
 }
 
 /// Writes `depth` of each pixel that `layer` covers more than half.

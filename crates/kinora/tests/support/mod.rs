@@ -128,8 +128,6 @@ pub fn write_model(name: &str) -> PathBuf {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     files.insert("config.json".into(), config.to_string().into_bytes());
     files.insert("vocabulary.txt".into(), words.join("\n").into_bytes());
-    let nobody = r#"{"slots": [], "scenes": []}"#;
-    files.insert("blocking.json".into(), nobody.into());
     for part in ["text", "transformer", "codec"] {
         let file = format!("{part}.safetensors");
         let bytes = fs::read(fixtures.join(&file)).expect("a fixture");

@@ -8,6 +8,7 @@
 
 use std::f64::consts::TAU;
 
+use kinora_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What a move made of the first frame's picture. In JSON `[zoom, near x, near y, far x, far y]`.
@@ -25,7 +26,7 @@ pub struct View {
 /// The camera of a clip: one view a latent frame, or none for one that rests.
 pub type CameraPath = Vec<View>;
 
-/// Numbers of [`features`].
+/// Numbers of [`View::features`].
 pub(super) const FEATURES: usize = 20;
 
 impl From<[f32; 5]> for View {
@@ -55,23 +56,72 @@ impl View {
             [0, 1].map(|i| back(i, self.far)),
         ]
     }
+
+    /// How far both planes moved under `place`, in tokens of `unit`, with their phases in a token and in
+    /// half of one: zeros for a camera that rests.
+    fn features(&self, place: [f64; 2], unit: f64) -> [f32; FEATURES] {
+        let [here, near, far] = self.places(place);
+        let planes = [near, far];
+        let moved = planes.as_flattened().iter().zip(here.iter().cycle());
+        let mut features = [0.0; FEATURES];
+        let parts = features.as_chunks_mut::<5>().0;
+        for (part, (there, here)) in parts.iter_mut().zip(moved) {
+            let tokens = (there - here) / unit;
+            let (sin, cos) = (TAU * tokens).sin_cos();
+            let (sin2, cos2) = (2.0 * TAU * tokens).sin_cos();
+            *part = [tokens / 4.0, sin, cos - 1.0, sin2, cos2 - 1.0].map(|x| x as f32);
+        }
+        features
+    }
 }
 
-/// How far what a token of side `unit` shows has moved since the first frame, if it is near and if it is far, in
-/// tokens, with the phases in a token and in half of one: zeros for what stays. `places` are those of
-/// [`View::places`].
-pub(super) fn features(places: &[[f64; 2]; 3], unit: f64) -> [f32; FEATURES] {
-    let [here, planes @ ..] = places;
-    let moved = planes.as_flattened().iter().zip(here.iter().cycle());
-    let mut features = [0.0; FEATURES];
-    let parts = features.as_chunks_mut::<5>().0;
-    for (part, (there, here)) in parts.iter_mut().zip(moved) {
-        let tokens = (there - here) / unit;
-        let (sin, cos) = (TAU * tokens).sin_cos();
-        let (sin2, cos2) = (2.0 * TAU * tokens).sin_cos();
-        *part = [tokens / 4.0, sin, cos - 1.0, sin2, cos2 - 1.0].map(|x| x as f32);
+/// Where the tokens of some clips are.
+pub(super) struct Places<'a> {
+    /// Latent frames, and rows and columns of tokens.
+    pub(super) dims: [usize; 3],
+    /// One for all clips if all rest.
+    pub(super) cameras: &'a [CameraPath],
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(dims: [usize; 3], cameras: &'a [CameraPath]) -> Self {
+        const REST: &[CameraPath] = &[Vec::new()];
+        let rests = cameras.iter().all(Vec::is_empty);
+        let cameras = if rests { REST } else { cameras };
+        Self { dims, cameras }
     }
-    features
+
+    /// Visits each token of each clip: its frame's view, its latent frame, and where it is in its frame.
+    pub(super) fn each(&self, mut visit: impl FnMut(&View, usize, [f64; 2])) {
+        let [t, rows, columns] = self.dims;
+        let unit = self.unit();
+        let centred = |i: usize, count: usize| (i as f64 - (count as f64 - 1.0) / 2.0) * unit;
+        for camera in self.cameras {
+            for frame in 0..t {
+                let view = camera.get(frame).copied().unwrap_or_default();
+                for y in 0..rows {
+                    for x in 0..columns {
+                        visit(&view, frame, [centred(x, columns), centred(y, rows)]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The side of a token.
+    fn unit(&self) -> f64 {
+        let [_, rows, columns] = self.dims;
+        1.0 / ((rows * columns) as f64).sqrt()
+    }
+
+    /// [`View::features`] of all tokens of `b` clips, F32 `[b, n, features]`.
+    pub(super) fn features(&self, b: usize) -> Tensor {
+        let (n, unit) = (self.dims.iter().product::<usize>(), self.unit());
+        let mut all = Vec::new();
+        self.each(|view, _, place| all.extend(view.features(place, unit)));
+        let all = all.repeat(b / self.cameras.len());
+        Tensor::from_f32(&all, &[b, n, FEATURES])
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +133,7 @@ mod tests {
         let rest = View::default();
         let place = [0.3, -0.1];
         assert_eq!(rest.places(place), [place; 3]);
-        let features = features(&rest.places(place), 0.15);
+        let features = rest.features(place, 0.15);
         assert!(features.iter().all(|x| *x == 0.0), "{features:?}");
     }
 
@@ -104,7 +154,7 @@ mod tests {
     fn phases_of_whole_tokens_are_those_of_rest() {
         let unit = 0.15;
         let pan = View::from([0.0, 2.0 * 0.15, 0.0, 2.0 * 0.15, 0.0]);
-        let features = features(&pan.places([0.0, 0.0]), unit);
+        let features = pan.features([0.0, 0.0], unit);
         let [shift, phases @ ..] = features.as_chunks::<5>().0[0];
         assert!(
             (shift + 0.5).abs() < 1e-6,

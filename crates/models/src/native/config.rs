@@ -109,9 +109,6 @@ pub struct TransformerConfig {
     /// Neighbours on each side that a token's patch is painted from, too.
     #[serde(default)]
     pub patch_reach: usize,
-    /// Whether it can be told where subjects are.
-    #[serde(default)]
-    pub marks: bool,
     /// Frames a second of the training film.
     pub fps: usize,
 }

@@ -3,22 +3,16 @@
 //!
 //! Reference: the mirror in `PyTorch`, in `oracle/native`, which wrote the parity fixtures.
 
-mod blocking;
 mod camera;
 mod codec;
 mod config;
 mod directions;
-mod marks;
-mod staging;
 mod text;
 mod transformer;
 
-pub use blocking::{Blocking, Course, Length, Member, Scene};
 pub use camera::{CameraPath, View};
 pub use codec::{Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream};
 pub use config::{CodecConfig, Config, ConfigError, SlotConfig, TextConfig, TransformerConfig};
 pub use directions::Directions;
-pub use marks::Mark;
-pub use staging::Staging;
 pub use text::{TextEncoder, TextStates, Word};
 pub use transformer::{Conditioning, Prediction, Transformer};

@@ -11,11 +11,9 @@ use std::ops::Range;
 use kinora_nn::{Linear, RmsNorm, Rope, SwiGlu, Weights, WeightsError, frequencies};
 use kinora_tensor::{Attention, DType, Heads, Modulation, Precision, Rotary, Tensor};
 
-use super::camera;
+use super::camera::{CameraPath, FEATURES, Places};
 use super::codec::LATENT_STRIDE;
 use super::config::Config;
-use super::marks;
-use super::staging::{Places, Staging};
 use super::text::{NORM_EPS, TextStates};
 
 const TIME_WAVES: usize = 32;
@@ -29,7 +27,6 @@ pub struct Transformer {
     seconds: f64,
     patch_in: Linear,
     camera: Linear,
-    marks: Option<Linear>,
     time1: Linear,
     time2: Linear,
     slots: Linear,
@@ -47,22 +44,15 @@ pub struct Conditioning {
     words: Vec<usize>,
     /// F32 `[b, d]`.
     slots: Tensor,
-    stagings: Vec<Staging>,
-    /// Whether the model can be told of marks.
-    marks: bool,
+    cameras: Vec<CameraPath>,
 }
 
 impl Conditioning {
-    /// The same clips, staged, each in its way. Where subjects are is not kept for a model that knows no marks.
+    /// The same clips with cameras that move, one path each.
     #[must_use]
-    pub fn staged(mut self, mut stagings: Vec<Staging>) -> Self {
-        assert_eq!(stagings.len(), self.words.len(), "one staging a clip");
-        if !self.marks {
-            for staging in &mut stagings {
-                staging.marks = None;
-            }
-        }
-        self.stagings = stagings;
+    pub fn filmed(mut self, cameras: Vec<CameraPath>) -> Self {
+        assert_eq!(cameras.len(), self.words.len(), "one camera a clip");
+        self.cameras = cameras;
         self
     }
 }
@@ -201,10 +191,7 @@ impl Transformer {
             patch_reach: reach,
             seconds: LATENT_STRIDE as f64 / config.transformer.fps as f64,
             patch_in: Linear::load(&whole.at("patch_in"), d, token)?,
-            camera: Linear::load_without_bias(&exact("camera"), d, camera::FEATURES)?,
-            marks: (config.transformer.marks)
-                .then(|| Linear::load_without_bias(&exact("marks"), d, marks::FEATURES))
-                .transpose()?,
+            camera: Linear::load_without_bias(&exact("camera"), d, FEATURES)?,
             time1: Linear::load(&exact("time1"), d, 2 * TIME_WAVES)?,
             time2: Linear::load(&exact("time2"), d, d)?,
             slots: Linear::load_without_bias(&exact("slots"), d, classes)?,
@@ -238,8 +225,7 @@ impl Transformer {
                     .collect(),
                 None => Vec::new(),
             },
-            stagings: vec![Staging::default(); words.len()],
-            marks: self.marks.is_some(),
+            cameras: vec![CameraPath::new(); words.len()],
             words,
             slots: self.slots.forward(&Tensor::concat(&beliefs, 0)),
         }
@@ -293,12 +279,9 @@ impl Transformer {
         let x = self.patch_in.forward(&tokens.reshape(&[b, n, p * p * c])); // [b, n, d]
         let d = x.last_dim();
 
-        let places = Places::new([t, rows, columns], &conditioning.stagings);
-        let mut told = self.camera.forward(&places.moved(b));
-        if let Some(marks) = &self.marks {
-            told = told.add(&marks.forward(&places.marked(b)));
-        }
-        let mut x = x.add(&told.to_dtype(x.dtype()));
+        let places = Places::new([t, rows, columns], &conditioning.cameras);
+        let moved = self.camera.forward(&places.features(b));
+        let mut x = x.add(&moved.to_dtype(x.dtype()));
 
         let time = self.time(&levels, conditioning); // [l, d]
         let table = self.modulation.forward(&time); // [l, 6d]
@@ -357,16 +340,17 @@ impl Transformer {
         let time = frequencies(40.0, 1.0, t_pairs);
         let axes = [y_pairs, pairs - t_pairs - y_pairs].map(|pairs| frequencies(8.0, 0.4, pairs));
         let mut angles = Vec::new();
-        places.each(|spot| {
-            let seconds = spot.token.frame as f64 * self.seconds;
+        places.each(|view, frame, [x, y]| {
+            let seconds = frame as f64 * self.seconds;
+            let planes = view.places([x, y]);
             angles.extend(time.iter().map(|frequency| seconds * frequency));
             for (axis, frequencies) in [1, 0].into_iter().zip(&axes) {
                 let turns = frequencies.iter().enumerate();
-                angles.extend(turns.map(|(i, frequency)| spot.places[i % 3][axis] * frequency));
+                angles.extend(turns.map(|(i, frequency)| planes[i % 3][axis] * frequency));
             }
         });
         let [t, rows, columns] = places.dims;
-        let dims = [places.stagings.len(), t * rows * columns, pairs];
+        let dims = [places.cameras.len(), t * rows * columns, pairs];
         Rope::of_angles(&dims, &angles)
     }
 }

@@ -2,9 +2,9 @@
 
 use kinora_filmset::program::{Aspect, CameraMove, Program};
 use kinora_filmset::script::random::{Rng, mix};
-use kinora_filmset::script::{Caption, Recipe, Slot, Split, Style, caption, sample};
-use kinora_filmset::{Moved, Track, staging};
-use kinora_models::native::{CameraPath, LATENT_STRIDE, Mark, Staging, View};
+use kinora_filmset::script::{Caption, Recipe, Split, Style, caption, sample};
+use kinora_filmset::{Moved, camera_path};
+use kinora_models::native::{CameraPath, LATENT_STRIDE, View};
 use kinora_nn::tokenizer::{NGRAMS_PER_WORD, WordTokenizer};
 use serde::Serialize;
 
@@ -49,8 +49,6 @@ pub struct Said<'a> {
     slots: &'a [u8],
     /// How the camera moves.
     camera: CameraPath,
-    /// Where subjects are.
-    marks: Vec<Mark>,
 }
 
 /// What stands before a clip's frames in a stream.
@@ -132,7 +130,6 @@ impl Example {
     /// What the text encoder reads.
     pub fn said(&self, tokenizer: &WordTokenizer) -> Said<'_> {
         let tokens = tokenizer.encode(&self.caption.text).tokens;
-        let Staging { camera, marks } = self.staging();
         Said {
             seed: self.seed,
             caption: &self.caption.text,
@@ -141,40 +138,33 @@ impl Example {
             numbers: tokens.iter().map(|token| token.number).collect(),
             units: tokens.iter().map(|token| token.unit as u8).collect(),
             slots: &self.caption.slots,
-            camera,
-            marks: marks.unwrap_or_default(),
+            camera: self.camera(),
         }
     }
 
-    /// How the camera moves and where subjects are: a view and a box a latent frame, each the mean of the frames
-    /// that it stands for. A camera that rests has no path, nor has that of a still.
-    pub fn staging(&self) -> Staging {
-        let size = self.program.aspect.size();
-        let frame = Frame::new(size);
-        let staged = staging(&self.program, size);
-        let rests = self.frames == 1 || self.program.camera.motion == CameraMove::Static;
-        let frames = self.first_frame as usize..(self.first_frame + self.frames) as usize;
-        let slots = &self.caption.slots;
-        let mark = |track: &Track| {
-            let (kind, color) = match track.subject {
-                0 => (Slot::Kind, Slot::Color),
-                _ => (Slot::SecondKind, Slot::SecondColor),
+    /// How the camera moves: a view a latent frame, the mean of the frames that it stands for; none where
+    /// it rests, and of a still.
+    pub fn camera(&self) -> CameraPath {
+        let rests = self.program.camera.motion == CameraMove::Static;
+        if self.frames == 1 || rests {
+            return CameraPath::new();
+        }
+        let (width, height) = self.program.aspect.size();
+        let unit = (width as f32 * height as f32).sqrt();
+        let moved = camera_path(&self.program, (width, height));
+        let mean = |frames: &[Moved]| {
+            let of = |number: fn(&Moved) -> f32| {
+                frames.iter().map(number).sum::<f32>() / frames.len() as f32
             };
-            Mark {
-                kind: slots[kind as usize],
-                color: slots[color as usize],
-                second: track.subject > 0,
-                boxes: latent_frames(&track.boxes[frames.clone()], |boxes| frame.mean_box(boxes)),
+            View {
+                zoom: of(|moved| moved.zoom.ln()),
+                near: [of(|moved| moved.near[0]), of(|moved| moved.near[1])].map(|x| x / unit),
+                far: [of(|moved| moved.far[0]), of(|moved| moved.far[1])].map(|x| x / unit),
             }
         };
-        Staging {
-            camera: if rests {
-                CameraPath::new()
-            } else {
-                latent_frames(&staged.moved, |moved| frame.mean_view(moved))
-            },
-            marks: Some(staged.tracks.iter().map(mark).collect()),
-        }
+        let (first, others) = moved.split_at(1);
+        let others = others.chunks(LATENT_STRIDE);
+        std::iter::once(first).chain(others).map(mean).collect()
     }
 
     /// The header for frames of `size`.
@@ -188,48 +178,4 @@ impl Example {
             program: &self.program,
         }
     }
-}
-
-/// What the mean of each latent frame's frames is; the first stands for one alone.
-fn latent_frames<T, U>(frames: &[T], mean: impl Fn(&[T]) -> U) -> Vec<U> {
-    let (first, others) = frames.split_at(1);
-    let others = others.chunks(LATENT_STRIDE);
-    std::iter::once(first).chain(others).map(mean).collect()
-}
-
-/// From pixels of a frame to lengths of the model.
-struct Frame {
-    middle: [f32; 2],
-    unit: f32,
-}
-
-impl Frame {
-    fn new((width, height): (u32, u32)) -> Self {
-        let (width, height) = (width as f32, height as f32);
-        Self {
-            middle: [width / 2.0, height / 2.0],
-            unit: (width * height).sqrt(),
-        }
-    }
-
-    fn mean_view(&self, moved: &[Moved]) -> View {
-        let of = |number: fn(&Moved) -> f32| mean(moved.iter().map(number));
-        View {
-            zoom: of(|moved| moved.zoom.ln()),
-            near: [of(|moved| moved.near[0]), of(|moved| moved.near[1])].map(|x| x / self.unit),
-            far: [of(|moved| moved.far[0]), of(|moved| moved.far[1])].map(|x| x / self.unit),
-        }
-    }
-
-    fn mean_box(&self, boxes: &[[f32; 4]]) -> [f32; 4] {
-        [0, 1, 2, 3].map(|i| {
-            let pixels = mean(boxes.iter().map(|bounds| bounds[i]));
-            (pixels - self.middle[i % 2]) / self.unit
-        })
-    }
-}
-
-fn mean(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let count = numbers.len() as f32;
-    numbers.sum::<f32>() / count
 }

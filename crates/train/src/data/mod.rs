@@ -1,6 +1,5 @@
 //! Training data: rendered clips with captions, as streams and as pictures to look at.
 
-mod blocking;
 mod captions;
 mod example;
 mod film;
@@ -8,7 +7,6 @@ mod sheet;
 mod stream;
 mod vocabulary;
 
-pub use blocking::build_blocking;
 pub use captions::{CaptionOptions, write_captions};
 pub use example::{Example, Header, Said, Source};
 pub use film::Film;

@@ -1,7 +1,7 @@
 //! Clips of one step: noised, with what their captions say.
 
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::{Staging, TextStates};
+use kinora_models::native::{CameraPath, TextStates};
 use kinora_tensor::Tensor;
 
 use super::plan::Bucket;
@@ -20,10 +20,6 @@ const LEAST_COVER: f32 = 0.05;
 const MOST_OFTEN: f32 = 6.0;
 /// The share of clips that are shown without their caption, for guidance.
 const TEXT_DROPOUT: f32 = 0.1;
-/// The shares of clips of which it is not told where subjects are: with their caption, as where a prompt names
-/// nobody that is known, and without, as on the negative side of guidance.
-const MARKS_DROPOUT: f32 = 0.1;
-const MARKS_DROPOUT_WITHOUT_TEXT: f32 = 0.8;
 /// Noise levels are logit-normal, leaning to the noisy side, and more so the longer a clip is: what all
 /// its latents show together, as the hour and the setting, is seen through more noise. The shift grows with
 /// the logarithm of the latent frames.
@@ -56,8 +52,8 @@ pub struct Batch {
     pub cover: Vec<f32>,
     /// What each clip's caption says.
     pub texts: Vec<TextStates>,
-    /// How each clip is staged.
-    pub stagings: Vec<Staging>,
+    /// How each clip's camera moves.
+    pub cameras: Vec<CameraPath>,
     /// Each clip's first subject.
     pub subjects: Vec<Option<Subject>>,
 }
@@ -80,30 +76,22 @@ impl Batch {
         let clean: Vec<f32> = clips.iter().flat_map(|clip| clip.latents(t)).collect();
         let dims = [clips.len(), t, h, w, c];
         let noise: Vec<f32> = (0..clean.len()).map(|_| normal(rng)).collect();
-        let sigma = clips.iter().flat_map(|_| levels(t, rng)).collect();
-        let mut said = Vec::new();
-        let mut stagings = Vec::new();
-        for clip in &clips {
-            let header = clip.header();
-            let shown = !rng.chance(TEXT_DROPOUT);
-            said.push(texts.read(if shown { header.said(rng) } else { "" }));
-            let unknown = if shown {
-                MARKS_DROPOUT
-            } else {
-                MARKS_DROPOUT_WITHOUT_TEXT
-            };
-            stagings.push(Staging {
-                camera: header.camera.clone(),
-                marks: (!rng.chance(unknown)).then(|| header.marks.clone()),
-            });
-        }
         Ok(Self {
             clean: Tensor::from_f32(&clean, &dims),
             noise: Tensor::from_f32(&noise, &dims),
-            sigma,
+            sigma: clips.iter().flat_map(|_| levels(t, rng)).collect(),
             cover: clips.iter().flat_map(|clip| clip.cover(t)).collect(),
-            texts: said,
-            stagings,
+            texts: clips
+                .iter()
+                .map(|clip| {
+                    let shown = !rng.chance(TEXT_DROPOUT);
+                    texts.read(if shown { clip.header().said(rng) } else { "" })
+                })
+                .collect(),
+            cameras: clips
+                .iter()
+                .map(|clip| clip.header().camera.clone())
+                .collect(),
             subjects: clips.iter().map(|clip| clip.header().subject).collect(),
         })
     }

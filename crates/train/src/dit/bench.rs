@@ -129,7 +129,7 @@ fn random(bucket: Bucket, channels: usize, texts: &mut Texts) -> Batch {
             .iter()
             .map(|example| texts.read(&example.caption.text))
             .collect(),
-        stagings: examples.iter().map(Example::staging).collect(),
+        cameras: examples.iter().map(Example::camera).collect(),
         subjects: (0..bucket.clips)
             .map(|i| {
                 Some(Subject {

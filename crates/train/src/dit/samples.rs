@@ -11,7 +11,7 @@ use kinora_diffusion::{Guidance, Schedule};
 use kinora_filmset::program::Aspect;
 use kinora_filmset::script::Split;
 use kinora_filmset::script::random::Rng;
-use kinora_models::native::{Conditioning, Config, Decoder, PIXEL_STRIDE, Staging, Transformer};
+use kinora_models::native::{CameraPath, Conditioning, Config, Decoder, PIXEL_STRIDE, Transformer};
 use kinora_nn::WeightFile;
 use kinora_tensor::{Precision, Tensor};
 
@@ -41,8 +41,8 @@ const GUIDANCE: Guidance = Guidance {
 pub struct Samples {
     config: Config,
     decoder: Decoder,
-    /// How clips are staged, and what was written of them.
-    clips: Vec<(Staging, String)>,
+    /// How cameras move, and what was written of their clips.
+    clips: Vec<(CameraPath, String)>,
 }
 
 impl Samples {
@@ -55,7 +55,7 @@ impl Samples {
         let source = Source::new(25, Some(Aspect::Wide), Split::HeldOut);
         let clip = |i: usize| {
             let example = source.draw(FIRST_SEED + i as u64);
-            (example.staging(), example.caption.text)
+            (example.camera(), example.caption.text)
         };
         Ok(Self {
             config: config.clone(),
@@ -81,9 +81,9 @@ impl Samples {
         let columns = SHOWN.len() * (width + GAP) - GAP;
         let rows = self.clips.len() * (height + GAP) - GAP;
         let mut sheet = Sheet::new(columns, rows, [24; 3]);
-        for (row, (staging, caption)) in self.clips.iter().enumerate() {
+        for (row, (camera, caption)) in self.clips.iter().enumerate() {
             let said = model.condition(&texts.read(caption));
-            let said = said.staged(vec![staging.clone()]);
+            let said = said.filmed(vec![camera.clone()]);
             let latents = self.generate(&model, &said, &empty, &mut rng);
             let frames = self.decoder.stream().push(&latents).to_vec();
             for (column, frame) in SHOWN.into_iter().enumerate() {

@@ -158,7 +158,7 @@ impl Trainer {
         for batch in batches {
             let whole = Whole::new(batch, self.config.transformer.patch_size);
             let texts: Vec<&TextStates> = batch.texts.iter().collect();
-            let conditioning = model.condition_all(&texts).staged(batch.stagings.clone());
+            let conditioning = model.condition_all(&texts).filmed(batch.cameras.clone());
             let predicted = model.forward_all(&whole.noisy, &batch.sigma, &conditioning);
             let errors = Errors::new(
                 &predicted.clean,
@@ -252,8 +252,8 @@ impl Tracked {
         let texts: Vec<TextStates> = texts.map(|text| text.to_dtype(self.dtype)).collect();
         let texts: Vec<&TextStates> = texts.iter().collect();
         let sigma = &batch.sigma[clips.start * t..clips.end * t];
-        let stagings = batch.stagings[clips.clone()].to_vec();
-        let conditioning = self.transformer.condition_all(&texts).staged(stagings);
+        let cameras = batch.cameras[clips.clone()].to_vec();
+        let conditioning = self.transformer.condition_all(&texts).filmed(cameras);
         let noisy = whole.noisy.slice(clips.clone()).to_dtype(self.dtype);
         let prediction = self.transformer.forward_all(&noisy, sigma, &conditioning);
 
