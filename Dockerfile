@@ -20,6 +20,7 @@ COPY --from=build /kinora/target/release/kinora /usr/local/bin/kinora
 USER 8765
 # Every address of the container, which needs an API key: docs/operation.md.
 ENV KINORA_DATA_DIR=/data \
+    KINORA_MODELS=/data/models \
     KINORA_SERVER_HOST=0.0.0.0 \
     KINORA_SERVER_DRAIN_SECONDS=8 \
     KINORA_LOG_FORMAT=json \

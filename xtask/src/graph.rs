@@ -34,7 +34,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kinora-engine",
             "kinora-filmset",
             "kinora-measure",
-            "kinora-media",
             "kinora-models",
             "kinora-nn",
             "kinora-tensor",

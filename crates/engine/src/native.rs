@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use kinora_diffusion::{Sampler, Schedule};
 use kinora_models::native::{
     Conditioning, Config, Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, Transformer,
+    latent_frames,
 };
 use kinora_nn::tokenizer::{NUM_NGRAMS, WordTokenizer};
 use kinora_tensor::Tensor;
@@ -42,10 +43,6 @@ const USUAL_LATENT_FRAMES: usize = 13;
 /// Reference: Esser et al., arXiv 2403.03206, section 5.3.2, where it is the square root of the number of values.
 fn shift(t: usize) -> f64 {
     (t as f64).powf(0.75)
-}
-
-fn latent_frames(frames: u32) -> usize {
-    1 + (frames as usize - 1) / LATENT_STRIDE
 }
 
 /// A native model without its weights.
@@ -150,7 +147,7 @@ impl Family for Native {
     fn latent_shape(&self, size: Size, frames: u32) -> [usize; 4] {
         let side = |pixels: u32| pixels as usize / PIXEL_STRIDE;
         [
-            latent_frames(frames),
+            latent_frames(frames as usize),
             side(size.height),
             side(size.width),
             self.parts.config.codec.latent_channels,
@@ -245,7 +242,7 @@ impl VideoModel for Loaded {
         let prompt = self.reader.encode(&clip.prompt);
         let negative = self.reader.encode(&clip.negative);
         let negative = self.transformer.condition(&negative);
-        let t = latent_frames(clip.timing.native_frames);
+        let t = latent_frames(clip.timing.native_frames as usize);
         let size = clip.framing.native;
         let camera = self.reader.camera(&prompt, size, t, held);
         Ok(Box::new(Guided {

@@ -192,7 +192,7 @@ pub struct Generate {
     )]
     pub seed: Option<u64>,
 
-    /// Denoising steps, 1 to 200
+    /// Denoising steps, 1 to 200 [default: the model's, of kinora-1 20]
     #[arg(
         long,
         value_name = "NUMBER",
@@ -201,7 +201,7 @@ pub struct Generate {
     )]
     pub steps: Option<u32>,
 
-    /// How strongly the prompt pulls, 0 to 20; 1 is not at all
+    /// How strongly the prompt pulls, 0 to 20; 1 is not at all [default: the model's, of kinora-1 3]
     #[arg(
         long,
         value_name = "SCALE",
@@ -210,11 +210,13 @@ pub struct Generate {
     )]
     pub guidance: Option<f64>,
 
-    /// Noise levels between which the prompt pulls, as in 0.3,0.9: a step outside costs half
+    /// Noise levels between which the prompt pulls, as in 0.3,0.9: a step outside costs half [default: the
+    /// model's, of kinora-1 0.1,1]
     #[arg(long, value_name = "FROM,TO", value_parser = interval, help_heading = "Sampling")]
     pub guidance_interval: Option<(f64, f64)>,
 
-    /// Tell steps from those before where little changes: easy, or easy:THRESHOLD [usual: easy:0.05]
+    /// Tell steps from those before where little changes: easy, or easy:THRESHOLD from 0 to 1; easy is
+    /// easy:0.05 [default: none]
     #[arg(long, value_name = "METHOD", help_heading = "Sampling")]
     pub cache: Option<StepCache>,
 
@@ -222,12 +224,13 @@ pub struct Generate {
     #[arg(long, help_heading = "Sampling")]
     pub draft: bool,
 
-    /// Make N clips with seeds S, S+1, ...; files end in -1 to -N
+    /// Make N clips, 1 to 1000, with seeds S, S+1, ...; files end in -1 to -N [default: 1]
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
           value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Sampling")]
     pub count: u32,
 
-    /// Make N takes of a clip, with seeds S, S+1, ..., and keep the one that shows most of the prompt
+    /// Make N takes of a clip, 1 to 16, with seeds S, S+1, ..., and keep the one that shows most of the
+    /// prompt [default: 1]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     pub best_of: Option<u32>,
 
@@ -287,7 +290,7 @@ pub struct OpenModel {
     #[arg(long, visible_alias = "weights", value_name = "TYPE")]
     pub dtype: Option<Dtype>,
 
-    /// Shift of the schedule towards noise [default: the model's published one]
+    /// Shift of the schedule towards noise, 0.01 to 100 [default: the model's published one]
     #[arg(long, value_name = "SHIFT", allow_negative_numbers = true)]
     pub shift: Option<f64>,
 
@@ -300,19 +303,20 @@ pub struct OpenModel {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_2: Option<f64>,
 
-    /// Length in tokens that the prompt is cut and padded to [default: the model's published one]
+    /// Length in tokens that the prompt is cut and padded to, 1 to 4096 [default: the model's published one]
     #[arg(long, value_name = "NUMBER")]
     pub max_text_tokens: Option<u32>,
 
-    /// Noise level that the decoder is told, 0 to 1 (LTX)
+    /// Noise level that the decoder is told, 0 to 1 (LTX) [default: 0.05]
     #[arg(long, value_name = "SIGMA", allow_negative_numbers = true)]
     pub decode_timestep: Option<f64>,
 
-    /// Share of noise mixed into the latents before decoding, 0 to 1 (LTX)
+    /// Share of noise mixed into the latents before decoding, 0 to 1 (LTX) [default: 0.025]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub decode_noise_scale: Option<f64>,
 
-    /// Noise that each step adds to the picture of --image, 0 to 1 (LTX from 0.9.5 on)
+    /// Noise that each step adds to the picture of --image, 0 to 1 (LTX from 0.9.5 on) [default: the
+    /// model's published one]
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub image_noise_scale: Option<f64>,
 

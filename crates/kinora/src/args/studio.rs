@@ -26,7 +26,7 @@ pub struct Serve {
     #[arg(long, value_name = "URL")]
     pub storage: Option<String>,
 
-    /// Clips that are made at the same time, 1 to 64 [default: 1]
+    /// Clips that are made at the same time, 1 to 64, with a database also 0 [default: 1]
     #[arg(long, value_name = "NUMBER")]
     pub workers: Option<u32>,
 }

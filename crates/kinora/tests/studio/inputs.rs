@@ -278,6 +278,17 @@ fn finished_videos_are_measured_and_the_best_take_is_kept() {
     assert_eq!(recipe["effective"]["seed"], seed);
 }
 
+#[test]
+fn a_clip_that_needs_more_memory_than_there_is_is_refused_as_the_request_it_is() {
+    let data = folder();
+    let studio = Studio::open_in(data.path(), &[("KINORA_MEMORY_MIB", Path::new("10"))]);
+    let (status, answer) = studio.post("/v1/videos", &short());
+    let error = &answer["error"];
+    assert_eq!((status, &error["code"]), (400, &json!("not_enough_memory")));
+    let message = error["message"].as_str().expect("a message");
+    assert!(message.contains("a smaller size"), "{message}");
+}
+
 /// Base64 with padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

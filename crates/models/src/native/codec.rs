@@ -17,6 +17,11 @@ pub const LATENT_STRIDE: usize = 8;
 /// Pixels of the decoder's output that a latent spans in each direction.
 pub const PIXEL_STRIDE: usize = 32;
 
+/// Latent frames of a clip of 1 + 8k frames.
+pub const fn latent_frames(frames: usize) -> usize {
+    1 + (frames - 1) / LATENT_STRIDE
+}
+
 /// Frames that the first latent frame decodes to before the clip begins.
 const LEAD_IN: usize = LATENT_STRIDE - 1;
 /// How the encoder folds (time, space) between its levels.

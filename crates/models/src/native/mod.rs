@@ -11,7 +11,7 @@ mod text;
 mod transformer;
 
 pub use camera::{CameraPath, View};
-pub use codec::{Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream};
+pub use codec::{Decoder, Encoder, LATENT_STRIDE, PIXEL_STRIDE, Stream, latent_frames};
 pub use config::{CodecConfig, Config, ConfigError, SlotConfig, TextConfig, TransformerConfig};
 pub use directions::Directions;
 pub use text::{TextEncoder, TextStates, Word};

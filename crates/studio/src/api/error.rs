@@ -310,9 +310,7 @@ impl From<QueryRejection> for ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Memory { .. } | Error::Model { .. } | Error::Internal { .. } => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Error::Model { .. } | Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
         let param = match &error {
@@ -342,8 +340,12 @@ impl From<Error> for ApiError {
             Error::Value { name, .. } => Some(name.trim_start_matches('-')),
             _ => None,
         };
-        // Hints speak of the command line's options; fields have the same names here.
-        let message = format!("{error}; {}", error.hint().replace("--", ""));
-        Self::new(status, error.code(), param, message)
+        // It speaks of the command line's options; most fields have the same names here.
+        let message = format!("{error}; {}", error.hint());
+        let message = match (&error, param) {
+            (Error::Value { name, .. }, Some(field)) => message.replace(name, field),
+            _ => message,
+        };
+        Self::new(status, error.code(), param, message.replace("--", ""))
     }
 }

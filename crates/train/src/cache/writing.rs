@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use half::f16;
 use kinora_filmset::program::Aspect;
-use kinora_models::native::{Encoder, LATENT_STRIDE};
+use kinora_models::native::{Encoder, LATENT_STRIDE, latent_frames};
 use kinora_nn::tokenizer::WordTokenizer;
 use kinora_tensor::{Tensor, parallel_map, threads};
 use safetensors::Dtype;
@@ -149,7 +149,7 @@ fn covered(masks: &[bool], (width, height): (u32, u32)) -> Vec<f32> {
     let (width, height) = (width as usize, height as usize);
     let (rows, columns) = (height / STRIDE, width / STRIDE);
     let frames = masks.len() / (width * height);
-    let mut counts = vec![0_u32; (1 + (frames - 1) / LATENT_STRIDE) * rows * columns];
+    let mut counts = vec![0_u32; latent_frames(frames) * rows * columns];
     for (i, _) in masks.iter().enumerate().filter(|(_, on)| **on) {
         let (frame, y, x) = (i / width / height, i / width % height, i % width);
         let latent = frame.div_ceil(LATENT_STRIDE);

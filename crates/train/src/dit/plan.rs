@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use kinora_models::native::LATENT_STRIDE;
+use kinora_models::native::{LATENT_STRIDE, latent_frames};
 use serde::Deserialize;
 
 /// Clips of one step.
@@ -23,7 +23,7 @@ pub struct Plan(Vec<(Vec<Bucket>, u64)>);
 impl Bucket {
     /// Latent frames of a clip.
     pub fn latent_frames(self) -> usize {
-        1 + (self.frames - 1) / LATENT_STRIDE
+        latent_frames(self.frames)
     }
 }
 
