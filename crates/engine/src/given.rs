@@ -23,6 +23,8 @@ use crate::timing::RATES;
 
 /// Latent frames of a clip's end that its continuation sees: the motion, not only the picture.
 const TAIL: u32 = 3;
+/// The longest clip that is extended: all of it is written once more.
+const MOST_EARLIER_SECONDS: f64 = 600.0;
 
 /// The files that a clip began with, by content: a recipe names what it needs, and no path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +99,13 @@ impl Inspected {
         }
         if let Some(path) = &given.extend {
             let clip = ClipReader::open(path)?;
+            let seconds = clip.frames() as f64 / clip.fps();
+            if seconds > MOST_EARLIER_SECONDS {
+                let hint = format!(
+                    "a clip of at most {MOST_EARLIER_SECONDS} seconds can be extended, not of {seconds:.0}"
+                );
+                return Err(refused("--extend", hint));
+            }
             inspected.size = Some(Size::new(clip.width() & !1, clip.height() & !1));
             inspected.clip = Some((clip.frames(), clip.fps()));
         }

@@ -14,7 +14,7 @@ use crate::size::Aspect;
 use crate::timing::{RATES, Timing};
 
 /// Most characters of a prompt, before its words are counted.
-const MOST_CHARACTERS: usize = 4000;
+pub const MOST_CHARACTERS: usize = 4000;
 /// Most denoising steps.
 const MOST_STEPS: u32 = 200;
 /// Most takes of one clip.
@@ -93,6 +93,12 @@ pub(crate) fn resolve_within(
     let given = Inspected::of(request, info)?;
     let framing = framing(request, &analysis, info, &given)?;
     let timing = timing(request, &analysis, info, &given)?;
+    let has_end = request.looped || request.given.last_image.is_some();
+    if has_end && timing.native_frames == 1 {
+        let least = 1 + info.frame_stride;
+        let hint = format!("a clip with a given end has at least {least} frames");
+        return Err(value("--frames", 1, hint));
+    }
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
     let latents = family.latent_shape(framing.native, timing.native_frames);
     let asked = Asked {
@@ -100,6 +106,14 @@ pub(crate) fn resolve_within(
         ..effective.asked()
     };
     let sampling = family.sampling(&asked, latents)?;
+    if effective.leads_to_negative()
+        && let Moderation {
+            allowed: false,
+            category: Some(category),
+        } = moderate_telling(&request.negative, &request.told)
+    {
+        return Err(Error::Moderation { category });
+    }
     effective.shift = sampling.shift;
     sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;

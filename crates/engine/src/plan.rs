@@ -153,20 +153,34 @@ impl fmt::Display for Plan {
 /// Bytes that this process may still take: what the system and the control group leave, capped by
 /// [`LIMIT_VARIABLE`]; `None` where neither tells.
 pub fn available_bytes() -> Option<u64> {
-    let limit = std::env::var(LIMIT_VARIABLE)
-        .ok()
-        .and_then(|mib| mib.parse::<u64>().ok());
-    [system_bytes(), group_bytes(), limit.map(|mib| mib << 20)]
-        .into_iter()
-        .flatten()
-        .min()
+    let limits = [
+        system_bytes("MemAvailable:"),
+        group_bytes(),
+        allowed_bytes(),
+    ];
+    limits.into_iter().flatten().min()
 }
 
-fn system_bytes() -> Option<u64> {
+/// The most bytes that this process could ever take: what the machine and the control group have, capped by
+/// [`LIMIT_VARIABLE`]; `None` where neither tells.
+pub fn total_bytes() -> Option<u64> {
+    let limits = [
+        system_bytes("MemTotal:"),
+        group_number("memory.max"),
+        allowed_bytes(),
+    ];
+    limits.into_iter().flatten().min()
+}
+
+/// What the user allows.
+fn allowed_bytes() -> Option<u64> {
+    let mib: u64 = std::env::var(LIMIT_VARIABLE).ok()?.parse().ok()?;
+    mib.checked_mul(1 << 20)
+}
+
+fn system_bytes(name: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim()
         .trim_end_matches("kB")
         .trim()
@@ -177,12 +191,13 @@ fn system_bytes() -> Option<u64> {
 
 /// What a container's limit leaves (control groups version 2).
 fn group_bytes() -> Option<u64> {
-    let number = |file: &str| {
-        let text = fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
-        text.trim().parse::<u64>().ok() // "max" means no limit
-    };
-    let used = number("memory.current")?.saturating_sub(cached_bytes().unwrap_or(0));
-    Some(number("memory.max")?.saturating_sub(used))
+    let used = group_number("memory.current")?.saturating_sub(cached_bytes().unwrap_or(0));
+    Some(group_number("memory.max")?.saturating_sub(used))
+}
+
+fn group_number(file: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
+    text.trim().parse().ok() // "max" means no limit
 }
 
 /// Page cache of the group, which gives way to memory.

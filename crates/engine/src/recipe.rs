@@ -98,6 +98,11 @@ impl Effective {
         self.earlier_frames + self.timing.frames
     }
 
+    /// Whether guidance leads to what the negative prompt names instead of away from it.
+    pub(crate) fn leads_to_negative(&self) -> bool {
+        self.guidance.min(self.guidance_2.unwrap_or(self.guidance)) < 1.0
+    }
+
     /// What this asks of the sampling.
     pub(crate) fn asked(&self) -> Asked<'_> {
         Asked {

@@ -2,6 +2,7 @@
 
 mod support;
 
+use kinora_engine::model::Pictures;
 use kinora_engine::{Engine, Error, Kind, Request, Resolution, StepCache, resolve};
 use support::{Double, request};
 
@@ -134,6 +135,28 @@ fn refused_content_names_its_category_and_is_no_usage_error() {
         ..request("a dog at dawn")
     };
     assert!(resolve(&Double::default(), &negative).is_ok());
+    // Unless guidance leads to it.
+    let led = Request {
+        guidance: Some(0.0),
+        ..negative
+    };
+    let error = resolve(&Double::default(), &led).unwrap_err();
+    assert!(matches!(error, Error::Moderation { .. }), "{error}");
+}
+
+#[test]
+fn a_single_frame_has_no_end_of_its_own() {
+    let looped = Request {
+        seconds: None,
+        frames: Some(1),
+        looped: true,
+        ..request("a dog at dawn")
+    };
+    let mut double = Double::default();
+    double.info.pictures = Pictures::Any;
+    let error = resolve(&double, &looped).unwrap_err();
+    let said = format!("{error} {}", error.hint());
+    assert!(said.contains("at least 9 frames"), "{said}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ const MAX_HEADER_BYTES: usize = 64 << 20;
 const MAX_SAMPLE_BYTES: usize = 16 << 20;
 /// Most pictures of a clip.
 const MAX_FRAMES: usize = 1 << 20;
+/// Most samples of all tracks together; sound may have thousands a second.
+const MAX_SAMPLES: usize = 1 << 25;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 /// The pictures of an MP4 file in the order they are shown, decoded as they are asked for.
@@ -200,10 +202,15 @@ impl Track {
         let mut entry: Option<Avc1Box> = None;
         let mut samples = Vec::new();
         let (mut ticks, mut timescale) = (0, 1);
+        let mut seen = 0;
         while let Some(sample) = demuxer
             .next_sample()
             .map_err(|error| bad(path, error.to_string()))?
         {
+            seen += 1;
+            if seen > MAX_SAMPLES {
+                return Err(bad(path, format!("it has more than {MAX_SAMPLES} samples")));
+            }
             if sample.track.kind != TrackKind::Video {
                 continue;
             }

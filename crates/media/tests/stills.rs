@@ -154,14 +154,22 @@ fn hostile_and_broken_files_are_errors() {
     let whole = picture().encode(StillFormat::Png).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     check("cut off");
-    // A header that promises 60,000 x 60,000 pixels, with its checksum made right.
-    let mut huge = whole.clone();
-    huge[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
-    huge[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
-    let checksum = crc32(&huge[12..29]);
-    huge[29..33].copy_from_slice(&checksum.to_be_bytes());
-    fs::write(&path, &huge).unwrap();
+    // Headers that promise other pixels than there are, with their checksums made right.
+    let promise = |side: u32, depth_and_color: [u8; 2]| {
+        let mut huge = whole.clone();
+        huge[16..20].copy_from_slice(&side.to_be_bytes());
+        huge[20..24].copy_from_slice(&side.to_be_bytes());
+        huge[24..26].copy_from_slice(&depth_and_color);
+        let checksum = crc32(&huge[12..29]);
+        huge[29..33].copy_from_slice(&checksum.to_be_bytes());
+        fs::write(&path, &huge).unwrap();
+    };
+    promise(60_000, [8, 2]);
     check("too many pixels");
+    promise(8192, [16, 6]);
+    check("half a gigabyte");
+    let error = read_still(&path).unwrap_err().to_string();
+    assert!(error.contains("limit"), "{error}");
     fs::File::create(&path)
         .unwrap()
         .set_len(MAX_STILL_FILE_BYTES + 1)

@@ -66,8 +66,13 @@ impl Metrics {
         self.counts().workers_lost += 1;
     }
 
-    /// A request was answered. Routes are patterns, so that there are few.
+    /// A request was answered. Routes are patterns and methods that nothing here answers are one, so that there
+    /// are few.
     pub fn answered(&self, route: &str, method: &str, status: u16) {
+        let method = match method {
+            "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
+            _ => "other",
+        };
         let key = (route.to_owned(), method.to_owned(), status);
         *self.counts().requests.entry(key).or_default() += 1;
     }

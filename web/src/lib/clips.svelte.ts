@@ -70,7 +70,9 @@ class Clips {
       this.askForOthers(new Set([...this.recentIds, ...this.runningIds, ...this.waitingIds]));
       this.reachable = true;
       this.loaded = true;
-    } catch {
+    } catch (error) {
+      // A key that was withdrawn or has expired: the studio answers with the page to sign in.
+      if (error instanceof api.ApiError && error.status === 401) return location.reload();
       this.reachable = false;
     }
     this.follow();

@@ -289,6 +289,31 @@ fn a_clip_that_needs_more_memory_than_there_is_is_refused_as_the_request_it_is()
     assert!(message.contains("a smaller size"), "{message}");
 }
 
+#[test]
+fn a_remix_can_be_told_another_length_however_the_first_was_told() {
+    let data = folder();
+    let studio = Studio::open(data.path());
+    let framed = json!({
+        "prompt": "a dog runs over a beach at dawn", "frames": 25, "steps": 2, "seed": 7
+    });
+    let id = studio.create(&framed);
+    let video = studio.wait(&id, &["completed", "failed"]);
+    assert_eq!(video["num_frames"], 25, "{video}");
+    let remix = json!({"prompt": "a dog runs over a beach at night", "seconds": 2});
+    let (status, remix) = studio.post(&format!("/v1/videos/{id}/remix"), &remix);
+    assert_eq!((status, &remix["num_frames"]), (200, &json!(48)));
+}
+
+#[test]
+fn no_more_of_a_prompt_is_analysed_than_is_read() {
+    let data = folder();
+    let studio = Studio::open(data.path());
+    let question = json!({"prompt": "a".repeat(1 << 19)});
+    let (status, answer) = studio.post("/v1/prompts/analysis", &question);
+    let code = &answer["error"]["code"];
+    assert_eq!((status, code), (400, &json!("prompt_too_long")), "{answer}");
+}
+
 /// Base64 with padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

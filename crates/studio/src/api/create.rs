@@ -290,13 +290,18 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
     let size = size(&mut body)?;
     let aspect = body.parsed(&["aspect", "aspect_ratio"])?;
     let resolution = body.parsed(&["resolution"])?;
-    // A shape that is asked for replaces the base's, however that was said.
+    let (seconds, frames) = (
+        body.parsed(&["seconds"])?,
+        body.parsed(&["frames", "num_frames"])?,
+    );
+    // A shape or a length that is asked for replaces the base's, however that was said.
+    let is_retimed = seconds.is_some() || frames.is_some();
     let is_reshaped = size.is_some() || aspect.is_some() || resolution.is_some();
     let request = Request {
         prompt,
         negative: body.text(&["negative_prompt"])?.unwrap_or(base.negative),
-        seconds: body.parsed(&["seconds"])?.or(base.seconds),
-        frames: body.parsed(&["frames", "num_frames"])?.or(base.frames),
+        seconds: if is_retimed { seconds } else { base.seconds },
+        frames: if is_retimed { frames } else { base.frames },
         size: if is_reshaped { size } else { base.size },
         aspect: if is_reshaped { aspect } else { base.aspect },
         resolution: if is_reshaped {
@@ -368,7 +373,11 @@ fn decided(
         });
     }
     let job = block_in_place(|| studio.engine.resolve(&request))?;
-    job.plan.check(kinora_engine::available_bytes())?;
+    // When its turn comes other clips are done; what is free then is compared by who makes it, which may be
+    // another machine.
+    if studio.config.queue.workers > 0 {
+        job.plan.check(kinora_engine::total_bytes())?;
+    }
     request.seed = Some(job.recipe.effective.seed);
     Ok(Decided {
         request,

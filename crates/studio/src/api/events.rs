@@ -115,6 +115,8 @@ impl Listener {
     /// Collects what the store has and, while the video waits, its place in the queue.
     async fn catch_up(&mut self) -> Option<()> {
         let store = &self.studio.store;
+        // First the video: its end is written with `done`, so one that has ended here has it among its events.
+        let video = store.video(&self.id).await.ok()?;
         let stored = store.events_after(&self.id, self.last).await.ok()?;
         for event in stored.into_iter().rev() {
             self.waiting.push(match event.kind.as_str() {
@@ -122,7 +124,6 @@ impl Listener {
                 _ => Event::stored(event.number, "progress", event.data),
             });
         }
-        let video = store.video(&self.id).await.ok()?;
         let Some(video) = video else {
             self.is_over = true; // deleted
             return Some(());

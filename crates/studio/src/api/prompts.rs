@@ -5,9 +5,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use kinora_engine::ModelFiles;
 use kinora_engine::prompt::Analysis;
 use kinora_engine::safety::{Moderation, moderate, moderate_telling};
+use kinora_engine::{MOST_CHARACTERS, ModelFiles};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -18,6 +18,7 @@ use super::error::ApiError;
 use super::path::Path;
 use super::tiers;
 use super::videos::{listed, page_limit};
+use crate::remotes;
 use crate::store::Prompt;
 
 const PAGE: i64 = 50;
@@ -190,8 +191,23 @@ pub async fn analysis(
     State(studio): State<Studio>,
     Object(Question { prompt, model }): Object<Question>,
 ) -> Result<Response, ApiError> {
-    let model = model.map(|name| tiers::named(&studio, &name).0);
+    // Words that nobody knows are compared with all that are known, which takes its time.
+    Ok(Json(block_in_place(|| analysed(&studio, prompt, model))?).into_response())
+}
+
+fn analysed(studio: &Studio, prompt: String, model: Option<String>) -> Result<Answer, ApiError> {
+    let model = model.map(|name| tiers::named(studio, &name).0);
     let remote = model.as_deref().and_then(|name| studio.config.remote(name));
+    let (found, limit) = (
+        prompt.chars().count(),
+        remote.map_or(MOST_CHARACTERS, |_| remotes::MOST_CHARACTERS),
+    );
+    if found > limit {
+        let message =
+            format!("the prompt has {found} characters, more than the {limit} that may be read");
+        let code = "prompt_too_long";
+        return Err(ApiError::bad_request(code, Some("prompt"), message));
+    }
     // Nobody here knows which words a remote understands.
     let (model, moderation, analysis) = if let Some(remote) = remote {
         let analysis = Analysis::of(&prompt, None);
@@ -202,18 +218,17 @@ pub async fn analysis(
             place: place.transpose()?.flatten(),
             ..ModelFiles::default()
         };
-        let family = block_in_place(|| studio.engine.family(model.as_deref(), &files))?;
+        let family = studio.engine.family(model.as_deref(), &files)?;
         let analysis = Analysis::of(&prompt, family.knowledge());
         let moderation = moderate_telling(&prompt, &studio.config.rules.warn);
         (family.info().name.clone(), moderation, analysis)
     };
-    let answer = Answer {
+    Ok(Answer {
         prompt,
         model,
         moderation,
         analysis,
-    };
-    Ok(Json(answer).into_response())
+    })
 }
 
 #[cfg(test)]

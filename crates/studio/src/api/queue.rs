@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Studio;
+use super::auth::Caller;
 use super::body::{Ignored, Object};
 use super::error::ApiError;
 use super::path::Path;
 use super::videos::{find, page_limit, view};
-use crate::store::Move;
+use crate::store::{Move, StoreError};
 
 /// Waiting videos that are shown unless the request says otherwise.
 const SHOWN: i64 = 50;
@@ -104,11 +105,17 @@ pub async fn reorder(
 /// `POST /v1/videos/{id}/retry`: the same request and seed once more, under the same id.
 pub async fn retry(
     State(studio): State<Studio>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     _: Ignored,
 ) -> Result<Json<Value>, ApiError> {
     find(&studio, &id).await?;
-    if !studio.store.retry(&id).await? {
+    let owner = caller.owner(&studio.config.queue);
+    let is_queued = match studio.store.retry(&id, owner).await {
+        Err(StoreError::TooMany { most }) => return Err(ApiError::too_many(most)),
+        retried => retried?,
+    };
+    if !is_queued {
         let message = "only a failed or cancelled video can be tried again; \
             remix a finished one, or create it with another seed";
         return Err(ApiError::bad_request("not_failed", None, message));

@@ -148,7 +148,11 @@ pub async fn delete(
     if let Some(key) = &video.output_key {
         studio.outputs.remove(key).await?;
     }
-    studio.store.delete(&id).await?;
+    let key = studio.store.delete(&id).await?;
+    // It may have been finished between the two.
+    if let Some(key) = key.filter(|key| video.output_key.as_ref() != Some(key)) {
+        studio.outputs.remove(&key).await?;
+    }
     inputs::forget_unused(&studio, &video.inputs).await?;
     Ok(Json(
         json!({"id": id, "object": "video.deleted", "deleted": true}),

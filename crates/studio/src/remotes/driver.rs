@@ -435,7 +435,9 @@ impl Job<'_> {
         let data = json!({
             "stage": stage, "step": step, "total": total, "progress": progress, "eta_seconds": null,
         });
-        let number = store.add_event(&lease.id, "progress", &data).await?;
+        let Some(number) = store.add_progress(lease, &data).await? else {
+            return Ok(()); // another asks now, as the next beat tells
+        };
         store.heartbeat(lease, progress).await?;
         hub.publish(&lease.id, Event::stored(number, "progress", data));
         Ok(())

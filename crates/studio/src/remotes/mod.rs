@@ -16,4 +16,4 @@ mod failure;
 mod request;
 
 pub use driver::Driver;
-pub use request::{decide, kept, recipe, untaken};
+pub use request::{MOST_CHARACTERS, decide, kept, recipe, untaken};

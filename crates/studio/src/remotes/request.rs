@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::config::Remote;
 
 /// Most characters of a prompt, as the Videos API has it.
-const MOST_CHARACTERS: usize = 32_000;
+pub const MOST_CHARACTERS: usize = 32_000;
 
 /// The part of a request of another model that this one can take over.
 pub fn kept(remote: &Remote, request: Request) -> Request {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::Row;
 
-use super::{Result, Store};
+use super::{Lease, Result, Store};
 
 /// An event of a video with its number, which only grows.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,17 +17,18 @@ pub struct StoredEvent {
 }
 
 impl Store {
-    /// Appends an event and returns its number.
+    /// Appends an event of progress and returns its number; `None` when the lease is lost.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn add_event(&self, video: &str, kind: &str, data: &Value) -> Result<i64> {
-        let sql = "INSERT INTO events (video_id, kind, data) VALUES ($1, $2, $3) RETURNING number";
+    pub async fn add_progress(&self, lease: &Lease, data: &Value) -> Result<Option<i64>> {
+        let sql = "INSERT INTO events (video_id, kind, data) SELECT id, 'progress', $1 FROM videos \
+                   WHERE id = $2 AND lease_token = $3 AND state = 'running' RETURNING number";
         Ok(sqlx::query_scalar(sql)
-            .bind(video)
-            .bind(kind)
             .bind(data.to_string())
-            .fetch_one(&self.database.writer)
+            .bind(&lease.id)
+            .bind(&lease.token)
+            .fetch_optional(&self.database.writer)
             .await?)
     }
 

@@ -3,8 +3,8 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::queue::MOST_ATTEMPTS;
-use super::videos::SELECT;
-use super::{Result, Store, Tier, Video, flag};
+use super::videos::{SELECT, check_cap};
+use super::{Owner, Result, Store, Tier, Video, flag};
 
 /// The lane that is made last.
 const LAST_LANE: i64 = 1;
@@ -245,8 +245,11 @@ impl Store {
     /// still has of it is not made again.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub async fn retry(&self, id: &str) -> Result<bool> {
+    /// [`StoreError::TooMany`] when who asks has enough unfinished videos, or when the database cannot be
+    /// written.
+    ///
+    /// [`StoreError::TooMany`]: super::StoreError::TooMany
+    pub async fn retry(&self, id: &str, owner: Option<Owner<'_>>) -> Result<bool> {
         let mut transaction = self.database.alone().await?;
         let tier: Option<String> = sqlx::query_scalar(
             "SELECT tier FROM videos WHERE id = $1 AND state = 'failed' AND deleted = 0",
@@ -255,6 +258,9 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(tier) = tier else { return Ok(false) };
+        if let Some(owner) = owner {
+            check_cap(&mut transaction, owner, 1).await?;
+        }
         let lane = Tier::of_column(&tier).lane();
         let spot = spot(&mut transaction, &Move::Last, 1, lane, self.now()).await?;
         sqlx::query(

@@ -200,7 +200,8 @@ impl Store {
     }
 
     /// The next waiting video that is made here, of any tier or of one, now running under a new
-    /// lease; none while the queue is paused.
+    /// lease; none while the queue is paused. One that was given back just when it was deleted comes once
+    /// more, to be told that it has ended.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -210,7 +211,7 @@ impl Store {
         let sql = format!(
             "UPDATE videos SET state = 'running', attempt = attempt + 1, lease_token = $1, \
              lease_until = $2 WHERE number = (SELECT number FROM videos \
-             WHERE state = 'queued' AND deleted = 0 AND remote IS NULL \
+             WHERE state = 'queued' AND (deleted = 0 OR cancel_requested = 1) AND remote IS NULL \
              AND (SELECT paused FROM queue) = 0 AND tier = coalesce($3, tier) \
              ORDER BY lane, place, number LIMIT 1 {skip_locked}) \
              RETURNING id, attempt, most_attempts, request, input_image, input_clip, tier, created_at"
@@ -251,7 +252,8 @@ impl Store {
         row.map(|row| flag(&row, "cancel_requested")).transpose()
     }
 
-    /// Ends a running video and writes `done` with it; false when the lease was lost.
+    /// Ends a running video and writes `done` with it; false when the lease was lost, or when a video is there
+    /// that nobody wants any more.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -266,7 +268,8 @@ impl Store {
     }
 
     /// Ends a running video like [`Store::finish`], and may be called again when a failure left open
-    /// whether it has ended: true when the video shows this end.
+    /// whether it has ended: true when the video shows this end. One that was deleted while it was made ends as
+    /// cancelled, whose files belong to nobody.
     ///
     /// # Errors
     /// When the database cannot be used.
@@ -282,7 +285,11 @@ impl Store {
                 .bind(&lease.id)
                 .fetch_one(&self.database.readers)
                 .await?;
-        Ok(shown.as_ref() == Some(output_key))
+        if shown.as_ref() == Some(output_key) {
+            return Ok(true);
+        }
+        self.finish(lease, &Ending::cancelled()).await?;
+        Ok(false)
     }
 
     /// Stops a video: a waiting one ends at once (true), a running one at its next step. One that a
@@ -338,7 +345,8 @@ impl Store {
             "UPDATE videos SET state = $1, output_key = $2, error_code = $3, error_message = $4, \
              progress = coalesce($5, progress), completed_at = $6, adherence = $7, recipe = $8, \
              remote_key = CASE WHEN $9 = 1 THEN NULL ELSE remote_key END, lease_token = NULL, \
-             lease_until = NULL WHERE id = $10 AND {condition} = $11"
+             lease_until = NULL \
+             WHERE id = $10 AND {condition} = $11 AND (deleted = 0 OR $1 = 'failed')"
         );
         let done = sqlx::query(AssertSqlSafe(sql))
             .bind(state)

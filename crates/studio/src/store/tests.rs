@@ -299,6 +299,27 @@ async fn an_idempotency_key_makes_one_video() {
 }
 
 #[tokio::test]
+async fn a_video_that_is_deleted_while_it_is_made_ends_without_files() {
+    for on in databases() {
+        let (_home, store) = on.with(&["a"]).await;
+        let lease = store.claim(None).await.unwrap().unwrap().lease;
+        assert!(!store.cancel("a").await.unwrap(), "it runs");
+        assert_eq!(store.delete("a").await.unwrap(), None);
+        // Given back as it is, it comes once more, to be ended.
+        assert!(store.give_back(&lease, true).await.unwrap());
+        let lease = store.claim(None).await.unwrap().unwrap().lease;
+        assert!(!store.conclude(&lease, &done("a/1")).await.unwrap());
+        let state: String = sqlx::query_scalar("SELECT state FROM videos WHERE id = 'a'")
+            .fetch_one(&store.database.readers)
+            .await
+            .unwrap();
+        assert_eq!(state, "failed");
+        let late = store.add_progress(&lease, &json!({})).await;
+        assert_eq!(late.unwrap(), None, "nobody holds it any more");
+    }
+}
+
+#[tokio::test]
 async fn paging_goes_on_past_a_deleted_video() {
     for on in databases() {
         let (_home, store) = on.with(&["a", "b", "c", "d"]).await;

@@ -353,21 +353,23 @@ impl Store {
         Ok(uses > 0)
     }
 
-    /// Takes a video out of the library; its row stays for the prompt log.
+    /// Takes a video out of the library; its row stays for the prompt log. Returns the stem of its files: it
+    /// gets none after this.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn delete(&self, id: &str) -> Result<()> {
-        sqlx::query("UPDATE videos SET deleted = 1 WHERE id = $1")
-            .bind(id)
-            .execute(&self.database.writer)
-            .await?;
-        Ok(())
+    pub async fn delete(&self, id: &str) -> Result<Option<String>> {
+        let key: Option<Option<String>> =
+            sqlx::query_scalar("UPDATE videos SET deleted = 1 WHERE id = $1 RETURNING output_key")
+                .bind(id)
+                .fetch_optional(&self.database.writer)
+                .await?;
+        Ok(key.flatten())
     }
 }
 
 /// Refuses `count` more videos of an API key that has too many.
-async fn check_cap(
+pub(super) async fn check_cap(
     transaction: &mut Transaction<'_, Any>,
     owner: Owner<'_>,
     count: i64,

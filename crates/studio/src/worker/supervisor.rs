@@ -229,7 +229,8 @@ impl Supervisor {
         let event = if due {
             *stored = Some(Instant::now());
             match self.keep(lease, position, &data).await {
-                Ok(number) => Event::stored(number, "progress", data),
+                Ok(Some(number)) => Event::stored(number, "progress", data),
+                Ok(None) => return, // another makes it now, as the next beat tells
                 Err(error) => {
                     tracing::warn!(%error, video = lease.id, "its progress is not kept");
                     Event::live("progress", data)
@@ -250,9 +251,10 @@ impl Supervisor {
         }
     }
 
-    /// Keeps an event of progress and returns its number; retrieval shows the progress too.
-    async fn keep(&self, lease: &Lease, position: &Position, data: &Value) -> Result<i64> {
-        let number = self.store.add_event(&lease.id, "progress", data).await?;
+    /// Keeps an event of progress and returns its number; retrieval shows the progress too. `None` when the
+    /// lease is lost.
+    async fn keep(&self, lease: &Lease, position: &Position, data: &Value) -> Result<Option<i64>> {
+        let number = self.store.add_progress(lease, data).await?;
         self.store.heartbeat(lease, position.percent()).await?;
         Ok(number)
     }
@@ -323,12 +325,15 @@ impl Supervisor {
     }
 
     /// Cleans up and gives a video back, in this order: whoever claims it next writes into the same
-    /// folder. False when the lease was lost.
+    /// folder. One that was to stop ends instead. False when the lease was lost.
     async fn give_back(&self, lease: &Lease, lost: bool) -> Result<bool> {
-        if self.store.heartbeat(lease, 0).await?.is_none() {
+        let Some(is_cancelled) = self.store.heartbeat(lease, 0).await? else {
             return Ok(false);
-        }
+        };
         self.outputs.sweep(&lease.output_key()).await;
+        if is_cancelled {
+            return self.store.finish(lease, &Ending::cancelled()).await;
+        }
         self.store.give_back(lease, lost).await
     }
 }

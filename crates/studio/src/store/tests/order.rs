@@ -135,10 +135,10 @@ async fn a_second_try_is_the_same_request_under_a_new_lease_and_ends_once() {
     for on in databases() {
         let (_home, store) = on.with(&["a", "b"]).await;
         let first = claimed(&store).await.unwrap();
-        assert!(!store.retry("a").await.unwrap(), "it runs");
+        assert!(!store.retry("a", None).await.unwrap(), "it runs");
         assert!(store.finish(&first, &failed()).await.unwrap());
-        assert!(store.retry("a").await.unwrap());
-        assert!(!store.retry("a").await.unwrap(), "it waits already");
+        assert!(store.retry("a", None).await.unwrap());
+        assert!(!store.retry("a", None).await.unwrap(), "it waits already");
         assert_eq!(waiting(&store).await, "ba");
         let video = store.video("a").await.unwrap().unwrap();
         assert_eq!(
@@ -161,7 +161,7 @@ async fn a_second_try_is_the_same_request_under_a_new_lease_and_ends_once() {
         );
         assert!(store.finish(&second, &done("new")).await.unwrap());
         assert!(
-            !store.retry("a").await.unwrap(),
+            !store.retry("a", None).await.unwrap(),
             "a result is never made twice"
         );
         let video = store.video("a").await.unwrap().unwrap();
@@ -181,13 +181,13 @@ async fn a_second_try_after_lost_workers_or_a_stop_is_a_whole_one() {
             }
             let video = store.video("a").await.unwrap().unwrap();
             assert_eq!(video.error.expect("an error").0, "worker_lost");
-            assert!(store.retry("a").await.unwrap());
+            assert!(store.retry("a", None).await.unwrap());
         }
         let lease = claimed(&store).await.unwrap();
         store.cancel("a").await.unwrap();
         assert_eq!(store.heartbeat(&lease, 1).await.unwrap(), Some(true));
         store.finish(&lease, &Ending::cancelled()).await.unwrap();
-        assert!(store.retry("a").await.unwrap());
+        assert!(store.retry("a", None).await.unwrap());
         let lease = claimed(&store).await.unwrap();
         assert_eq!(
             store.heartbeat(&lease, 1).await.unwrap(),
@@ -197,7 +197,7 @@ async fn a_second_try_after_lost_workers_or_a_stop_is_a_whole_one() {
         store.finish(&lease, &failed()).await.unwrap();
         store.delete("a").await.unwrap();
         assert!(
-            !store.retry("a").await.unwrap(),
+            !store.retry("a", None).await.unwrap(),
             "what was deleted is not made"
         );
     }

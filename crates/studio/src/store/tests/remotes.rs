@@ -95,7 +95,7 @@ async fn a_retry_waits_for_what_is_there_and_asks_anew_for_what_is_not() {
             store.ask_remote(&lease, Some("key")).await.unwrap();
             store.name_remote(&lease, "there").await.unwrap();
             assert!(store.finish(&lease, &failed(code)).await.unwrap());
-            assert!(store.retry("a").await.unwrap());
+            assert!(store.retry("a", None).await.unwrap());
             let claim = store.claim_remote("far").await.unwrap().unwrap();
             assert_eq!(claim.remote_id.as_deref(), expected, "{code}");
             assert_eq!(claim.asked.is_some(), expected.is_some(), "{code}");

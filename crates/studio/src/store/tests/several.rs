@@ -154,10 +154,8 @@ async fn a_server_tells_what_another_process_wrote() {
     let lease = elsewhere.claim(None).await.unwrap().unwrap().lease;
     assert_eq!(heard().await, News::Queue);
     elsewhere.heartbeat(&lease, 5).await.unwrap();
-    let number = elsewhere
-        .add_event("a", "progress", &json!({}))
-        .await
-        .unwrap();
+    let number = elsewhere.add_progress(&lease, &json!({})).await.unwrap();
+    let number = number.expect("the lease is held");
     let video = || "a".to_owned();
     assert_eq!(
         heard().await,

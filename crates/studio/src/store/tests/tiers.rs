@@ -107,7 +107,7 @@ async fn a_second_try_waits_in_the_line_of_its_tier() {
         add(&store, "Q", Tier::Pro, Move::Last).await;
         for id in ["P", "a"] {
             store.cancel(id).await.unwrap();
-            assert!(store.retry(id).await.unwrap());
+            assert!(store.retry(id, None).await.unwrap());
         }
         assert_eq!(waiting(&store).await, "QPa");
     }
@@ -151,6 +151,12 @@ async fn a_key_has_no_more_unfinished_videos_than_it_may() {
         assert!(accept(&["d"], 3).await.is_err(), "what runs counts too");
         store.cancel("b").await.unwrap();
         accept(&["d"], 3).await.unwrap();
+        let owner = Owner {
+            key_id: "k",
+            most: 3,
+        };
+        let again = store.retry("b", Some(owner)).await;
+        assert!(matches!(again, Err(StoreError::TooMany { most: 3 })));
         accept(&["e", "f"], 0).await.unwrap();
     }
 }
