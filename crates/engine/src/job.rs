@@ -14,7 +14,7 @@ use crate::size::Aspect;
 use crate::timing::{RATES, Timing};
 
 /// Most characters of a prompt, before its words are counted.
-pub const MOST_CHARACTERS: usize = 4000;
+const MOST_CHARACTERS: usize = 4000;
 /// Most denoising steps.
 const MOST_STEPS: u32 = 200;
 /// Most takes of one clip.
@@ -58,20 +58,14 @@ pub(crate) fn resolve_within(
     available: Option<u64>,
 ) -> Result<Job> {
     let info = family.info();
-    check_text("prompt", &request.prompt, info, 0)?;
+    check_prompt(&request.prompt, info)?;
     check_text(
         "negative prompt",
         &request.negative,
         info,
         family.count_words(&request.negative),
     )?;
-    let warning = match moderate_telling(&request.prompt, &request.told) {
-        Moderation {
-            allowed: false,
-            category: Some(category),
-        } => return Err(Error::Moderation { category }),
-        Moderation { category, .. } => category,
-    };
+    let mut warning = moderated(&request.prompt, request)?;
     let analysis = Analysis::of(&request.prompt, family.knowledge());
     if !analysis.text.chars().any(char::is_alphanumeric) {
         return Err(Error::EmptyPrompt);
@@ -100,20 +94,15 @@ pub(crate) fn resolve_within(
         return Err(value("--frames", 1, hint));
     }
     let mut effective = effective(request, &analysis, &info.defaults, framing, timing)?;
+    if effective.leads_to_negative() {
+        warning = warning.or(moderated(&request.negative, request)?);
+    }
     let latents = family.latent_shape(framing.native, timing.native_frames);
     let asked = Asked {
         shift: request.options.shift,
         ..effective.asked()
     };
     let sampling = family.sampling(&asked, latents)?;
-    if effective.leads_to_negative()
-        && let Moderation {
-            allowed: false,
-            category: Some(category),
-        } = moderate_telling(&request.negative, &request.told)
-    {
-        return Err(Error::Moderation { category });
-    }
     effective.shift = sampling.shift;
     sampling.sampler.name().clone_into(&mut effective.sampler);
     effective.steps = sampling.schedule.steps().len() as u32;
@@ -144,6 +133,25 @@ pub(crate) fn resolve_within(
         warning,
         notes,
     })
+}
+
+/// The category of a text that the request asks to be told instead of refused.
+fn moderated(text: &str, request: &Request) -> Result<Option<Category>> {
+    match moderate_telling(text, &request.told) {
+        Moderation {
+            allowed: false,
+            category: Some(category),
+        } => Err(Error::Moderation { category }),
+        Moderation { category, .. } => Ok(category),
+    }
+}
+
+/// Refuses a prompt that is longer than any is read, before its words are looked at.
+///
+/// # Errors
+/// [`Error::PromptTooLong`].
+pub fn check_prompt(prompt: &str, info: &ModelInfo) -> Result<()> {
+    check_text("prompt", prompt, info, 0)
 }
 
 fn check_text(what: &'static str, text: &str, info: &ModelInfo, words: usize) -> Result<()> {

@@ -47,7 +47,7 @@ pub use engine::{DEFAULT_MODEL, Engine, is_embedded};
 pub use error::{Error, Kind, Result};
 pub use finish::{Finish, Stock};
 pub use given::GivenHashes;
-pub use job::{Job, LARGEST_SEED, MOST_CHARACTERS, STRICT_COVERAGE, resolve};
+pub use job::{Job, LARGEST_SEED, STRICT_COVERAGE, check_prompt, resolve};
 pub use needs::{Need, needs, published_bytes, published_needs};
 pub use noise::random_seed;
 pub use open::{CACHE_VARIABLE, DISTILLED_TIMESTEPS};

@@ -100,7 +100,8 @@ impl Effective {
 
     /// Whether guidance leads to what the negative prompt names instead of away from it.
     pub(crate) fn leads_to_negative(&self) -> bool {
-        self.guidance.min(self.guidance_2.unwrap_or(self.guidance)) < 1.0
+        let leads = |scale: f64| scale < 1.0;
+        leads(self.guidance) || self.guidance_2.is_some_and(leads)
     }
 
     /// What this asks of the sampling.

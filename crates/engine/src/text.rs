@@ -23,11 +23,15 @@ pub fn distance(a: &str, b: &str) -> usize {
 /// The name that `word` most likely means: at most a third of its letters differ.
 pub fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
+    let letters = word.chars().count();
+    // No fewer edits than letters too many or too few: a word that is far longer is not compared.
+    let may_be = |name: &str, edits: usize| edits * 3 <= letters.max(name.chars().count());
     names
         .iter()
+        .filter(|name| may_be(name, letters.abs_diff(name.chars().count())))
         .map(|name| (distance(&word, name), *name))
         .min()
-        .filter(|(edits, name)| *edits * 3 <= word.chars().count().max(name.chars().count()))
+        .filter(|(edits, name)| may_be(name, *edits))
         .map(|(_, name)| name)
 }
 
@@ -50,6 +54,7 @@ mod tests {
             ("lighthose", Some("lighthouse")),
             ("sora", None),
             ("", None),
+            (&"kinora-1".repeat(1 << 17), None), // a megabyte, at once
         ] {
             assert_eq!(nearest(typed, &names), meant, "{typed}");
         }

@@ -174,7 +174,8 @@ pub struct Generate {
     )]
     pub looped: bool,
 
-    /// Go on from the end of this clip: the file holds both; --seconds says how much is added
+    /// Go on from the end of this clip of at most ten minutes: the file holds both; --seconds says how
+    /// much is added
     #[arg(
         long,
         value_name = "FILE.mp4",

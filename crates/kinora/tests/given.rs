@@ -273,4 +273,14 @@ fn what_cannot_be_given_is_refused() {
         "{}",
         long.err
     );
+    // All pictures of the clip as long as the file can say: centuries that would be written once more.
+    let path = folder.0.join("a.mp4");
+    let mut slow = std::fs::read(&path).expect("the clip");
+    let times = slow.windows(4).position(|name| name == b"stts");
+    let duration = times.expect("a table of times") + 16;
+    slow[duration..duration + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    std::fs::write(&path, slow).expect("a file");
+    let slow = folder.kinora(&["generate", PROMPT, "--extend", "a.mp4"]);
+    assert_eq!(slow.code, 2, "{}", slow.err);
+    assert!(slow.err.contains("at most 600 seconds"), "{}", slow.err);
 }

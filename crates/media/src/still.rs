@@ -223,12 +223,10 @@ fn decode(bytes: &[u8]) -> image::ImageResult<DynamicImage> {
     limits.max_image_height = Some(MAX_STILL_SIDE);
     limits.max_alloc = Some(MAX_DECODE_BYTES);
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
     // A decoder keeps to the sides by itself; what the whole picture takes is for its caller to look at.
-    let mut memory = Limits::no_limits();
-    memory.max_alloc = Some(MAX_DECODE_BYTES);
-    memory.reserve(decoder.total_bytes())?;
+    limits.reserve(decoder.total_bytes())?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);

@@ -209,6 +209,8 @@ mod tests {
         metrics.ended(&Ending::cancelled());
         metrics.answered("/v1/videos/{id}", "GET", 200);
         metrics.answered("a\"b\\c\nd", "GET", 404);
+        metrics.answered("page", "BREW", 405);
+        metrics.answered("page", "WHEN", 405);
         let depth = Depth {
             tier: Tier::Standard,
             waiting: 3,
@@ -229,6 +231,7 @@ mod tests {
             "kinora_videos_total{outcome=\"failed\",code=\"cancelled\"} 2",
             "kinora_http_requests_total{route=\"/v1/videos/{id}\",method=\"GET\",status=\"200\"} 1",
             r#"kinora_http_requests_total{route="a\"b\\c\nd",method="GET",status="404"} 1"#,
+            "kinora_http_requests_total{route=\"page\",method=\"other\",status=\"405\"} 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

@@ -32,7 +32,10 @@ impl Studio {
 
     /// A studio with variables of its own.
     pub fn open_in(data: &Path, variables: &[(&str, &Path)]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_kinora"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinora"));
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut process = command
             .args(["serve", "--port", "0", "--data-dir"])
             .arg(data)
             .envs(variables.iter().copied())
@@ -131,10 +134,22 @@ impl Studio {
 
     /// Asks it to close, and waits until it has.
     #[cfg(target_os = "linux")]
-    pub fn terminate(mut self) {
+    pub fn terminate(self) {
         let id = self.process.id().to_string();
-        let asked = Command::new("kill").arg(id).status().expect("kill runs");
-        assert!(asked.success());
+        self.close(&["-s", "TERM", "--", &id]);
+    }
+
+    /// Closes it as Ctrl-C in a terminal does, which reaches all processes of its group.
+    #[cfg(target_os = "linux")]
+    pub fn interrupt(self) {
+        let group = format!("-{}", self.process.id());
+        self.close(&["-s", "INT", "--", &group]);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn close(mut self, signal: &[&str]) {
+        let asked = Command::new("kill").args(signal).status();
+        assert!(asked.expect("kill runs").success());
         let ended = self.process.wait().expect("it ends");
         assert!(ended.success(), "{ended}");
     }

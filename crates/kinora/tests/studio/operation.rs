@@ -260,7 +260,7 @@ fn a_studio_that_closes_lets_its_clip_end_or_puts_it_back() {
     let drained = studio.create(&body);
     let waiting = studio.create(&short());
     studio.wait(&drained, &["in_progress"]);
-    studio.terminate();
+    studio.interrupt();
 
     // It ended in the studio that closed: this one has made nothing yet.
     let put_back = {

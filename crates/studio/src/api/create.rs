@@ -290,10 +290,8 @@ fn read(mut body: Body, base: Request) -> Result<Request, ApiError> {
     let size = size(&mut body)?;
     let aspect = body.parsed(&["aspect", "aspect_ratio"])?;
     let resolution = body.parsed(&["resolution"])?;
-    let (seconds, frames) = (
-        body.parsed(&["seconds"])?,
-        body.parsed(&["frames", "num_frames"])?,
-    );
+    let seconds = body.parsed(&["seconds"])?;
+    let frames = body.parsed(&["frames", "num_frames"])?;
     // A shape or a length that is asked for replaces the base's, however that was said.
     let is_retimed = seconds.is_some() || frames.is_some();
     let is_reshaped = size.is_some() || aspect.is_some() || resolution.is_some();

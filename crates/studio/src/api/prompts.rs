@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use kinora_engine::prompt::Analysis;
 use kinora_engine::safety::{Moderation, moderate, moderate_telling};
-use kinora_engine::{MOST_CHARACTERS, ModelFiles};
+use kinora_engine::{ModelFiles, check_prompt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -198,18 +198,9 @@ pub async fn analysis(
 fn analysed(studio: &Studio, prompt: String, model: Option<String>) -> Result<Answer, ApiError> {
     let model = model.map(|name| tiers::named(studio, &name).0);
     let remote = model.as_deref().and_then(|name| studio.config.remote(name));
-    let (found, limit) = (
-        prompt.chars().count(),
-        remote.map_or(MOST_CHARACTERS, |_| remotes::MOST_CHARACTERS),
-    );
-    if found > limit {
-        let message =
-            format!("the prompt has {found} characters, more than the {limit} that may be read");
-        let code = "prompt_too_long";
-        return Err(ApiError::bad_request(code, Some("prompt"), message));
-    }
     // Nobody here knows which words a remote understands.
     let (model, moderation, analysis) = if let Some(remote) = remote {
+        remotes::check_prompt(remote, &prompt)?;
         let analysis = Analysis::of(&prompt, None);
         (remote.name.clone(), moderate(&prompt), analysis)
     } else {
@@ -219,6 +210,7 @@ fn analysed(studio: &Studio, prompt: String, model: Option<String>) -> Result<An
             ..ModelFiles::default()
         };
         let family = studio.engine.family(model.as_deref(), &files)?;
+        check_prompt(&prompt, family.info())?;
         let analysis = Analysis::of(&prompt, family.knowledge());
         let moderation = moderate_telling(&prompt, &studio.config.rules.warn);
         (family.info().name.clone(), moderation, analysis)

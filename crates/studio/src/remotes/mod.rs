@@ -16,4 +16,4 @@ mod failure;
 mod request;
 
 pub use driver::Driver;
-pub use request::{MOST_CHARACTERS, decide, kept, recipe, untaken};
+pub use request::{check_prompt, decide, kept, recipe, untaken};

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::config::Remote;
 
 /// Most characters of a prompt, as the Videos API has it.
-pub const MOST_CHARACTERS: usize = 32_000;
+const MOST_CHARACTERS: usize = 32_000;
 
 /// The part of a request of another model that this one can take over.
 pub fn kept(remote: &Remote, request: Request) -> Request {
@@ -66,6 +66,24 @@ pub fn untaken(remote: &Remote, request: &Request) -> Option<&'static str> {
     all.next().map(|(field, _)| field)
 }
 
+/// Refuses a prompt that is longer than the remote reads.
+///
+/// # Errors
+/// [`Error::PromptTooLong`].
+pub fn check_prompt(remote: &Remote, prompt: &str) -> Result<(), Error> {
+    let found = prompt.chars().count();
+    if found <= MOST_CHARACTERS {
+        return Ok(());
+    }
+    Err(Error::PromptTooLong {
+        what: "prompt",
+        found,
+        unit: "characters",
+        limit: MOST_CHARACTERS,
+        model: remote.name.clone(),
+    })
+}
+
 /// Decides what a request leaves open, and whether it may leave the machine.
 ///
 /// # Errors
@@ -75,16 +93,7 @@ pub fn decide(remote: &Remote, request: &mut Request) -> Result<(), Error> {
     if !prompt.chars().any(char::is_alphanumeric) {
         return Err(Error::EmptyPrompt);
     }
-    let found = prompt.chars().count();
-    if found > MOST_CHARACTERS {
-        return Err(Error::PromptTooLong {
-            what: "prompt",
-            found,
-            unit: "characters",
-            limit: MOST_CHARACTERS,
-            model: remote.name.clone(),
-        });
-    }
+    check_prompt(remote, prompt)?;
     if let Some(category) = moderate(prompt).category {
         return Err(Error::Moderation { category });
     }

@@ -255,7 +255,9 @@ impl Supervisor {
     /// lease is lost.
     async fn keep(&self, lease: &Lease, position: &Position, data: &Value) -> Result<Option<i64>> {
         let number = self.store.add_progress(lease, data).await?;
-        self.store.heartbeat(lease, position.percent()).await?;
+        if number.is_some() {
+            self.store.heartbeat(lease, position.percent()).await?;
+        }
         Ok(number)
     }
 
